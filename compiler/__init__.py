@@ -1,0 +1,41 @@
+"""Oxide: lower ONNX, PyTorch, JAX and MLIR models to StableHLO, and from there to where they must run.
+
+The names below are the public API.  They are loaded on first use, so that `import oxide` stays cheap and
+needs neither torch nor onnx; a front end says which extra to install.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from oxide.dialects.diagnostics import OxideError
+    from oxide.executable import Executable
+    from oxide.frontends.jax import import_jax
+    from oxide.frontends.onnx import import_onnx
+    from oxide.loading import load
+    from oxide.model import Model
+
+__all__ = ["Executable", "Model", "OxideError", "__version__", "import_jax", "import_onnx", "load"]
+
+_HOME = {
+    "Executable": "oxide.executable",
+    "Model": "oxide.model",
+    "OxideError": "oxide.dialects.diagnostics",
+    "import_jax": "oxide.frontends.jax",
+    "import_onnx": "oxide.frontends.onnx",
+    "load": "oxide.loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'oxide' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,95 @@
+"""The shim over MLIR's greedy rewrite driver: locations are kept and a used operation is never erased.
+
+This is the one file that touches `jaxlib`'s private rewrite bindings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from jaxlib.mlir import ir
+from jaxlib.mlir._mlir_libs._mlir import rewrite as _rewrite  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@dataclass
+class RuleStatistics:
+    """How often one rule was tried on an operation, and how often it rewrote it."""
+
+    tries: int = 0
+    hits: int = 0
+
+
+class Rewriter:
+    """What a rule may do to the operation it matched.
+
+    While a rule runs, the ambient insertion point is just before the matched operation and the ambient
+    location is the operation's own, so every operation a rule builds keeps it.
+    """
+
+    def __init__(self, native: _rewrite.PatternRewriter) -> None:
+        self._native = native
+
+    def replace(self, op: ir.Operation, values: ir.Value | Sequence[ir.Value]) -> None:
+        """Replace every result of `op` by `values` and erase it.  Types must agree one to one."""
+        replacements = [values] if isinstance(values, ir.Value) else list(values)
+        if [v.type for v in replacements] != [r.type for r in op.results]:
+            raise ValueError(
+                f"{op.name} has results {[str(r.type) for r in op.results]}, "
+                f"replacement has {[str(v.type) for v in replacements]}"
+            )
+        self._native.replace_op(op, replacements)
+
+    def erase(self, op: ir.Operation) -> None:
+        """Erase `op`, which must have no uses (erasing a used operation would end the process)."""
+        if any(True for result in op.results for _ in result.uses):
+            raise ValueError(f"cannot erase {op.name}: its results are still used")
+        self._native.erase_op(op)
+
+
+# A rule looks at one operation and returns True when it rewrote it.
+Rule = Callable[[ir.Operation, Rewriter], bool]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A rule with a name (for statistics and remarks) and the operation names it roots at."""
+
+    name: str
+    roots: tuple[str, ...]
+    rule: Rule
+    benefit: int = 1
+
+
+class PatternSet:
+    """Frozen patterns with their statistics, ready to run on many operations."""
+
+    def __init__(self, patterns: Iterable[Pattern], context: ir.Context) -> None:
+        self.statistics: dict[str, RuleStatistics] = {}
+        self._error: BaseException | None = None
+        native = _rewrite.RewritePatternSet(context)
+        for pattern in patterns:
+            statistics = self.statistics.setdefault(pattern.name, RuleStatistics())
+            for root in pattern.roots:
+                native.add(root, self._callback(pattern.rule, statistics), pattern.benefit)
+        self._frozen = native.freeze()
+
+    def apply_greedily(self, root: ir.Operation) -> None:
+        """Rewrite below `root` until nothing matches.  A rule's exception is raised after the driver stops;
+        the edits made before it stay, so run on a clone when the input must survive."""
+        config = _rewrite.GreedyRewriteConfig()
+        config.enable_folding = False
+        config.enable_constant_cse = False
+        config.region_simplification_level = _rewrite.GreedySimplifyRegionLevel.DISABLED
+        _rewrite.apply_patterns_and_fold_greedily(root, self._frozen, config)
+
+    def _callback(self, rule: Rule, statistics: RuleStatistics) -> Callable[[ir.Operation, object], bool]:
+        def match(op: ir.Operation | ir.OpView, native: _rewrite.PatternRewriter) -> bool:
+            operation = op.operation
+            statistics.tries += 1
+            with native.ip, operation.location:
+                hit = rule(operation, Rewriter(native))
+            statistics.hits += hit
+            return not hit
+
+        return match

@@ -1,0 +1,76 @@
+"""What a pass is: a frozen dataclass with a name, a summary, typed options and `run`.
+
+    @register
+    @dataclass(frozen=True)
+    class Fuse(Pass):
+        '''Group elementwise chains into oxide.fusion composites.'''
+
+        name = "fuse"
+        max_ops: int = option(32, "largest number of operations in one fusion")
+
+        def run(self, module, log): ...
+
+Options are the dataclass' fields, spelled with dashes on the command line (`--fuse=max-ops=16`); bool, int,
+float, str and tuples of those are allowed.  The registry generates flags, `--list-passes` and the docs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, TypeVar
+
+from jaxlib.mlir import ir
+
+from oxide.dialects.diagnostics import Diagnostic, location_text
+from oxide.dialects.rewrite import RuleStatistics
+
+
+@dataclass
+class PassLog:
+    """What one run of one pass reports: per-rule counts, named totals, and remarks for `--remarks`."""
+
+    rules: dict[str, RuleStatistics] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    remarks: list[Diagnostic] = field(default_factory=list)
+
+    def count(self, what: str, amount: int = 1) -> None:
+        self.counts[what] = self.counts.get(what, 0) + amount
+
+    def remark(self, op: ir.Operation, message: str) -> None:
+        self.remarks.append(Diagnostic("remark", message, location_text(op.location)))
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Base of all passes.  `run` edits the module in place and raises OxideError to refuse it."""
+
+    name: ClassVar[str]
+
+    def run(self, module: ir.Module, log: PassLog) -> None:
+        raise NotImplementedError
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the class docstring."""
+        return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+def option(default: Any, help: str) -> Any:
+    """A pass option: a dataclass field with a default and a help line."""
+    return field(default=default, metadata={"help": help})
+
+
+REGISTRY: dict[str, type[Pass]] = {}
+
+PassClass = TypeVar("PassClass", bound=type[Pass])
+
+
+def register(cls: PassClass) -> PassClass:
+    """Add a pass to the registry; a second pass of the same name is a programming error."""
+    if cls.name in REGISTRY:
+        raise ValueError(f"pass {cls.name} is registered twice: {REGISTRY[cls.name]} and {cls}")
+    for option_field in fields(cls):
+        if "help" not in option_field.metadata:
+            raise ValueError(f"option {option_field.name} of pass {cls.name} has no help text")
+    REGISTRY[cls.name] = cls
+    return cls
