@@ -6,7 +6,7 @@ from jaxlib.mlir import ir
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext  # pyright: ignore[reportAttributeAccessIssue]
 from jaxlib.mlir.dialects import chlo, stablehlo
 
-from oxide.dialects.diagnostics import OxideError, captured
+from oxide.dialects.diagnostics import OxideError, captured, from_native
 
 # MLIR bytecode (and StableHLO portable artefacts, which are bytecode) start with these four bytes.
 BYTECODE_MAGIC = b"ML\xefR"
@@ -41,12 +41,13 @@ def parse_module(source: str | bytes, context: ir.Context | None = None, name: s
     with context, captured(context) as seen:
         try:
             if is_bytecode and _is_portable(source):
-                module = stablehlo.deserialize_portable_artifact(context, source)
-            else:
-                module = ir.Module.parse(source, context)
-        except (ir.MLIRError, ValueError) as error:
-            raise OxideError(f"{name}: not a valid MLIR module", list(seen)) from error
-    return module
+                return stablehlo.deserialize_portable_artifact(context, source)
+            return ir.Module.parse(source, context)
+        except ir.MLIRError as error:
+            details = seen + [from_native(info) for info in error.error_diagnostics]
+            raise OxideError(f"{name}: not a valid MLIR module", details) from error
+        except ValueError as error:
+            raise OxideError(f"{name}: not a valid MLIR module: {error}", seen) from error
 
 
 def reject_unregistered(module: ir.Module) -> None:
