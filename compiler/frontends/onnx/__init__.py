@@ -1,0 +1,1 @@
+"""The ONNX front end: `import_onnx(model)` gives a Model."""
