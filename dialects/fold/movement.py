@@ -1,0 +1,205 @@
+"""Folding of operations that move elements without computing on them (any element type)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxlib.mlir import ir
+from jaxlib.mlir.dialects import stablehlo
+
+from oxide.dialects import dtypes
+from oxide.dialects.fold.elementwise import Rule, is_splat
+
+Operands = Sequence[np.ndarray]
+
+
+def _shape(op: ir.Operation) -> tuple[int, ...] | None:
+    tensor = op.results[0].type
+    return tuple(tensor.shape) if tensor.has_static_shape else None
+
+
+def _splat_like(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    return np.broadcast_to(array[(0,) * array.ndim], tuple(shape))
+
+
+def _reshaped(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    # reshape of a zero-stride view would copy every element.
+    return _splat_like(array, shape) if is_splat(array) else array.reshape(shape)
+
+
+def _broadcast(array: np.ndarray, dimensions: Sequence[int], shape: Sequence[int]) -> np.ndarray:
+    if is_splat(array):
+        return _splat_like(array, shape)
+    # Result dimension dimensions[i] runs along operand dimension i; sorting brings them into result order.
+    order = sorted(range(array.ndim), key=lambda axis: dimensions[axis])
+    placed = [1] * len(shape)
+    for axis in order:
+        placed[dimensions[axis]] = array.shape[axis]
+    return np.broadcast_to(array.transpose(order).reshape(placed), tuple(shape))
+
+
+def _reshape(op: ir.Operation, operands: Operands) -> np.ndarray | None:
+    shape = _shape(op)
+    return None if shape is None else _reshaped(operands[0], shape)
+
+
+def _dynamic_reshape(op: ir.Operation, operands: Operands) -> np.ndarray:
+    return _reshaped(operands[0], operands[1].tolist())
+
+
+def _broadcast_in_dim(op: ir.Operation, operands: Operands) -> np.ndarray | None:
+    shape = _shape(op)
+    return None if shape is None else _broadcast(operands[0], list(op.attributes["broadcast_dimensions"]), shape)
+
+
+def _dynamic_broadcast_in_dim(op: ir.Operation, operands: Operands) -> np.ndarray:
+    return _broadcast(operands[0], list(op.attributes["broadcast_dimensions"]), operands[1].tolist())
+
+
+def _transpose(op: ir.Operation, operands: Operands) -> np.ndarray:
+    return operands[0].transpose(list(op.attributes["permutation"]))
+
+
+def _reverse(op: ir.Operation, operands: Operands) -> np.ndarray:
+    return np.flip(operands[0], list(op.attributes["dimensions"]))
+
+
+def _slice(op: ir.Operation, operands: Operands) -> np.ndarray:
+    bounds = (op.attributes[name] for name in ("start_indices", "limit_indices", "strides"))
+    return operands[0][tuple(slice(*bound) for bound in zip(*bounds, strict=True))]
+
+
+def _concatenate(op: ir.Operation, operands: Operands) -> np.ndarray:
+    return np.concatenate(operands, axis=op.attributes["dimension"].value)
+
+
+def _pad(op: ir.Operation, operands: Operands) -> np.ndarray | None:
+    shape = _shape(op)
+    if shape is None:
+        return None
+    array, value = operands
+    result = np.full(shape, value, array.dtype)
+    source, target = [], []
+    low, interior = op.attributes["edge_padding_low"], op.attributes["interior_padding"]
+    for size, extent, start, gap in zip(array.shape, shape, low, interior, strict=True):
+        step = gap + 1
+        # Negative edge padding drops elements: `first` is the first kept one.
+        first = max(0, -(start // step)) if start < 0 else 0
+        last = min(size, -(-(extent - start) // step))
+        source.append(slice(first, max(first, last)))
+        begin = start + first * step
+        target.append(slice(begin, begin + max(0, last - first) * step, step))
+    result[tuple(target)] = array[tuple(source)]
+    return result
+
+
+def _iota(op: ir.Operation, operands: Operands) -> np.ndarray | None:
+    shape = _shape(op)
+    return None if shape is None else _counted(op, shape)
+
+
+def _dynamic_iota(op: ir.Operation, operands: Operands) -> np.ndarray | None:
+    return _counted(op, tuple(operands[0].tolist()))
+
+
+def _counted(op: ir.Operation, shape: tuple[int, ...]) -> np.ndarray | None:
+    dtype = dtypes.to_numpy(op.results[0].type.element_type)
+    axis = op.attributes["iota_dimension"].value
+    if dtype.kind not in "iufc" or (dtype.kind in "iu" and shape[axis] > np.iinfo(dtype).max):
+        return None
+    counts = np.arange(shape[axis]).astype(dtype)
+    return np.broadcast_to(counts.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
+
+
+def _indices(array: np.ndarray) -> np.ndarray:
+    """Integer indices of any type as int64, values beyond it held at its maximum."""
+    return np.minimum(array, np.iinfo(np.int64).max).astype(np.int64)
+
+
+def _window(starts: Operands, sizes: Sequence[int], shape: Sequence[int]) -> tuple[slice, ...]:
+    """The window of the given sizes, moved so that it lies inside the shape (StableHLO clamps starts)."""
+    window = []
+    for start, size, extent in zip(starts, sizes, shape, strict=True):
+        begin = min(max(int(start), 0), extent - size)
+        window.append(slice(begin, begin + size))
+    return tuple(window)
+
+
+def _dynamic_slice(op: ir.Operation, operands: Operands) -> np.ndarray:
+    array, *starts = operands
+    return array[_window(starts, list(op.attributes["slice_sizes"]), array.shape)]
+
+
+def _dynamic_update_slice(op: ir.Operation, operands: Operands) -> np.ndarray:
+    array, update, *starts = operands
+    result = array.copy()
+    result[_window(starts, update.shape, array.shape)] = update
+    return result
+
+
+def _gather(op: ir.Operation, operands: Operands) -> np.ndarray:
+    array, starts = operands
+    numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
+    sizes = list(op.attributes["slice_sizes"])
+    return gather(array, starts, numbers, sizes)
+
+
+def gather(
+    array: np.ndarray, starts: np.ndarray, numbers: stablehlo.GatherDimensionNumbers, sizes: Sequence[int]
+) -> np.ndarray:
+    """stablehlo.gather: a window of `sizes` for every index vector in `starts`, window starts clamped."""
+    vector = numbers.index_vector_dim
+    starts = _indices(starts)
+    if vector == starts.ndim:
+        starts = starts[..., np.newaxis]
+    starts = np.moveaxis(starts, vector, -1)
+    batch = starts.shape[:-1]
+    offset_axes = list(numbers.offset_dims)
+    dropped = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
+    kept = [axis for axis in range(array.ndim) if axis not in dropped]
+
+    # One index array per operand dimension, all broadcastable to batch + window.
+    index = [np.zeros((1,) * (len(batch) + len(kept)), np.int64)] * array.ndim
+    for position, axis in enumerate(numbers.start_index_map):
+        clamped = np.clip(starts[..., position], 0, array.shape[axis] - sizes[axis])
+        index[axis] = clamped.reshape(batch + (1,) * len(kept))
+    batching = zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True)
+    for axis, source in batching:
+        source -= source > vector
+        index[axis] = _along(np.arange(batch[source]), source, len(batch) + len(kept))
+    for position, axis in enumerate(kept):
+        offsets = _along(np.arange(sizes[axis]), len(batch) + position, len(batch) + len(kept))
+        index[axis] = index[axis] + offsets
+    shape = batch + tuple(sizes[axis] for axis in kept)
+    windows = np.broadcast_to(array[tuple(index)] if index else array, shape)
+    return np.moveaxis(windows, list(range(len(batch), windows.ndim)), offset_axes)
+
+
+def _along(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
+    return values.reshape([-1 if i == axis else 1 for i in range(rank)])
+
+
+def _get_dimension_size(op: ir.Operation, operands: Operands) -> np.ndarray:
+    return np.array(operands[0].shape[op.attributes["dimension"].value], np.int32)
+
+
+_RULES: dict[str, Callable[[ir.Operation, Operands], np.ndarray | None]] = {
+    "broadcast_in_dim": _broadcast_in_dim,
+    "concatenate": _concatenate,
+    "dynamic_broadcast_in_dim": _dynamic_broadcast_in_dim,
+    "dynamic_iota": _dynamic_iota,
+    "dynamic_reshape": _dynamic_reshape,
+    "dynamic_slice": _dynamic_slice,
+    "dynamic_update_slice": _dynamic_update_slice,
+    "gather": _gather,
+    "get_dimension_size": _get_dimension_size,
+    "iota": _iota,
+    "pad": _pad,
+    "reshape": _reshape,
+    "reverse": _reverse,
+    "slice": _slice,
+    "transpose": _transpose,
+}
+
+RULES: dict[str, Rule] = {f"stablehlo.{name}": rule for name, rule in _RULES.items()}
