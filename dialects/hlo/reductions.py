@@ -1,0 +1,229 @@
+"""Reductions, windowed reductions, arg-reductions and scans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import ml_dtypes
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.dialects import dtypes
+from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.hlo.core import (
+    constant,
+    create,
+    dtype,
+    element_type,
+    i64_array,
+    make_type,
+    normalize_axes,
+    normalize_axis,
+    rank,
+    shape,
+    try_fold,
+)
+from oxide.dialects.hlo.elementwise import (
+    add,
+    and_,
+    compare,
+    divide,
+    equal,
+    maximum,
+    minimum,
+    multiply,
+    not_equal,
+    or_,
+    select,
+    subtract,
+)
+from oxide.dialects.hlo.shape_ops import iota, reshape
+
+Combine = Callable[[ir.Value, ir.Value], ir.Value]
+
+
+def lowest(dtype: np.dtype) -> np.generic:
+    """The identity of max: -inf, the smallest integer, or False (formats without infinity: their minimum)."""
+    if dtype == np.bool_:
+        return np.bool_(False)
+    if dtypes.is_integer(dtype):
+        return np.array(ml_dtypes.iinfo(dtype).min).astype(dtype)[()]
+    infinity = np.array(-np.inf).astype(dtype)
+    return infinity[()] if np.isinf(infinity) else np.array(ml_dtypes.finfo(dtype).min).astype(dtype)[()]
+
+
+def highest(dtype: np.dtype) -> np.generic:
+    """The identity of min: +inf, the largest integer, or True (formats without infinity: their maximum)."""
+    if dtype == np.bool_:
+        return np.bool_(True)
+    if dtypes.is_integer(dtype):
+        return np.array(ml_dtypes.iinfo(dtype).max).astype(dtype)[()]
+    infinity = np.array(np.inf).astype(dtype)
+    return infinity[()] if np.isinf(infinity) else np.array(ml_dtypes.finfo(dtype).max).astype(dtype)[()]
+
+
+# kind -> (combining function, its identity for a dtype)
+KINDS: dict[str, tuple[Combine, Callable[[np.dtype], object]]] = {
+    "add": (add, lambda d: 0),
+    "multiply": (multiply, lambda d: 1),
+    "max": (maximum, lowest),
+    "min": (minimum, highest),
+    "and": (and_, lambda d: -1 if d != np.bool_ else True),
+    "or": (or_, lambda d: 0),
+}
+
+
+def reduce(x: ir.Value, kind: str, axes: Sequence[int] | None = None, *, keepdims: bool = False) -> ir.Value:
+    """Reduce with `kind` (add, multiply, max, min, and, or) over axes, all of them by default.
+
+    The result keeps x's dtype; a reduction over no element is the identity.
+    """
+    dims = shape(x)
+    axes = list(range(len(dims))) if axes is None else sorted(normalize_axes(axes, len(dims)))
+    combine, identity = KINDS[kind]
+    if not axes:
+        return x
+    init = constant(identity(dtype(x)), dtype(x))  # pyright: ignore[reportArgumentType]
+    target = make_type([d for i, d in enumerate(dims) if i not in axes], element_type(x))
+    op = create("stablehlo.reduce", [x, init], [target], {"dimensions": i64_array(axes)}, regions=1)
+    _scalar_body(op, combine, [element_type(x)])
+    result = try_fold(op) or op.results[0]
+    return reshape(result, [1 if i in axes else d for i, d in enumerate(dims)]) if keepdims else result
+
+
+def reduce_sum(x: ir.Value, axes: Sequence[int] | None = None, *, keepdims: bool = False) -> ir.Value:
+    return reduce(x, "add", axes, keepdims=keepdims)
+
+
+def reduce_max(x: ir.Value, axes: Sequence[int] | None = None, *, keepdims: bool = False) -> ir.Value:
+    return reduce(x, "max", axes, keepdims=keepdims)
+
+
+def reduce_min(x: ir.Value, axes: Sequence[int] | None = None, *, keepdims: bool = False) -> ir.Value:
+    return reduce(x, "min", axes, keepdims=keepdims)
+
+
+def reduce_prod(x: ir.Value, axes: Sequence[int] | None = None, *, keepdims: bool = False) -> ir.Value:
+    return reduce(x, "multiply", axes, keepdims=keepdims)
+
+
+def reduce_mean(x: ir.Value, axes: Sequence[int] | None = None, *, keepdims: bool = False) -> ir.Value:
+    """Sum over axes divided by the number of elements summed."""
+    dims = shape(x)
+    axes = list(range(len(dims))) if axes is None else normalize_axes(axes, len(dims))
+    count = int(np.prod([dims[a] for a in axes], dtype=np.int64))
+    return divide(reduce_sum(x, axes, keepdims=keepdims), count)
+
+
+def argmax(x: ir.Value, axis: int, *, index_dtype: str = "int64", last: bool = False) -> ir.Value:
+    """Index of the largest element along an axis, the first (or last) of equal ones; NaN counts as largest."""
+    return _arg_reduce(x, axis, index_dtype, "GT", last)
+
+
+def argmin(x: ir.Value, axis: int, *, index_dtype: str = "int64", last: bool = False) -> ir.Value:
+    """Index of the smallest element along an axis, the first (or last) of equal ones; NaN counts as smallest."""
+    return _arg_reduce(x, axis, index_dtype, "LT", last)
+
+
+def _arg_reduce(x: ir.Value, axis: int, index_dtype: str, direction: str, last: bool) -> ir.Value:
+    axis = normalize_axis(axis, rank(x))
+    dims = shape(x)
+    if not dims[axis]:
+        raise OxideError(f"argmax or argmin over an empty axis {axis} of shape {dims}")
+    indices = iota(dims, axis, index_dtype)
+    worst = (lowest if direction == "GT" else highest)(dtype(x))
+    inits = [constant(worst, dtype(x)), constant(0, index_dtype)]
+    rest = [d for i, d in enumerate(dims) if i != axis]
+    elements = [element_type(x), element_type(indices)]
+    types = [make_type(rest, e) for e in elements]
+    op = create("stablehlo.reduce", [x, indices, *inits], types, {"dimensions": i64_array([axis])}, regions=1)
+
+    def body(a: ir.Value, ai: ir.Value, b: ir.Value, bi: ir.Value) -> list[ir.Value]:
+        better = compare(a, b, direction)
+        if dtypes.is_float(dtype(a)):
+            better = or_(better, not_equal(a, a))
+        tie_wins = compare(ai, bi, "GT" if last else "LT")
+        keep = or_(better, and_(equal(a, b), tie_wins))
+        return [select(keep, a, b), select(keep, ai, bi)]
+
+    with_block(op.regions[0], [make_type([], e) for e in elements * 2], body)
+    return op.results[1]
+
+
+def reduce_window(
+    x: ir.Value,
+    kind: str,
+    window: Sequence[int],
+    *,
+    strides: Sequence[int] | None = None,
+    padding: Sequence[tuple[int, int]] | None = None,
+    base_dilation: Sequence[int] | None = None,
+    window_dilation: Sequence[int] | None = None,
+) -> ir.Value:
+    """Reduce `kind` over sliding windows; every list has one entry per dimension of x.
+
+    Padding counts as the identity of the reduction.
+    """
+    ones = [1] * rank(x)
+    strides, base_dilation, window_dilation = (list(v or ones) for v in (strides, base_dilation, window_dilation))
+    padding = list(padding or [(0, 0)] * rank(x))
+    dims = []
+    for d, w, s, (lo, hi), bd, wd in zip(
+        shape(x), window, strides, padding, base_dilation, window_dilation, strict=True
+    ):
+        room = ((d - 1) * bd + 1 if d else 0) + lo + hi
+        reach = (w - 1) * wd + 1
+        dims.append((room - reach) // s + 1 if room >= reach else 0)
+    combine, identity = KINDS[kind]
+    init = constant(identity(dtype(x)), dtype(x))  # pyright: ignore[reportArgumentType]
+    pairs = np.array([list(p) for p in padding], np.int64).reshape(-1, 2)
+    attributes = {
+        "window_dimensions": i64_array(window),
+        "window_strides": i64_array(strides),
+        "base_dilations": i64_array(base_dilation),
+        "window_dilations": i64_array(window_dilation),
+        "padding": ir.DenseElementsAttr.get(pairs, type=ir.IntegerType.get_signless(64), shape=list(pairs.shape)),
+    }
+    target = make_type(dims, element_type(x))
+    op = create("stablehlo.reduce_window", [x, init], [target], attributes, regions=1)
+    _scalar_body(op, combine, [element_type(x)])
+    return op.results[0]
+
+
+def cumulative(x: ir.Value, kind: str, axis: int, *, exclusive: bool = False, reverse: bool = False) -> ir.Value:
+    """Running reduction along an axis, as a window that reaches back to the start (XLA's own form)."""
+    axis = normalize_axis(axis, rank(x))
+    length = shape(x)[axis]
+    if not length:
+        return x
+    window = [1] * rank(x)
+    window[axis] = length
+    before, after = length - 1, 0
+    if exclusive:
+        before, after = before + 1, after - 1
+    padding = [(0, 0)] * rank(x)
+    padding[axis] = (after, before) if reverse else (before, after)
+    return reduce_window(x, kind, window, padding=padding)
+
+
+def reduce_variance(x: ir.Value, axes: Sequence[int], *, keepdims: bool = False) -> ir.Value:
+    """Population variance, mean of squared deviations from the mean."""
+    centred = subtract(x, reduce_mean(x, axes, keepdims=True))
+    return reduce_mean(multiply(centred, centred), axes, keepdims=keepdims)
+
+
+def with_block(
+    region: ir.Region, types: Sequence[ir.Type], body: Callable[..., Sequence[ir.Value]]
+) -> Sequence[ir.Type]:
+    """Fill a region with one block whose `stablehlo.return` gives what `body(*arguments)` returns."""
+    location = ir.Location.current
+    block = region.blocks.append(*types, arg_locs=[location] * len(types))
+    with ir.InsertionPoint(block):
+        results = list(body(*block.arguments))
+        create("stablehlo.return", results, [])
+    return [r.type for r in results]
+
+
+def _scalar_body(op: ir.Operation, combine: Combine, elements: Sequence[ir.Type]) -> None:
+    scalars = [make_type([], e) for e in elements]
+    with_block(op.regions[0], scalars * 2, lambda a, b: [combine(a, b)])

@@ -1,0 +1,153 @@
+"""Operations with regions: conditionals, loops, sorting, functions and composites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from jaxlib.mlir import ir
+
+from oxide.dialects import dtypes
+from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.hlo.core import create, dtype, element_type, i64, make_type, normalize_axis, rank, shape
+from oxide.dialects.hlo.elementwise import compare
+from oxide.dialects.hlo.reductions import with_block
+from oxide.dialects.hlo.shape_ops import iota, reshape, slice_axis
+
+Branch = Callable[[], Sequence[ir.Value]]
+
+
+def if_(predicate: ir.Value, on_true: Branch, on_false: Branch) -> list[ir.Value]:
+    """Run one of two branches, which see outer values directly.  `predicate` is a bool of one element."""
+    return _branching("stablehlo.if", reshape(predicate, []), [on_true, on_false])
+
+
+def case(index: ir.Value, branches: Sequence[Branch]) -> list[ir.Value]:
+    """Run branch `index` (int32 of one element); an index out of range runs the last branch."""
+    return _branching("stablehlo.case", reshape(index, []), branches)
+
+
+def _branching(name: str, selector: ir.Value, branches: Sequence[Branch]) -> list[ir.Value]:
+    # An operation's result types are fixed when it is created, so the first branch is built twice: once in a
+    # scratch operation to learn them.
+    types = _result_types(branches[0])
+    op = create(name, [selector], types, regions=len(branches))
+    for number, (branch, region) in enumerate(zip(branches, op.regions, strict=True)):
+        returned = with_block(region, [], branch)
+        if list(returned) != types:
+            raise OxideError(
+                f"branch {number} returns {[str(t) for t in returned]}, branch 0 {[str(t) for t in types]}"
+            )
+    return list(op.results)
+
+
+def _result_types(branch: Branch) -> list[ir.Type]:
+    scratch = create("oxide.scratch", [], [], regions=1)
+    types = list(with_block(scratch.regions[0], [], branch))
+    scratch.erase()
+    return types
+
+
+def while_(
+    condition: Callable[..., ir.Value],
+    body: Callable[..., Sequence[ir.Value]],
+    initial: Sequence[ir.Value],
+) -> list[ir.Value]:
+    """Repeat `state = body(*state)` while `condition(*state)`; state types must not change."""
+    types = [v.type for v in initial]
+    op = create("stablehlo.while", list(initial), types, regions=2)
+    with_block(op.regions[0], types, lambda *state: [condition(*state)])
+    returned = with_block(op.regions[1], types, body)
+    if list(returned) != types:
+        raise OxideError(
+            f"a loop body changes its state from {[str(t) for t in types]} to {[str(t) for t in returned]}"
+        )
+    return list(op.results)
+
+
+def sort(values: Sequence[ir.Value], axis: int, *, descending: bool = False, stable: bool = True) -> list[ir.Value]:
+    """Sort by the first value along an axis and permute the others alike.  NaN sorts as the largest."""
+    axis = normalize_axis(axis, rank(values[0]))
+    attributes = {"dimension": i64(axis), "is_stable": ir.BoolAttr.get(stable)}
+    op = create("stablehlo.sort", list(values), [v.type for v in values], attributes, regions=1)
+    scalars = [make_type([], element_type(v)) for v in values for _ in range(2)]
+    ordered = dtypes.is_float(dtype(values[0]))
+    with_block(
+        op.regions[0],
+        scalars,
+        lambda a, b, *_: [compare(a, b, "GT" if descending else "LT", total_order=ordered)],
+    )
+    return list(op.results)
+
+
+def top_k(
+    x: ir.Value, k: int, axis: int, *, largest: bool = True, index_dtype: str = "int64"
+) -> tuple[ir.Value, ir.Value]:
+    """The k largest (or smallest) elements along an axis in order, with their indices; ties keep position."""
+    axis = normalize_axis(axis, rank(x))
+    if not 0 <= k <= shape(x)[axis]:
+        raise OxideError(f"top_k of {k} elements from a dimension of size {shape(x)[axis]}")
+    values, indices = sort([x, iota(shape(x), axis, index_dtype)], axis, descending=largest)
+    return slice_axis(values, axis, 0, k), slice_axis(indices, axis, 0, k)
+
+
+def function(
+    module: ir.Module,
+    name: str,
+    types: Sequence[ir.Type],
+    body: Callable[..., Sequence[ir.Value]],
+) -> str:
+    """Add a private function at the end of a module; returns its symbol, made unique where it is taken."""
+    taken = {
+        ir.StringAttr(op.attributes["sym_name"]).value
+        for op in module.body.operations
+        if "sym_name" in op.attributes
+    }
+    symbol, count = name, 0
+    while symbol in taken:
+        count += 1
+        symbol = f"{name}_{count}"
+    with ir.InsertionPoint(module.body):
+        op = create(
+            "func.func",
+            [],
+            [],
+            {
+                "sym_name": ir.StringAttr.get(symbol),
+                "sym_visibility": ir.StringAttr.get("private"),
+                "function_type": ir.TypeAttr.get(ir.FunctionType.get(list(types), [])),
+            },
+            regions=1,
+        )
+    block = op.regions[0].blocks.append(*types, arg_locs=[ir.Location.current] * len(types))
+    with ir.InsertionPoint(block):
+        results = list(body(*block.arguments))
+        create("func.return", results, [])
+    signature = ir.FunctionType.get(list(types), [r.type for r in results])
+    op.attributes["function_type"] = ir.TypeAttr.get(signature)
+    return symbol
+
+
+def call(symbol: str, operands: Sequence[ir.Value], results: Sequence[ir.Type]) -> list[ir.Value]:
+    attributes = {"callee": ir.FlatSymbolRefAttr.get(symbol)}
+    return list(create("func.call", list(operands), list(results), attributes).results)
+
+
+def composite(
+    name: str,
+    operands: Sequence[ir.Value],
+    results: Sequence[ir.Type],
+    decomposition: str,
+    attributes: Mapping[str, ir.Attribute],
+) -> list[ir.Value]:
+    """`stablehlo.composite` with a decomposition that is already in the module."""
+    op = create(
+        "stablehlo.composite",
+        list(operands),
+        list(results),
+        {
+            "name": ir.StringAttr.get(name),
+            "composite_attributes": ir.DictAttr.get(dict(attributes)),
+            "decomposition": ir.FlatSymbolRefAttr.get(decomposition),
+        },
+    )
+    return list(op.results)
