@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import ml_dtypes
 import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
+from oxide.dialects.attributes import integers, tensor
 from oxide.dialects.fold.elementwise import Rule
 
-_REDUCERS: dict[str, Callable[..., np.ndarray]] = {
+_REDUCERS: dict[str, np.ufunc] = {
     "stablehlo.add": np.add,
     "stablehlo.and": np.bitwise_and,
     "stablehlo.maximum": np.maximum,
@@ -42,7 +43,7 @@ def _reduce(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | No
         return None
     array, initial = operands
     function = _REDUCERS[name]
-    axes = tuple(op.attributes["dimensions"])
+    axes = tuple(integers(op, "dimensions"))
     wide = _accumulated(array)
     if wide is None or (wide.dtype == np.bool_ and function is np.add):
         return None
@@ -60,13 +61,15 @@ def _accumulated(array: np.ndarray) -> np.ndarray | None:
 def _dot_general(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | None:
     numbers = stablehlo.DotDimensionNumbers(op.attributes["dot_dimension_numbers"])
     x, y = map(_accumulated, operands)
-    result_type = op.results[0].type.element_type
     if x is None or y is None or x.dtype == np.bool_ or x.dtype != y.dtype:
         return None
-    if result_type != op.operands[0].type.element_type:
+    if tensor(op.results[0]).element_type != tensor(op.operands[0]).element_type:
         return None
     batch_x, batch_y = list(numbers.lhs_batching_dimensions), list(numbers.rhs_batching_dimensions)
-    contract_x, contract_y = list(numbers.lhs_contracting_dimensions), list(numbers.rhs_contracting_dimensions)
+    contract_x, contract_y = (
+        list(numbers.lhs_contracting_dimensions),
+        list(numbers.rhs_contracting_dimensions),
+    )
     free_x = [axis for axis in range(x.ndim) if axis not in {*batch_x, *contract_x}]
     free_y = [axis for axis in range(y.ndim) if axis not in {*batch_y, *contract_y}]
     # Batch x free x contracted times batch x contracted x free, each group flattened to one dimension.

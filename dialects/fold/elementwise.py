@@ -13,6 +13,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes
+from oxide.dialects.attributes import keyword, tensor
 
 Function = Callable[..., np.ndarray | None]
 Rule = Callable[[ir.Operation, Sequence[np.ndarray]], np.ndarray | None]
@@ -192,14 +193,9 @@ _COMPARISONS: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
-def enum_name(attribute: ir.Attribute) -> str:
-    """The keyword of a StableHLO enum attribute: `LT` of `#stablehlo<comparison_direction LT>`."""
-    return str(attribute).rstrip(">").rsplit(" ", 1)[-1]
-
-
 def _compare(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | None:
-    direction = enum_name(op.attributes["comparison_direction"])
-    total = "compare_type" in op.attributes and enum_name(op.attributes["compare_type"]) == "TOTALORDER"
+    direction = keyword(op, "comparison_direction")
+    total = "compare_type" in op.attributes and keyword(op, "compare_type") == "TOTALORDER"
     ordered = direction not in ("EQ", "NE")
     if (total and _is_real(operands[0])) or (ordered and operands[0].dtype.kind == "c"):
         return None
@@ -207,19 +203,19 @@ def _compare(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | N
 
 
 def _convert(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | None:
-    target = dtypes.to_numpy(op.results[0].type.element_type)
+    target = dtypes.to_numpy(tensor(op.results[0]).element_type)
     return on_splats(lambda x: convert(x, target), operands)
 
 
 def convert(x: np.ndarray, target: np.dtype) -> np.ndarray | None:
-    """stablehlo.convert of an array, or None where the result is implementation-defined or would round twice."""
+    """stablehlo.convert of an array, or None where implementations differ or numpy would round twice."""
     source = x.dtype
     if source == target:
         return x
     if target == np.bool_:
         return x.astype(np.float32) != 0 if source not in _COMPUTED else x != 0
     if source.kind == "c" and target.kind != "c":
-        return convert(x.real, target)
+        return convert(np.real(x), target)
     if source in _COMPUTED and target in _COMPUTED:
         if _is_real(x) and target.kind in "iu":
             return _truncate(x, target)
@@ -291,9 +287,7 @@ _FUNCTIONS: dict[str, Function] = {
     "round_nearest_even": _reals(np.rint),
     "rsqrt": _reals(lambda x: 1 / np.sqrt(x)),
     "shift_left": lambda x, amount: _shift(x, amount, np.left_shift),
-    "shift_right_arithmetic": lambda x, amount: (
-        _shift(x, amount, np.right_shift) if x.dtype.kind == "i" else None
-    ),
+    "shift_right_arithmetic": lambda x, amount: _shift(x, amount, np.right_shift) if x.dtype.kind == "i" else None,
     "shift_right_logical": _shift_right_logical,
     "sign": _sign,
     "sine": _reals(np.sin),

@@ -9,14 +9,15 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import dtypes
+from oxide.dialects.attributes import integer, integers, tensor
 from oxide.dialects.fold.elementwise import Rule, is_splat
 
 Operands = Sequence[np.ndarray]
 
 
 def _shape(op: ir.Operation) -> tuple[int, ...] | None:
-    tensor = op.results[0].type
-    return tuple(tensor.shape) if tensor.has_static_shape else None
+    result = tensor(op.results[0])
+    return tuple(result.shape) if result.has_static_shape else None
 
 
 def _splat_like(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
@@ -50,28 +51,28 @@ def _dynamic_reshape(op: ir.Operation, operands: Operands) -> np.ndarray:
 
 def _broadcast_in_dim(op: ir.Operation, operands: Operands) -> np.ndarray | None:
     shape = _shape(op)
-    return None if shape is None else _broadcast(operands[0], list(op.attributes["broadcast_dimensions"]), shape)
+    return None if shape is None else _broadcast(operands[0], integers(op, "broadcast_dimensions"), shape)
 
 
 def _dynamic_broadcast_in_dim(op: ir.Operation, operands: Operands) -> np.ndarray:
-    return _broadcast(operands[0], list(op.attributes["broadcast_dimensions"]), operands[1].tolist())
+    return _broadcast(operands[0], integers(op, "broadcast_dimensions"), operands[1].tolist())
 
 
 def _transpose(op: ir.Operation, operands: Operands) -> np.ndarray:
-    return operands[0].transpose(list(op.attributes["permutation"]))
+    return operands[0].transpose(integers(op, "permutation"))
 
 
 def _reverse(op: ir.Operation, operands: Operands) -> np.ndarray:
-    return np.flip(operands[0], list(op.attributes["dimensions"]))
+    return np.flip(operands[0], tuple(integers(op, "dimensions")))
 
 
 def _slice(op: ir.Operation, operands: Operands) -> np.ndarray:
-    bounds = (op.attributes[name] for name in ("start_indices", "limit_indices", "strides"))
+    bounds = (integers(op, name) for name in ("start_indices", "limit_indices", "strides"))
     return operands[0][tuple(slice(*bound) for bound in zip(*bounds, strict=True))]
 
 
 def _concatenate(op: ir.Operation, operands: Operands) -> np.ndarray:
-    return np.concatenate(operands, axis=op.attributes["dimension"].value)
+    return np.concatenate(operands, axis=integer(op, "dimension"))
 
 
 def _pad(op: ir.Operation, operands: Operands) -> np.ndarray | None:
@@ -81,7 +82,7 @@ def _pad(op: ir.Operation, operands: Operands) -> np.ndarray | None:
     array, value = operands
     result = np.full(shape, value, array.dtype)
     source, target = [], []
-    low, interior = op.attributes["edge_padding_low"], op.attributes["interior_padding"]
+    low, interior = integers(op, "edge_padding_low"), integers(op, "interior_padding")
     for size, extent, start, gap in zip(array.shape, shape, low, interior, strict=True):
         step = gap + 1
         # Negative edge padding drops elements: `first` is the first kept one.
@@ -104,8 +105,8 @@ def _dynamic_iota(op: ir.Operation, operands: Operands) -> np.ndarray | None:
 
 
 def _counted(op: ir.Operation, shape: tuple[int, ...]) -> np.ndarray | None:
-    dtype = dtypes.to_numpy(op.results[0].type.element_type)
-    axis = op.attributes["iota_dimension"].value
+    dtype = dtypes.to_numpy(tensor(op.results[0]).element_type)
+    axis = integer(op, "iota_dimension")
     if dtype.kind not in "iufc" or (dtype.kind in "iu" and shape[axis] > np.iinfo(dtype).max):
         return None
     counts = np.arange(shape[axis]).astype(dtype)
@@ -114,7 +115,8 @@ def _counted(op: ir.Operation, shape: tuple[int, ...]) -> np.ndarray | None:
 
 def _indices(array: np.ndarray) -> np.ndarray:
     """Integer indices of any type as int64, values beyond it held at its maximum."""
-    return np.minimum(array, np.iinfo(np.int64).max).astype(np.int64)
+    held = np.minimum(array, np.uint64(np.iinfo(np.int64).max)) if array.dtype == np.uint64 else array
+    return held.astype(np.int64)
 
 
 def _window(starts: Operands, sizes: Sequence[int], shape: Sequence[int]) -> tuple[slice, ...]:
@@ -128,7 +130,7 @@ def _window(starts: Operands, sizes: Sequence[int], shape: Sequence[int]) -> tup
 
 def _dynamic_slice(op: ir.Operation, operands: Operands) -> np.ndarray:
     array, *starts = operands
-    return array[_window(starts, list(op.attributes["slice_sizes"]), array.shape)]
+    return array[_window(starts, integers(op, "slice_sizes"), array.shape)]
 
 
 def _dynamic_update_slice(op: ir.Operation, operands: Operands) -> np.ndarray:
@@ -141,7 +143,7 @@ def _dynamic_update_slice(op: ir.Operation, operands: Operands) -> np.ndarray:
 def _gather(op: ir.Operation, operands: Operands) -> np.ndarray:
     array, starts = operands
     numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
-    sizes = list(op.attributes["slice_sizes"])
+    sizes = integers(op, "slice_sizes")
     return gather(array, starts, numbers, sizes)
 
 
@@ -181,7 +183,7 @@ def _along(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
 
 
 def _get_dimension_size(op: ir.Operation, operands: Operands) -> np.ndarray:
-    return np.array(operands[0].shape[op.attributes["dimension"].value], np.int32)
+    return np.array(operands[0].shape[integer(op, "dimension")], np.int32)
 
 
 _RULES: dict[str, Callable[[ir.Operation, Operands], np.ndarray | None]] = {
