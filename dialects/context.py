@@ -6,7 +6,7 @@ from jaxlib.mlir import ir
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext  # pyright: ignore[reportAttributeAccessIssue]
 from jaxlib.mlir.dialects import chlo, stablehlo
 
-from oxide.dialects.diagnostics import OxideError, captured, from_native
+from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native, location_text
 
 # MLIR bytecode (and StableHLO portable artefacts, which are bytecode) start with these four bytes.
 BYTECODE_MAGIC = b"ML\xefR"
@@ -37,12 +37,13 @@ def parse_module(source: str | bytes, context: ir.Context | None = None, name: s
     Raises OxideError with the parser's diagnostics.
     """
     context = context or make_context()
-    is_bytecode = isinstance(source, bytes) and source.startswith(BYTECODE_MAGIC)
     with context, captured(context) as seen:
         try:
-            if is_bytecode and _is_portable(source):
-                return stablehlo.deserialize_portable_artifact(context, source)
-            return ir.Module.parse(source, context)
+            if isinstance(source, bytes) and source.startswith(BYTECODE_MAGIC):
+                if _is_portable(source):
+                    return stablehlo.deserialize_portable_artifact(context, source)
+                return ir.Module.parse(source, context)
+            return _parse_text(source if isinstance(source, str) else source.decode(), context, name)
         except ir.MLIRError as error:
             details = seen + [from_native(info) for info in error.error_diagnostics]
             raise OxideError(f"{name}: not a valid MLIR module", details) from error
@@ -50,20 +51,57 @@ def parse_module(source: str | bytes, context: ir.Context | None = None, name: s
             raise OxideError(f"{name}: not a valid MLIR module: {error}", seen) from error
 
 
+def _parse_text(text: str, context: ir.Context, name: str) -> ir.Module:
+    """Parse a module, or operations to be wrapped in one, with `name` as the file in every location.
+
+    `ir.Module.parse` calls every file `-`; `ir.Operation.parse` takes a name and exactly one operation.
+    """
+    try:
+        top = ir.Operation.parse(text, source_name=name, context=context).operation
+    except ir.MLIRError as error:
+        if "must contain a single top-level operation" not in str(error):
+            raise
+        module = ir.Module.parse(text, context)
+        _rename_file(module, "-", name)
+        return module
+    if top.name != "builtin.module":
+        module = ir.Module.create(top.location)
+        module.body.append(top)
+        return module
+    module = ir.Module.create(top.location)
+    for attribute in top.attributes:
+        module.operation.attributes[attribute] = top.attributes[attribute]
+    for op in list(top.regions[0].blocks[0].operations):
+        op.operation.detach_from_parent()
+        module.body.append(op)
+    return module
+
+
+def _rename_file(module: ir.Module, old: str, new: str) -> None:
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        location = op.location
+        if isinstance(location, ir.FileLineColLoc) and location.filename == old:
+            op.location = ir.Location.file(new, location.start_line, location.start_col, module.context)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+
+
 def reject_unregistered(module: ir.Module) -> None:
     """Raise OxideError when an operation belongs to no registered dialect."""
     context = module.context
-    unknown: list[str] = []
+    unknown: list[Diagnostic] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         if not context.is_registered_operation(op.name):
-            unknown.append(op.name)
+            unknown.append(
+                Diagnostic("error", f"unregistered operation {op.name}", location_text(op.location))
+            )
         return ir.WalkResult.ADVANCE
 
     module.operation.walk(visit)
     if unknown:
-        names = ", ".join(sorted(set(unknown)))
-        raise OxideError(f"unregistered operation: {names}; allow it with --allow-unregistered-dialect")
+        raise OxideError("unregistered operations; --allow-unregistered-dialect accepts them", unknown)
 
 
 def _is_portable(data: bytes) -> bool:

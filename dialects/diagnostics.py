@@ -48,9 +48,11 @@ def location_text(location: ir.Location) -> str:
     text = str(location)
     if text == "loc(unknown)":
         return ""
-    if location.is_a_file():
-        return f"{location.filename}:{location.start_line}:{location.start_col}"
-    return text
+    try:
+        file = ir.FileLineColLoc(location)
+    except ValueError:
+        return text
+    return f"{file.filename}:{file.start_line}:{file.start_col}"
 
 
 def from_native(info: ir.DiagnosticInfo | ir.Diagnostic) -> Diagnostic:

@@ -66,12 +66,14 @@ class PatternSet:
 
     def __init__(self, patterns: Iterable[Pattern], context: ir.Context) -> None:
         self.statistics: dict[str, RuleStatistics] = {}
-        self._error: BaseException | None = None
-        native = _rewrite.RewritePatternSet(context)
-        for pattern in patterns:
+        by_root: dict[str, list[tuple[Rule, RuleStatistics]]] = {}
+        for pattern in sorted(patterns, key=lambda pattern: -pattern.benefit):
             statistics = self.statistics.setdefault(pattern.name, RuleStatistics())
             for root in pattern.roots:
-                native.add(root, self._callback(pattern.rule, statistics), pattern.benefit)
+                by_root.setdefault(root, []).append((pattern.rule, statistics))
+        native = _rewrite.RewritePatternSet(context)
+        for root, rules in by_root.items():
+            native.add(root, self._callback(rules), 1)
         self._frozen = native.freeze()
 
     def apply_greedily(self, root: ir.Operation) -> None:
@@ -83,13 +85,17 @@ class PatternSet:
         config.region_simplification_level = _rewrite.GreedySimplifyRegionLevel.DISABLED
         _rewrite.apply_patterns_and_fold_greedily(root, self._frozen, config)
 
-    def _callback(self, rule: Rule, statistics: RuleStatistics) -> Callable[[ir.Operation, object], bool]:
+    def _callback(self, rules: list[tuple[Rule, RuleStatistics]]) -> Callable[[ir.Operation, object], bool]:
+        # One native callback a root: entering the insertion point costs more than most rules' failing match.
         def match(op: ir.Operation | ir.OpView, native: _rewrite.PatternRewriter) -> bool:
             operation = op.operation
-            statistics.tries += 1
+            rewriter = Rewriter(native)
             with native.ip, operation.location:
-                hit = rule(operation, Rewriter(native))
-            statistics.hits += hit
-            return not hit
+                for rule, statistics in rules:
+                    statistics.tries += 1
+                    if rule(operation, rewriter):
+                        statistics.hits += 1
+                        return False
+            return True
 
         return match

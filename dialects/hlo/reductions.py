@@ -49,7 +49,7 @@ def lowest(dtype: np.dtype) -> np.generic:
     if dtypes.is_integer(dtype):
         return np.array(ml_dtypes.iinfo(dtype).min).astype(dtype)[()]
     infinity = np.array(-np.inf).astype(dtype)
-    return infinity[()] if np.isinf(infinity) else np.array(ml_dtypes.finfo(dtype).min).astype(dtype)[()]
+    return infinity[()] if np.isinf(infinity) else lowest_finite(dtype)
 
 
 def highest(dtype: np.dtype) -> np.generic:
@@ -60,6 +60,12 @@ def highest(dtype: np.dtype) -> np.generic:
         return np.array(ml_dtypes.iinfo(dtype).max).astype(dtype)[()]
     infinity = np.array(np.inf).astype(dtype)
     return infinity[()] if np.isinf(infinity) else np.array(ml_dtypes.finfo(dtype).max).astype(dtype)[()]
+
+
+def lowest_finite(dtype: np.dtype) -> np.generic:
+    """The most negative finite number of a dtype."""
+    limits = ml_dtypes.iinfo(dtype) if dtypes.is_integer(dtype) else ml_dtypes.finfo(dtype)
+    return np.array(limits.min).astype(dtype)[()]
 
 
 # kind -> (combining function, its identity for a dtype)

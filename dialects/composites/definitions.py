@@ -1,0 +1,236 @@
+"""The composites: softmax, activations, normalisations, attention and fusion.
+
+Half-precision inputs are normalised in float32, as PyTorch and ONNX Runtime do; results keep the input's dtype.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.dialects import dtypes, hlo
+from oxide.dialects.composites.registry import composite
+from oxide.dialects.diagnostics import OxideError
+
+Types = Sequence[ir.RankedTensorType]
+
+
+# --------------------------------------------------------------------------------------------- verifiers
+
+
+def _require_float(types: Types) -> None:
+    for tensor in types:
+        if not dtypes.is_float(dtypes.to_numpy(tensor.element_type)):
+            raise OxideError(f"a floating point tensor is needed, not {tensor}")
+
+
+def _float_only(types: Types) -> None:
+    _require_float(types)
+
+
+def _axis_in_range(types: Types, axis: int) -> None:
+    _require_float(types)
+    if not 0 <= axis < types[0].rank:
+        raise OxideError(f"axis {axis} is out of range for {types[0]}")
+
+
+def _gelu_kind(types: Types, approximate: str) -> None:
+    _require_float(types)
+    if approximate not in ("none", "tanh"):
+        raise OxideError(f'approximate is "{approximate}", expected "none" or "tanh"')
+
+
+def _norm_shapes(types: Types, axes: tuple[int, ...], epsilon: float) -> None:
+    _require_float(types)
+    x = types[0]
+    if not axes or list(axes) != sorted(set(axes)) or not 0 <= axes[0] <= axes[-1] < x.rank:
+        raise OxideError(f"axes {axes} are not ascending dimensions of {x}")
+    normalized = [x.shape[a] for a in axes]
+    for tensor in types[1:]:
+        if list(tensor.shape) != normalized:
+            raise OxideError(f"scale and bias need shape {normalized}, not {tensor}")
+    _check_epsilon(epsilon)
+
+
+def _batch_norm_shapes(types: Types, axis: int, epsilon: float) -> None:
+    _axis_in_range(types, axis)
+    for tensor in types[1:]:
+        if list(tensor.shape) != [types[0].shape[axis]]:
+            raise OxideError(f"batch_norm over {types[0].shape[axis]} features has a parameter of type {tensor}")
+    _check_epsilon(epsilon)
+
+
+def _check_epsilon(epsilon: float) -> None:
+    if not (math.isfinite(epsilon) and epsilon >= 0):
+        raise OxideError(f"epsilon is {epsilon}, expected a finite number of at least 0")
+
+
+def _attention_shapes(types: Types, scale: float, causal: bool) -> None:
+    q, k, v = types[:3]
+    _require_float(types[:3])
+    if not (q.rank == k.rank == v.rank == 4):
+        raise OxideError(f"attention needs q, k and v of rank 4 [batch, heads, length, size], not {q}, {k}, {v}")
+    batch, heads, length, size = q.shape
+    if k.shape[3] != size or k.shape[0] != batch or list(v.shape[:3]) != list(k.shape[:3]):
+        raise OxideError(f"attention of q {q}, k {k} and v {v}: batch, length or size do not fit")
+    if k.shape[1] == 0 or heads % k.shape[1]:
+        raise OxideError(f"{heads} query heads are no multiple of {k.shape[1]} key heads")
+    if not math.isfinite(scale):
+        raise OxideError(f"scale is {scale}, expected a finite number")
+    if len(types) == 4:
+        hlo.broadcast_shapes(tuple(types[3].shape), (batch, heads, length, k.shape[2]))
+
+
+def _fusion_kind(types: Types, kind: str) -> None:
+    if kind not in ("loop", "input", "output"):
+        raise OxideError(f'fusion kind is "{kind}", expected "loop", "input" or "output"')
+
+
+# ---------------------------------------------------------------------------------------- decompositions
+
+
+@composite("softmax", operands=(1, 1), verify=_axis_in_range, axis=int)
+def softmax(x: ir.Value, *, axis: int) -> ir.Value:
+    """exp(x - max x) / sum exp(x - max x) along an axis."""
+    wide = _widen(x)
+    powers = hlo.exp(hlo.subtract(wide, hlo.reduce_max(wide, [axis], keepdims=True)))
+    return _narrow(hlo.divide(powers, hlo.reduce_sum(powers, [axis], keepdims=True)), x)
+
+
+@composite("log_softmax", operands=(1, 1), verify=_axis_in_range, axis=int)
+def log_softmax(x: ir.Value, *, axis: int) -> ir.Value:
+    """(x - max x) - log sum exp(x - max x) along an axis."""
+    wide = _widen(x)
+    shifted = hlo.subtract(wide, hlo.reduce_max(wide, [axis], keepdims=True))
+    total = hlo.reduce_sum(hlo.exp(shifted), [axis], keepdims=True)
+    return _narrow(hlo.subtract(shifted, hlo.log(total)), x)
+
+
+@composite("gelu", operands=(1, 1), verify=_gelu_kind, approximate=str)
+def gelu(x: ir.Value, *, approximate: str) -> ir.Value:
+    """x * Phi(x): by erf, or by tanh(sqrt(2/pi) (x + 0.044715 x^3)) (Hendrycks and Gimpel, 2016)."""
+    if approximate == "none":
+        phi = hlo.add(hlo.erf(hlo.multiply(x, math.sqrt(0.5))), 1)
+    else:
+        cubic = hlo.add(x, hlo.multiply(hlo.multiply(hlo.multiply(x, x), x), 0.044715))
+        phi = hlo.add(hlo.tanh(hlo.multiply(cubic, math.sqrt(2 / math.pi))), 1)
+    return hlo.multiply(hlo.multiply(x, 0.5), phi)
+
+
+@composite("silu", operands=(1, 1), verify=_float_only)
+def silu(x: ir.Value) -> ir.Value:
+    """x * sigmoid(x)."""
+    return hlo.multiply(x, hlo.logistic(x))
+
+
+@composite("layer_norm", operands=(2, 3), verify=_norm_shapes, axes=tuple, epsilon=float)
+def layer_norm(
+    x: ir.Value, scale: ir.Value, bias: ir.Value | None = None, *, axes: tuple[int, ...], epsilon: float
+) -> ir.Value:
+    """(x - mean) / sqrt(variance + epsilon) * scale + bias over axes, population variance (ONNX 17)."""
+    wide = _widen(x)
+    centred = hlo.subtract(wide, hlo.reduce_mean(wide, axes, keepdims=True))
+    variance = hlo.reduce_mean(hlo.multiply(centred, centred), axes, keepdims=True)
+    normal = _narrow(hlo.multiply(centred, hlo.rsqrt(hlo.add(variance, epsilon))), x)
+    y = hlo.multiply(normal, _spread(scale, x, axes))
+    return y if bias is None else hlo.add(y, _spread(bias, x, axes))
+
+
+@composite("rms_norm", operands=(2, 2), verify=_norm_shapes, axes=tuple, epsilon=float)
+def rms_norm(x: ir.Value, scale: ir.Value, *, axes: tuple[int, ...], epsilon: float) -> ir.Value:
+    """x / sqrt(mean(x^2) + epsilon) * scale over axes (Zhang and Sennrich, 2019)."""
+    wide = _widen(x)
+    power = hlo.reduce_mean(hlo.multiply(wide, wide), axes, keepdims=True)
+    normal = _narrow(hlo.multiply(wide, hlo.rsqrt(hlo.add(power, epsilon))), x)
+    return hlo.multiply(normal, _spread(scale, x, axes))
+
+
+@composite("batch_norm", operands=(5, 5), verify=_batch_norm_shapes, axis=int, epsilon=float)
+def batch_norm(
+    x: ir.Value,
+    scale: ir.Value,
+    bias: ir.Value,
+    mean: ir.Value,
+    variance: ir.Value,
+    *,
+    axis: int,
+    epsilon: float,
+) -> ir.Value:
+    """(x - mean) / sqrt(variance + epsilon) * scale + bias per feature, with given statistics (inference).
+
+    Computed as x * a + b with a = scale / sqrt(variance + epsilon) and b = bias - mean * a, so that everything
+    but one multiply and one add depends on weights alone.  Statistics may be wider than x (ONNX 15).
+    """
+    statistics = hlo.dtype(variance)
+    wide = np.promote_types(statistics, np.float32)
+    scale, bias, mean, variance = (hlo.convert(v, wide) for v in (scale, bias, mean, variance))
+    factor = hlo.multiply(scale, hlo.rsqrt(hlo.add(variance, epsilon)))
+    offset = hlo.subtract(bias, hlo.multiply(mean, factor))
+    y = hlo.add(
+        hlo.multiply(hlo.convert(x, wide), _spread(factor, x, [axis])),
+        _spread(offset, x, [axis]),
+    )
+    return hlo.convert(y, hlo.dtype(x))
+
+
+@composite("attention", operands=(3, 4), verify=_attention_shapes, scale=float, causal=bool)
+def attention(
+    q: ir.Value,
+    k: ir.Value,
+    v: ir.Value,
+    mask: ir.Value | None = None,
+    *,
+    scale: float,
+    causal: bool,
+) -> ir.Value:
+    """softmax(scale * q k^T + mask) v over [batch, heads, length, size] (Vaswani et al., 2017).
+
+    Query heads share key heads in consecutive groups.  A bool mask keeps where true; a float mask is added.
+    `causal` keeps key positions up to the query's own.  A row with nothing kept gives zeros for a bool mask.
+    """
+    batch, heads, length, size = hlo.shape(q)
+    key_heads, span = hlo.shape(k)[1:3]
+    group = heads // key_heads
+    grouped = hlo.reshape(q, [batch, key_heads, group * length, size])
+    pairs = ([0, 1], [0, 1])
+    scores = hlo.dot_general(grouped, k, contract=([3], [3]), batch=pairs)
+    scores = hlo.multiply(_widen(scores), scale)
+    scores = hlo.reshape(scores, [batch, heads, length, span])
+    kept: ir.Value | None = None
+    if mask is not None and hlo.dtype(mask) == np.bool_:
+        kept = hlo.broadcast_to(mask, hlo.shape(scores))
+    elif mask is not None:
+        scores = hlo.add(scores, hlo.convert(mask, hlo.dtype(scores)))
+    if causal:
+        before = hlo.greater_equal(hlo.iota([length, span], 0, "int32"), hlo.iota([length, span], 1, "int32"))
+        before = hlo.broadcast_to(before, hlo.shape(scores))
+        kept = before if kept is None else hlo.and_(kept, before)
+    if kept is not None:
+        scores = hlo.select(kept, scores, float(hlo.lowest_finite(hlo.dtype(scores))))
+    weights = softmax(scores, axis=3)
+    if kept is not None:
+        weights = hlo.select(kept, weights, 0)
+    weights = hlo.reshape(_narrow(weights, q), [batch, key_heads, group * length, span])
+    mixed = hlo.dot_general(weights, v, contract=([3], [2]), batch=pairs)
+    return hlo.reshape(mixed, [batch, heads, length, hlo.shape(v)[3]])
+
+
+@composite("fusion", operands=(0, 1 << 20), verify=_fusion_kind, kind=str)
+def fusion(*operands: ir.Value, kind: str) -> ir.Value:
+    """A group of operations for one kernel; the fuse pass supplies each one's own decomposition."""
+    raise OxideError("oxide.fusion has no general decomposition; the fuse pass builds one from what it groups")
+
+
+def _widen(x: ir.Value) -> ir.Value:
+    return hlo.convert(x, np.float32) if hlo.dtype(x).itemsize < 4 else x
+
+
+def _narrow(x: ir.Value, like: ir.Value) -> ir.Value:
+    return hlo.convert(x, hlo.dtype(like))
+
+
+def _spread(v: ir.Value, x: ir.Value, axes: Sequence[int]) -> ir.Value:
+    return hlo.broadcast_in_dim(v, hlo.shape(x), axes)

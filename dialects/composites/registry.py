@@ -1,0 +1,177 @@
+"""What an `oxide.*` composite is: a name, an attribute schema, a verifier and a decomposition.
+
+A composite is `stablehlo.composite "oxide.softmax" %x {composite_attributes = {axis = 1 : i64}, ...}`.  Back ends
+that know the name use it; all others inline the private function its `decomposition` names, so any consumer
+of StableHLO can run it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from jaxlib.mlir import ir
+
+from oxide.dialects import hlo
+from oxide.dialects.diagnostics import OxideError
+
+PREFIX = "oxide."
+AttributeValue = int | float | bool | str | tuple[int, ...]
+Decomposition = Callable[..., ir.Value | Sequence[ir.Value]]
+
+
+@dataclass(frozen=True)
+class Composite:
+    """One kind of composite.
+
+    `attributes` maps each attribute to its Python type (int, float, bool, str, or tuple for a list of
+    integers).  `verify(operand types, **attributes)` raises OxideError for a combination that has no meaning.
+    `decompose(*operands, **attributes)` builds it from StableHLO operations and gives its results.
+    """
+
+    name: str
+    operands: tuple[int, int]
+    attributes: Mapping[str, type]
+    verify: Callable[..., None]
+    decompose: Decomposition
+
+
+REGISTRY: dict[str, Composite] = {}
+
+
+def composite(
+    name: str, *, operands: tuple[int, int], verify: Callable[..., None], **attributes: type
+) -> Callable[[Decomposition], Decomposition]:
+    """Register the decorated function as the decomposition of `oxide.<name>`.
+
+    `operands` is the smallest and largest operand count.
+    """
+
+    def add(decompose: Decomposition) -> Decomposition:
+        full = PREFIX + name
+        if full in REGISTRY:
+            raise ValueError(f"composite {full} is registered twice")
+        REGISTRY[full] = Composite(full, operands, attributes, verify, decompose)
+        return decompose
+
+    return add
+
+
+# ------------------------------------------------------------------------------------------- building
+
+
+@dataclass
+class Library:
+    """The decompositions of one module: equal composites share one private function."""
+
+    module: ir.Module
+    _symbols: dict[tuple, tuple[str, list[ir.Type]]] = field(default_factory=dict)
+
+    def symbol(
+        self, kind: Composite, types: Sequence[ir.Type], values: Mapping[str, AttributeValue]
+    ) -> tuple[str, list[ir.Type]]:
+        """The function that decomposes `kind` for these operand types, and its result types."""
+        key = (kind.name, tuple(types), tuple(sorted(values.items())))
+        if key not in self._symbols:
+            results: list[ir.Type] = []
+
+            def body(*operands: ir.Value) -> Sequence[ir.Value]:
+                returned = kind.decompose(*operands, **values)
+                returned = [returned] if isinstance(returned, ir.Value) else list(returned)
+                results.extend(v.type for v in returned)
+                return returned
+
+            with ir.Location.name(kind.name):
+                symbol = hlo.function(self.module, f"{kind.name}.impl", types, body)
+            self._symbols[key] = (symbol, results)
+        return self._symbols[key]
+
+
+_current: ContextVar[Library] = ContextVar("composite library")
+
+
+@contextmanager
+def library(module: ir.Module) -> Iterator[Library]:
+    """Inside the block, `build` puts decompositions into this module."""
+    token = _current.set(Library(module))
+    try:
+        yield _current.get()
+    finally:
+        _current.reset(token)
+
+
+def build(name: str, operands: Sequence[ir.Value | None], **values: AttributeValue) -> list[ir.Value]:
+    """Build `oxide.<name>` at the insertion point; trailing operands may be None (absent).
+
+    Must run inside `library(module)`.  Raises OxideError when the verifier refuses.
+    """
+    kind = REGISTRY[PREFIX + name]
+    present = [v for v in operands if v is not None]
+    if any(v is not None for v in operands[len(present) :]):
+        raise ValueError(f"only trailing operands of {kind.name} may be absent")
+    types = [v.type for v in present]
+    _check(kind, types, values)
+    symbol, results = _current.get().symbol(kind, types, values)
+    attributes = {key: to_attribute(value) for key, value in values.items()}
+    return hlo.composite(kind.name, present, results, symbol, attributes)
+
+
+# ---------------------------------------------------------------------------------- reading and checking
+
+
+def attributes_of(op: ir.Operation) -> dict[str, AttributeValue]:
+    """The composite attributes of a `stablehlo.composite` as Python values."""
+    if "composite_attributes" not in op.attributes:
+        return {}
+    return {named.name: from_attribute(named.attr) for named in ir.DictAttr(op.attributes["composite_attributes"])}
+
+
+def verify_composite(op: ir.Operation) -> None:
+    """Check one `stablehlo.composite` against its schema.  Names outside `oxide.` pass.
+
+    Raises OxideError for an unknown `oxide.` name, a missing, unknown or ill-typed attribute, a wrong operand
+    count, or what the composite's own verifier refuses.
+    """
+    name = ir.StringAttr(op.attributes["name"]).value
+    if not name.startswith(PREFIX):
+        return
+    if name not in REGISTRY:
+        raise OxideError(f"unknown composite {name}; known are {', '.join(sorted(REGISTRY))}")
+    _check(REGISTRY[name], [v.type for v in op.operands], attributes_of(op))
+
+
+def _check(kind: Composite, types: Sequence[ir.Type], values: Mapping[str, AttributeValue]) -> None:
+    if set(values) != set(kind.attributes):
+        raise OxideError(f"{kind.name} takes attributes {sorted(kind.attributes)}, not {sorted(values)}")
+    for key, expected in kind.attributes.items():
+        if type(values[key]) is not expected:
+            raise OxideError(f"{kind.name}: attribute {key} is {values[key]!r}, expected {expected.__name__}")
+    low, high = kind.operands
+    if not low <= len(types) <= high:
+        raise OxideError(f"{kind.name} takes {low} to {high} operands, not {len(types)}")
+    kind.verify([ir.RankedTensorType(t) for t in types], **values)
+
+
+def to_attribute(value: AttributeValue) -> ir.Attribute:
+    """bool, i64, f64, string, or array<i64: ...>."""
+    if isinstance(value, bool):
+        return ir.BoolAttr.get(value)
+    if isinstance(value, int):
+        return hlo.i64(value)
+    if isinstance(value, float):
+        return ir.FloatAttr.get(ir.F64Type.get(), value)
+    if isinstance(value, str):
+        return ir.StringAttr.get(value)
+    return hlo.i64_array(value)
+
+
+def from_attribute(attribute: ir.Attribute) -> AttributeValue:
+    """The inverse of `to_attribute`.  Raises OxideError for other kinds of attribute."""
+    for kind in (ir.BoolAttr, ir.IntegerAttr, ir.FloatAttr, ir.StringAttr):
+        if isinstance(attribute, kind):
+            return attribute.value
+    if isinstance(attribute, ir.DenseI64ArrayAttr):
+        return tuple(attribute)
+    raise OxideError(f"composite attribute {attribute} is not a bool, integer, float, string or i64 array")

@@ -1,0 +1,168 @@
+"""Composites: what each decomposition computes (against torch), and what the schema refuses."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from jaxlib.mlir import ir
+from jaxlib.mlir.dialects import stablehlo
+from jaxlib.mlir.passmanager import PassManager
+
+from oxide.dialects import composites, constants, hlo
+from oxide.dialects.context import make_context, parse_module
+from oxide.dialects.diagnostics import OxideError
+
+
+def module_of(name: str, arrays: list[np.ndarray], attributes: dict) -> ir.Module:
+    with make_context(), ir.Location.unknown():
+        module = ir.Module.create()
+        types = [hlo.make_type(a.shape, a.dtype) for a in arrays]
+        with composites.library(module):
+            hlo.function(module, "main", types, lambda *xs: composites.build(name, xs, **attributes))
+        main = next(op for op in module.body.operations if ir.StringAttr(op.attributes["sym_name"]).value == "main")
+        main.attributes["sym_visibility"] = ir.StringAttr.get("public")
+        module.operation.verify()
+    return module
+
+
+def run(module: ir.Module, arrays: list[np.ndarray]) -> np.ndarray:
+    """Through the reference interpreter, after the native passes that inline composites and CHLO."""
+    with module.context, ir.Location.unknown():
+        PassManager.parse(
+            "builtin.module(func.func(stablehlo-legalize-composite-to-call,chlo-legalize-to-stablehlo))"
+        ).run(module.operation)
+        (result,) = stablehlo.eval_module(module, [constants.dense(a) for a in arrays])
+        return np.array(result)
+
+
+def tensors(*shapes: tuple[int, ...]) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(s).astype(np.float32) for s in shapes]
+
+
+def sdpa(q, k, v, mask=None, **options) -> torch.Tensor:
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True, **options)
+
+
+X = (2, 3, 5)
+QKV = [(2, 4, 6, 8), (2, 2, 7, 8), (2, 2, 7, 5)]
+CASES: dict[str, tuple[str, list, dict, Callable]] = {
+    "softmax": ("softmax", [X], {"axis": 1}, lambda x: torch.softmax(x, 1)),
+    "log_softmax": ("log_softmax", [X], {"axis": 2}, lambda x: torch.log_softmax(x, 2)),
+    "gelu": ("gelu", [X], {"approximate": "none"}, lambda x: F.gelu(x)),
+    "gelu_tanh": ("gelu", [X], {"approximate": "tanh"}, lambda x: F.gelu(x, approximate="tanh")),
+    "silu": ("silu", [X], {}, F.silu),
+    "layer_norm": (
+        "layer_norm",
+        [X, (3, 5), (3, 5)],
+        {"axes": (1, 2), "epsilon": 1e-5},
+        lambda x, s, b: F.layer_norm(x, (3, 5), s, b, 1e-5),
+    ),
+    "layer_norm_without_bias": (
+        "layer_norm",
+        [X, (5,)],
+        {"axes": (2,), "epsilon": 0.1},
+        lambda x, s: F.layer_norm(x, (5,), s, None, 0.1),
+    ),
+    "rms_norm": (
+        "rms_norm",
+        [X, (5,)],
+        {"axes": (2,), "epsilon": 1e-6},
+        lambda x, s: F.rms_norm(x, (5,), s, 1e-6),
+    ),
+    "batch_norm": (
+        "batch_norm",
+        [(2, 3, 4, 4), (3,), (3,), (3,), (3,)],
+        {"axis": 1, "epsilon": 2.0},
+        lambda x, s, b, m, v: F.batch_norm(x, m, v, s, b, eps=2.0),
+    ),
+    "attention_grouped": ("attention", QKV, {"scale": 0.3, "causal": False}, lambda *a: sdpa(*a, scale=0.3)),
+    "attention_causal": (
+        "attention",
+        QKV,
+        {"scale": 0.3, "causal": True},
+        lambda *a: sdpa(*a, scale=0.3, is_causal=True),
+    ),
+    "attention_float_mask": (
+        "attention",
+        [*QKV, (1, 1, 6, 7)],
+        {"scale": 0.3, "causal": False},
+        lambda *a: sdpa(*a, scale=0.3),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_decomposition_agrees_with_torch(case: str) -> None:
+    name, shapes, attributes, oracle = CASES[case]
+    arrays = tensors(*shapes)
+    if name == "batch_norm":
+        arrays[4] = np.abs(arrays[4])
+    expected = oracle(*[torch.from_numpy(a) for a in arrays]).numpy()
+    np.testing.assert_allclose(run(module_of(name, arrays, attributes), arrays), expected, rtol=2e-5, atol=2e-6)
+
+
+def test_a_query_that_may_see_nothing_gives_zeros() -> None:
+    arrays = tensors(*QKV)
+    mask = np.ones((6, 7), bool)
+    mask[2] = False
+    arrays.append(mask)
+    result = run(module_of("attention", arrays, {"scale": 1.0, "causal": False}), arrays)
+    expected = sdpa(*[torch.from_numpy(a) for a in arrays], scale=1.0).numpy()
+    assert not result[:, :, 2].any()
+    np.testing.assert_allclose(result, expected, rtol=2e-5, atol=2e-6)
+
+
+def test_equal_composites_share_one_decomposition() -> None:
+    (x,) = tensors(X)
+
+    def twice(value: ir.Value) -> list[ir.Value]:
+        (once,) = composites.build("softmax", [value], axis=1)
+        (again,) = composites.build("softmax", [once], axis=1)
+        return composites.build("softmax", [again], axis=2)
+
+    with make_context(), ir.Location.unknown():
+        module = ir.Module.create()
+        with composites.library(module):
+            hlo.function(module, "main", [hlo.make_type(x.shape, x.dtype)], twice)
+    symbols = [ir.StringAttr(op.attributes["sym_name"]).value for op in module.body.operations]
+    assert sorted(symbols) == ["main", "oxide.softmax.impl", "oxide.softmax.impl_1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes", "attributes", "message"),
+    [
+        ("softmax", [X], {"axis": 3}, "axis 3 is out of range"),
+        ("softmax", [X], {}, "takes attributes"),
+        ("softmax", [X], {"axis": 1.0}, "expected int"),
+        ("softmax", [X], {"axis": True}, "expected int"),
+        ("gelu", [X], {"approximate": "fast"}, '"none" or "tanh"'),
+        ("layer_norm", [X, (3,)], {"axes": (2,), "epsilon": 1e-5}, "need shape [5]"),
+        ("layer_norm", [X, (5,)], {"axes": (2, 1), "epsilon": 1e-5}, "ascending"),
+        ("rms_norm", [X], {"axes": (2,), "epsilon": 1e-5}, "takes 2 to 2 operands"),
+        ("batch_norm", [X, (3,), (3,), (3,), (5,)], {"axis": 1, "epsilon": 1e-5}, "over 3 features"),
+        ("attention", [(2, 3, 6, 8), *QKV[1:]], {"scale": 1.0, "causal": False}, "no multiple"),
+        ("attention", QKV, {"scale": float("inf"), "causal": False}, "finite"),
+    ],
+)
+def test_the_schema_refuses(name: str, shapes: list, attributes: dict, message: str) -> None:
+    with pytest.raises(OxideError) as error:
+        module_of(name, tensors(*shapes), attributes)
+    assert message in str(error.value)
+
+
+def test_parsed_composites_are_checked() -> None:
+    text = """
+    func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {
+      %0 = stablehlo.composite "oxide.softmax" %x
+        {composite_attributes = {axis = 1 : i64}, decomposition = @f} : (tensor<2xf32>) -> tensor<2xf32>
+      return %0 : tensor<2xf32>
+    }
+    func.func private @f(%x: tensor<2xf32>) -> tensor<2xf32> { return %x : tensor<2xf32> }
+    """
+    module = parse_module(text)
+    (op, _) = module.body.operations[0].regions[0].blocks[0].operations
+    with pytest.raises(OxideError, match="out of range"):
+        composites.verify_composite(op.operation)
