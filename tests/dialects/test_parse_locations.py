@@ -28,7 +28,7 @@ def test_operations_without_a_module_are_wrapped_and_located(names: list[str]) -
 def test_a_syntax_error_names_file_line_and_column() -> None:
     with pytest.raises(OxideError) as caught:
         parse_module("module {\n  func.func @f( {\n  }\n}", name="net.mlir")
-    assert [d.location for d in caught.value.diagnostics] == ["net.mlir:2:17"]
+    assert [d.location for d in caught.value.diagnostics] == ["net.mlir:2:16"]
 
 
 def test_every_unregistered_operation_is_located() -> None:
