@@ -21,6 +21,8 @@ class Tracer(Protocol):
 
     def known_value(self, value: ir.Value) -> np.ndarray | None: ...
 
+    def constant(self, node: Node, array: np.ndarray) -> ir.Value: ...
+
     def input_name(self, node: Node, value: ir.Value) -> str: ...
 
     def lower_graph(self, node: Node, graph: Graph, arguments: Sequence[Any]) -> list[Any]: ...
@@ -85,6 +87,10 @@ class Node:
                 "input's shape with --dim/--shape so that it can be computed"
             )
         return known
+
+    def constant(self, array: np.ndarray) -> ir.Value:
+        """An array from the model as a value: a constant when it is small, a weight of the model when not."""
+        return self._tracer.constant(self, array)
 
     def error(self, message: str) -> OxideError:
         """An OxideError about this node, to raise."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 from oxide.frontends.onnx.node import Node
@@ -40,6 +41,10 @@ class Signature:
     required: int
     variadic: bool
     attributes: dict[str, Any] = field(hash=False)
+
+    @cached_property
+    def required_attributes(self) -> tuple[str, ...]:
+        return tuple(name for name, default in self.attributes.items() if default is REQUIRED)
 
 
 REQUIRED = inspect.Parameter.empty

@@ -1,0 +1,190 @@
+"""Graphs as the importer walks them: nodes in an order in which every value is defined before its use."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from onnx import AttributeProto, GraphProto, NodeProto, SparseTensorProto, TensorProto, TypeProto
+
+from oxide.dialects.diagnostics import Diagnostic, OxideError
+from oxide.frontends.onnx.diagnostics import listed, node_location, quoted
+
+_GRAPH_TYPES = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+
+
+class SourceNode:
+    """A NodeProto with its fields read once (each access to a protobuf field costs)."""
+
+    __slots__ = ("attributes", "captures", "domain", "inputs", "name", "op_type", "outputs", "overload", "proto")
+
+    def __init__(self, proto: NodeProto) -> None:
+        self.proto = proto
+        self.op_type: str = proto.op_type
+        self.domain: str = "" if proto.domain == "ai.onnx" else proto.domain
+        self.overload: str = proto.overload
+        self.inputs: tuple[str, ...] = tuple(proto.input)
+        outputs = tuple(proto.output)
+        while outputs and not outputs[-1]:
+            outputs = outputs[:-1]
+        self.outputs: tuple[str, ...] = outputs
+        self.name: str = proto.name or next((o for o in outputs if o), "") or f"<unnamed {self.op_type}>"
+        self.attributes: Sequence[AttributeProto] = proto.attribute
+        self.captures: frozenset[str] = frozenset()
+        for attribute in self.attributes:
+            if attribute.type in _GRAPH_TYPES:
+                graphs = [attribute.g] if attribute.type == AttributeProto.GRAPH else attribute.graphs
+                self.captures |= frozenset().union(*map(free_names, graphs))
+
+    def subgraphs(self) -> list[GraphProto]:
+        found: list[GraphProto] = []
+        for attribute in self.attributes:
+            if attribute.type == AttributeProto.GRAPH:
+                found.append(attribute.g)
+            elif attribute.type == AttributeProto.GRAPHS:
+                found.extend(attribute.graphs)
+        return found
+
+
+@dataclass
+class Graph:
+    """A graph, subgraph or function body.
+
+    `types` are the declared types of inputs and outputs, by name, where there are any.
+    """
+
+    name: str
+    nodes: list[SourceNode]
+    inputs: list[str]
+    outputs: list[str]
+    initializers: Sequence[TensorProto] = ()
+    sparse_initializers: Sequence[SparseTensorProto] = ()
+    types: Mapping[str, TypeProto] = field(default_factory=dict)
+
+    @staticmethod
+    def of_proto(proto: GraphProto) -> Graph:
+        return Graph(
+            name=proto.name,
+            nodes=[SourceNode(node) for node in proto.node],
+            inputs=[value.name for value in proto.input],
+            outputs=[value.name for value in proto.output],
+            initializers=proto.initializer,
+            sparse_initializers=proto.sparse_initializer,
+            types={value.name: value.type for value in (*proto.input, *proto.output)},
+        )
+
+    def initializer_names(self) -> list[str]:
+        return [t.name for t in self.initializers] + [s.values.name for s in self.sparse_initializers]
+
+
+def free_names(proto: GraphProto) -> frozenset[str]:
+    """The names a subgraph takes from the graphs around it."""
+    defined = {v.name for v in proto.input} | {t.name for t in proto.initializer}
+    defined |= {s.values.name for s in proto.sparse_initializer}
+    used: set[str] = {v.name for v in proto.output}
+    for node in proto.node:
+        used.update(node.input)
+        defined.update(node.output)
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.GRAPH:
+                used |= free_names(attribute.g)
+            elif attribute.type == AttributeProto.GRAPHS:
+                used |= frozenset().union(*map(free_names, attribute.graphs))
+    return frozenset(used - defined - {""})
+
+
+def ordered(graph: Graph, is_outer: Callable[[str], bool]) -> list[SourceNode]:
+    """The nodes in topological order, in the file's order where that is one.
+
+    `is_outer` says whether a name is defined in a surrounding graph.  Raises OxideError, naming nodes, for a
+    value that is defined twice, used but never defined, or part of a cycle.
+    """
+    given = _given_names(graph)
+    seen = set(given)
+    in_order = True
+    for node in graph.nodes:
+        if in_order and not (seen.issuperset(node.inputs) and seen.issuperset(node.captures)):
+            needed = {*node.inputs, *node.captures}
+            in_order = all(name in seen or is_outer(name) for name in needed)
+        before = len(seen)
+        named = [name for name in node.outputs if name]
+        seen.update(named)
+        if len(seen) != before + len(named):
+            _refuse_redefinition(graph, given)
+    missing = [name for name in graph.outputs if name not in seen and not is_outer(name)]
+    if missing:
+        raise OxideError(f"nothing defines the graph output{'s' * (len(missing) > 1)} {listed(missing)}")
+    return graph.nodes if in_order else _sorted(graph, given, is_outer)
+
+
+def _given_names(graph: Graph) -> set[str]:
+    names = {""}
+    for kind, group in (("input", graph.inputs), ("initializer", graph.initializer_names())):
+        distinct = set(group)
+        if len(distinct) != len(group):
+            repeated = sorted(name for name in distinct if group.count(name) > 1)
+            raise OxideError(f"more than one graph {kind} is called {listed(repeated)}")
+        names |= distinct
+    return names
+
+
+def _refuse_redefinition(graph: Graph, given: set[str]) -> None:
+    producer: dict[str, str] = {}
+    for node in graph.nodes:
+        for name in filter(None, node.outputs):
+            if name in given or name in producer:
+                first = f"node {quoted(producer[name])}" if name in producer else "a graph input or initializer"
+                message = f"node {quoted(node.name)} defines {quoted(name)}, which {first} already defines"
+                raise OxideError(message, [Diagnostic("error", message, node_location(node.name))])
+            producer[name] = node.name
+
+
+def _sorted(graph: Graph, given: set[str], is_outer: Callable[[str], bool]) -> list[SourceNode]:
+    producer = {name: i for i, node in enumerate(graph.nodes) for name in node.outputs if name}
+    waiting = [0] * len(graph.nodes)
+    users: list[list[int]] = [[] for _ in graph.nodes]
+    undefined: list[Diagnostic] = []
+    for i, node in enumerate(graph.nodes):
+        for name in {*node.inputs, *node.captures} - given:
+            if name in producer:
+                users[producer[name]].append(i)
+                waiting[i] += 1
+            elif not is_outer(name):
+                message = f"{node.op_type}: nothing defines its input {quoted(name)}"
+                undefined.append(Diagnostic("error", message, node_location(node.name)))
+    if undefined:
+        raise OxideError(
+            f"the graph uses {len(undefined)} value{'s' * (len(undefined) > 1)} that nothing defines",
+            undefined[:20],
+        )
+    ready = [i for i, count in enumerate(waiting) if not count]
+    order: list[SourceNode] = []
+    while ready:
+        i = heapq.heappop(ready)
+        order.append(graph.nodes[i])
+        for user in users[i]:
+            waiting[user] -= 1
+            if not waiting[user]:
+                heapq.heappush(ready, user)
+    if len(order) != len(graph.nodes):
+        cycle = _cycle(graph.nodes, producer, {i for i, count in enumerate(waiting) if count})
+        raise OxideError(
+            f"the graph has a cycle through {listed(cycle)}",
+            [Diagnostic("error", "part of a cycle", node_location(name)) for name in cycle[:20]],
+        )
+    return order
+
+
+def _cycle(nodes: Sequence[SourceNode], producer: Mapping[str, int], stuck: Iterable[int]) -> list[str]:
+    """The names along one cycle; every stuck node has a stuck predecessor, so walking back finds one."""
+    pending = set(stuck)
+    position: dict[int, int] = {}
+    path: list[int] = []
+    current = min(pending)
+    while current not in position:
+        position[current] = len(path)
+        path.append(current)
+        needed = (producer.get(n, -1) for n in (*nodes[current].inputs, *nodes[current].captures))
+        current = next(i for i in needed if i in pending)
+    return [nodes[i].name for i in reversed(path[position[current] :])]

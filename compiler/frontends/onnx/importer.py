@@ -1,0 +1,158 @@
+"""`import_onnx`: a model file, its bytes or a ModelProto becomes a Model."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxlib.mlir import ir
+from onnx import ModelProto
+
+from oxide.dialects import hlo
+from oxide.dialects.context import make_context
+from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
+from oxide.frontends.onnx import ops as _registers_lowerings  # noqa: F401
+from oxide.frontends.onnx.diagnostics import node_location, quoted
+from oxide.frontends.onnx.functions import local_functions
+from oxide.frontends.onnx.graph import Graph
+from oxide.frontends.onnx.initializers import TensorReader
+from oxide.frontends.onnx.model_file import ModelFile, open_model
+from oxide.frontends.onnx.operators import Library, model_opsets
+from oxide.frontends.onnx.scope import Scope
+from oxide.frontends.onnx.survey import check_supported
+from oxide.frontends.onnx.types import Dimensions, input_specs, output_mismatch
+from oxide.frontends.onnx.weights import Weights
+from oxide.model import Model
+from oxide.parameters import ParameterStore
+
+log = logging.getLogger("oxide.onnx")
+
+Source = str | os.PathLike[str] | bytes | ModelProto
+
+
+def import_onnx(
+    source: Source,
+    *,
+    dims: Mapping[str, int] | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    base_dir: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+) -> Model:
+    """Import an ONNX model: a path, the bytes of a file, or a ModelProto.
+
+    `dims` gives sizes to named dimensions (`{"batch": 1}`), `shapes` whole shapes to inputs.  `base_dir` is
+    where external data lies when it is not the file's own folder.  The model's inputs come first among the
+    arguments of `@main`, its weights follow; a weight that nothing uses is left out.
+
+    Raises OxideError for anything in the file that is malformed or cannot be lowered, naming the nodes.
+    """
+    opened = open_model(source, base_dir, name)
+    try:
+        return _import(opened, Dimensions.of(dims, shapes))
+    except OxideError as error:
+        raise OxideError(f"{opened.label}: {error.message}", error.diagnostics) from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        what = "a name that is not UTF-8" if isinstance(error, UnicodeDecodeError) else "too deep a nesting"
+        raise OxideError(f"{opened.label}: the model has {what}") from error
+
+
+def _import(opened: ModelFile, dims: Dimensions) -> Model:
+    proto = opened.proto
+    library = Library(model_opsets(proto.ir_version, proto.opset_import), local_functions(proto.functions))
+    graph = Graph.of_proto(proto.graph)
+    weight_names = set(graph.initializer_names())
+    graph.inputs = [value for value in graph.inputs if value not in weight_names]
+    check_supported(graph.nodes, library)
+    specs = input_specs({value: graph.types[value] for value in graph.inputs}, dims)
+
+    context = make_context()
+    with context, ir.Location.name(graph.name or opened.name), captured(context) as seen:
+        module = ir.Module.create()
+        module.operation.attributes["sym_name"] = ir.StringAttr.get(_module_name(opened.name))
+        function, block = _entry(module)
+        for spec in specs:
+            block.add_argument(hlo.make_type(spec.shape, spec.dtype), ir.Location.name(spec.name))
+        weights = Weights(block, TensorReader(opened.files, opened.raw_data), taken=graph.inputs)
+        scope = Scope(library, weights)
+        scope.values.update(zip(graph.inputs, block.arguments, strict=True))
+        with ir.InsertionPoint(block):
+            outputs = scope.run(graph)
+            _check_outputs(graph, outputs, dims)
+            hlo.create("func.return", outputs, [])
+        _erase_dead_constants(block)
+        unused = weights.drop_unused()
+        if unused:
+            log.debug("%s: %d initializers are not used: %s", opened.label, len(unused), ", ".join(unused))
+        _finish(function, block, graph, weights, outputs)
+        _verify(module, seen)
+    return Model(module, ParameterStore(weights.arrays), opened.name)
+
+
+def _module_name(name: str) -> str:
+    """XLA names its dumps after the module, so only plain names are passed on."""
+    return name if re.fullmatch(r"[A-Za-z_][\w.-]{0,99}", name, re.ASCII) else "model"
+
+
+def _entry(module: ir.Module) -> tuple[ir.Operation, ir.Block]:
+    """A public @main without arguments; its type is set when they are known."""
+    attributes: dict[str, ir.Attribute] = {
+        "sym_name": ir.StringAttr.get("main"),
+        "sym_visibility": ir.StringAttr.get("public"),
+        "function_type": ir.TypeAttr.get(ir.FunctionType.get([], [])),
+    }
+    with ir.InsertionPoint(module.body):
+        function = hlo.create("func.func", [], [], attributes, regions=1)
+    return function, function.regions[0].blocks.append()
+
+
+def _check_outputs(graph: Graph, outputs: Sequence[Any], dims: Dimensions) -> None:
+    if len(set(graph.outputs)) != len(graph.outputs):
+        raise OxideError("two graph outputs have the same name")
+    producers = {name: node for node in graph.nodes for name in node.outputs}
+    wrong: list[Diagnostic] = []
+    for name, value in zip(graph.outputs, outputs, strict=True):
+        if isinstance(value, ir.Value):
+            message = output_mismatch(graph.types[name], value, dims)
+        else:
+            message = "it is a sequence or an optional; the boundary of a model must be tensors"
+        if message:
+            node = producers[name].name if name in producers else name
+            wrong.append(Diagnostic("error", f"output {quoted(name)}: {message}", node_location(node)))
+    if wrong:
+        raise OxideError("the model's outputs are not what it declares", wrong)
+
+
+def _erase_dead_constants(block: ir.Block) -> None:
+    """Drop the constants that were only needed during import, such as target shapes."""
+    for op in list(block.operations):
+        operation = op.operation
+        if operation.name == "stablehlo.constant" and not any(True for _ in operation.results[0].uses):
+            operation.erase()
+
+
+def _finish(
+    function: ir.Operation, block: ir.Block, graph: Graph, weights: Weights, outputs: Sequence[ir.Value]
+) -> None:
+    """Set the type of @main and the names of its arguments and results."""
+    types = ir.FunctionType.get([a.type for a in block.arguments], [v.type for v in outputs])
+    function.attributes["function_type"] = ir.TypeAttr.get(types)
+    names = [("oxide.name", name) for name in graph.inputs]
+    names += [("oxide.param", name) for name in weights.arguments]
+    function.attributes["arg_attrs"] = _name_attributes(names)
+    function.attributes["res_attrs"] = _name_attributes([("oxide.name", name) for name in graph.outputs])
+
+
+def _name_attributes(names: Sequence[tuple[str, str]]) -> ir.ArrayAttr:
+    return ir.ArrayAttr.get([ir.DictAttr.get({key: ir.StringAttr.get(name)}) for key, name in names])
+
+
+def _verify(module: ir.Module, seen: list[Diagnostic]) -> None:
+    """MLIR's verifier must accept what the lowerings built; if it does not, its diagnostics name the nodes."""
+    try:
+        module.operation.verify()
+    except ir.MLIRError as error:
+        details = seen + [from_native(info) for info in error.error_diagnostics]
+        raise OxideError("internal error: a lowering built invalid StableHLO; please report it", details) from error

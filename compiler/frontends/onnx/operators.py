@@ -1,0 +1,162 @@
+"""Which definition a node follows: opset imports, schemas, model-local functions and the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from onnx import FunctionProto, defs
+
+from oxide.dialects.diagnostics import Diagnostic, OxideError
+from oxide.frontends.onnx.diagnostics import quoted
+from oxide.frontends.onnx.registry import REGISTRY, Lowering, find, normal_domain, qualified, versions_of
+
+# Domain, name and overload of a model-local function.
+FunctionKey = tuple[str, str, str]
+# Models below this IR version do not say which opset they use; it is 1.
+FIRST_IR_VERSION_WITH_OPSETS = 3
+
+
+@dataclass(frozen=True)
+class Operator:
+    """How every node of one operator is imported in one scope; exactly one of `lowering`, `function`,
+    `has_body` and `unsupported` says it.
+
+    `label` is for messages (`Gemm-13`), `version` the since-version of the schema (0 for local functions),
+    `attribute_types` what the schema demands, `has_body` that the schema defines it by a function body.
+    """
+
+    label: str
+    version: int
+    schema: defs.OpSchema | None = None
+    lowering: Lowering | None = None
+    function: FunctionProto | None = None
+    has_body: bool = False
+    unsupported: str = ""
+    min_inputs: int = 0
+    attribute_types: Mapping[str, int] = field(default_factory=dict)
+
+
+class Library:
+    """The operators as one scope (the model, or the body of a function) sees them."""
+
+    def __init__(self, opsets: Mapping[str, int], functions: Mapping[FunctionKey, FunctionProto]) -> None:
+        self.opsets = opsets
+        self.functions = functions
+        self._resolved: dict[FunctionKey, Operator] = {}
+
+    def resolve(self, domain: str, op_type: str, overload: str = "") -> Operator:
+        key = (domain, op_type, overload)
+        operator = self._resolved.get(key)
+        if operator is None:
+            operator = self._resolved[key] = self._resolve(*key)
+        return operator
+
+    def of_body(self, body: FunctionProto) -> Library:
+        """The library inside of a function body, which imports opsets of its own."""
+        return Library(read_opsets(body.opset_import) or self.opsets, self.functions)
+
+    def _resolve(self, domain: str, op_type: str, overload: str) -> Operator:
+        name = qualified(domain, op_type)
+        function = self.functions.get((domain, op_type, overload))
+        if function is not None:
+            return Operator(name, 0, function=function)
+        opset = self.opsets.get(domain)
+        if opset is None:
+            where = quoted(domain or "ai.onnx")
+            return Operator(name, 0, unsupported=f"the model imports no opset of its domain {where}")
+        schema = find_schema(op_type, opset, domain)
+        if schema is None:
+            return _without_schema(domain, op_type, opset)
+        version = schema.since_version
+        label = f"{name}-{version}"
+        facts = {
+            "min_inputs": schema.min_input,
+            "attribute_types": {key: int(a.type) for key, a in schema.attributes.items()},
+        }
+        lowering = find(domain, op_type, version)
+        if lowering is not None:
+            return Operator(label, version, schema, lowering=lowering, **facts)
+        if schema.has_function or schema.has_context_dependent_function:
+            return Operator(label, version, schema, has_body=True, **facts)
+        return Operator(label, version, unsupported=_reason(domain, op_type, schema.deprecated))
+
+
+def _without_schema(domain: str, op_type: str, opset: int) -> Operator:
+    """An operator the onnx package does not define: the newest lowering that is not newer than the opset."""
+    name = qualified(domain, op_type)
+    candidates = [version for version in versions_of(domain, op_type) if version <= opset]
+    if candidates:
+        return Operator(f"{name}-{candidates[-1]}", candidates[-1], lowering=find(domain, op_type, candidates[-1]))
+    if domain in known_domains():
+        reason = f"opset {opset} of {quoted(domain or 'ai.onnx')} has no such operator"
+    elif any(key[0] == domain for key in REGISTRY):
+        reason = _reason(domain, op_type, deprecated=False)
+    else:
+        reason = f"the domain {quoted(domain)} is unknown and the model has no function of this name"
+    return Operator(name, 0, unsupported=reason)
+
+
+def _reason(domain: str, op_type: str, deprecated: bool) -> str:
+    versions = ", ".join(map(str, versions_of(domain, op_type)))
+    reason = f"Oxide lowers {qualified(domain, op_type)} {versions}" if versions else "no lowering"
+    return f"{reason}; this version of the operator is deprecated" if deprecated else reason
+
+
+@cache
+def find_schema(op_type: str, opset: int, domain: str) -> defs.OpSchema | None:
+    try:
+        return defs.get_schema(op_type, opset, domain)
+    except defs.SchemaError:
+        return None
+
+
+@cache
+def known_domains() -> dict[str, int]:
+    """The domains the installed onnx package defines, with their newest opset versions."""
+    newest: dict[str, int] = {}
+    for schema in defs.get_all_schemas_with_history():
+        domain = normal_domain(schema.domain)
+        newest[domain] = max(newest.get(domain, 1), schema.since_version)
+    newest[""] = max(newest[""], defs.onnx_opset_version())
+    return newest
+
+
+def read_opsets(imports: Iterable) -> dict[str, int]:
+    """Domain to version.  Raises OxideError for a domain that is imported in two versions or a bad version."""
+    opsets: dict[str, int] = {}
+    for entry in imports:
+        domain = normal_domain(entry.domain)
+        if opsets.get(domain, entry.version) != entry.version:
+            raise OxideError(f"domain {quoted(domain or 'ai.onnx')} is imported in two versions")
+        if entry.version < 1:
+            raise OxideError(f"domain {quoted(domain or 'ai.onnx')} is imported in version {entry.version}")
+        opsets[domain] = entry.version
+    return opsets
+
+
+def model_opsets(ir_version: int, imports: Iterable) -> dict[str, int]:
+    """The opsets a model imports.  Raises OxideError when there are none, or ones newer than onnx knows."""
+    opsets = read_opsets(imports)
+    if not opsets:
+        if 1 <= ir_version < FIRST_IR_VERSION_WITH_OPSETS:
+            return {"": 1}
+        raise OxideError(
+            "the model imports no opset, so its operators have no meaning; set opset_import "
+            "(onnx.helper.make_opsetid)"
+        )
+    too_new: list[Diagnostic] = []
+    for domain, version in opsets.items():
+        # The default domain's newest version is cheap to ask for; the full table is not.
+        newest = defs.onnx_opset_version() if domain == "" else known_domains().get(domain, version)
+        if version > newest:
+            message = f"opset {version} of {quoted(domain or 'ai.onnx')}: the newest known is {newest}"
+            too_new.append(Diagnostic("error", message))
+    if too_new:
+        raise OxideError(
+            "the model needs a newer onnx package than the one installed; upgrade it, or convert the model "
+            "with onnx.version_converter",
+            too_new,
+        )
+    return opsets
