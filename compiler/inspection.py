@@ -1,0 +1,88 @@
+"""What a model is: its inputs, outputs and weights, its operations, and what one call costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from oxide.costs import module_cost
+from oxide.dialects import dtypes
+from oxide.model import Model, TensorSpec
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A summary of a model; `oxide.costs` says how FLOPs and bytes are counted.
+
+    `operations` maps names to counts, most frequent first; a composite counts under its own name.
+    `uncounted` are operations without FLOPs and bytes, because a shape is dynamic.
+    """
+
+    name: str
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+    parameters: list[TensorSpec]
+    operations: dict[str, int]
+    flops: int
+    bytes: int
+    uncounted: dict[str, int]
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(map(element_count, self.parameters))
+
+    @property
+    def parameter_bytes(self) -> int:
+        return sum(element_count(spec) * spec.dtype.itemsize for spec in self.parameters)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data; a dynamic dimension is null."""
+        return {
+            "name": self.name,
+            "inputs": [spec_json(spec) for spec in self.inputs],
+            "outputs": [spec_json(spec) for spec in self.outputs],
+            "parameters": [spec_json(spec) for spec in self.parameters],
+            "parameter_count": self.parameter_count,
+            "parameter_bytes": self.parameter_bytes,
+            "operations": self.operations,
+            "flops": self.flops,
+            "bytes": self.bytes,
+            "uncounted": self.uncounted,
+        }
+
+
+def inspect(model: Model) -> Inspection:
+    """Summarise a model; the module is only read."""
+    with model.module.context:
+        cost = module_cost(model.module)
+        return Inspection(
+            name=model.name,
+            inputs=model.inputs,
+            outputs=model.outputs,
+            parameters=model.parameter_specs,
+            operations=by_frequency(cost.operations.items()),
+            flops=cost.flops,
+            bytes=cost.bytes,
+            uncounted=by_frequency(cost.dynamic.items()),
+        )
+
+
+def by_frequency(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    return dict(sorted(counts, key=lambda item: (-item[1], item[0])))
+
+
+def element_count(spec: TensorSpec) -> int:
+    """Number of elements; a dynamic dimension counts as one."""
+    return math.prod(1 if dim is None else dim for dim in spec.shape)
+
+
+def spec_json(spec: TensorSpec) -> dict[str, Any]:
+    return {"name": spec.name, "shape": list(spec.shape), "dtype": dtypes.spelling(spec.dtype)}
+
+
+def spec_text(spec: TensorSpec) -> str:
+    """`f32[1,3,224,224]`, a dynamic dimension as `?`."""
+    dims = ",".join("?" if dim is None else str(dim) for dim in spec.shape)
+    return f"{dtypes.spelling(spec.dtype)}[{dims}]"
