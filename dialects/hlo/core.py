@@ -199,3 +199,9 @@ def i64_array(values: Sequence[int]) -> ir.DenseI64ArrayAttr:
 
 def i64(value: int) -> ir.IntegerAttr:
     return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), int(value))
+
+
+def i64_pairs(pairs: Sequence[tuple[int, int]]) -> ir.DenseElementsAttr:
+    """Padding as StableHLO spells it: an i64 tensor of one (low, high) row per dimension."""
+    rows = np.array([list(p) for p in pairs], np.int64).reshape(len(pairs), 2)
+    return constants.dense(rows)

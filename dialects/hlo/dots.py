@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects.diagnostics import OxideError
-from oxide.dialects.hlo.core import DType, create, dtype, element_type, i64, i64_array, make_type, rank, shape
+from oxide.dialects.hlo.core import (
+    DType,
+    create,
+    dtype,
+    element_type,
+    i64,
+    i64_array,
+    i64_pairs,
+    make_type,
+    rank,
+    shape,
+)
 from oxide.dialects.hlo.elementwise import broadcast_shapes
 from oxide.dialects.hlo.shape_ops import broadcast_to, reshape
 
@@ -116,10 +126,9 @@ def convolution(
         out.index("C"),
         [out.index(c) for c in letters],
     )
-    pairs = np.array([list(p) for p in padding], np.int64).reshape(spatial, 2)
     attributes: dict[str, ir.Attribute] = {
         "window_strides": i64_array(strides),
-        "padding": ir.DenseElementsAttr.get(pairs, type=ir.IntegerType.get_signless(64), shape=[spatial, 2]),
+        "padding": i64_pairs(padding),
         "lhs_dilation": i64_array(input_dilation),
         "rhs_dilation": i64_array(kernel_dilation),
         "dimension_numbers": numbers,

@@ -16,6 +16,7 @@ from oxide.dialects.hlo.core import (
     dtype,
     element_type,
     i64_array,
+    i64_pairs,
     make_type,
     normalize_axes,
     normalize_axis,
@@ -145,15 +146,19 @@ def _arg_reduce(x: ir.Value, axis: int, index_dtype: str, direction: str, last: 
     op = create("stablehlo.reduce", [x, indices, *inits], types, {"dimensions": i64_array([axis])}, regions=1)
 
     def body(a: ir.Value, ai: ir.Value, b: ir.Value, bi: ir.Value) -> list[ir.Value]:
-        better = compare(a, b, direction)
-        if dtypes.is_float(dtype(a)):
-            better = or_(better, not_equal(a, a))
-        tie_wins = compare(ai, bi, "GT" if last else "LT")
-        keep = or_(better, and_(equal(a, b), tie_wins))
-        return [select(keep, a, b), select(keep, ai, bi)]
+        return _better_pair(a, ai, b, bi, direction, "GT" if last else "LT")
 
     with_block(op.regions[0], [make_type([], e) for e in elements * 2], body)
     return op.results[1]
+
+
+def _better_pair(a: ir.Value, ai: ir.Value, b: ir.Value, bi: ir.Value, direction: str, tie: str) -> list[ir.Value]:
+    """Of two (value, index) pairs the one whose value wins, by index among equals; NaN wins over all."""
+    better = compare(a, b, direction)
+    if dtypes.is_float(dtype(a)):
+        better = or_(better, not_equal(a, a))
+    keep = or_(better, and_(equal(a, b), compare(ai, bi, tie)))
+    return [select(keep, a, b), select(keep, ai, bi)]
 
 
 def reduce_window(
@@ -170,30 +175,62 @@ def reduce_window(
 
     Padding counts as the identity of the reduction.
     """
-    ones = [1] * rank(x)
-    strides, base_dilation, window_dilation = (list(v or ones) for v in (strides, base_dilation, window_dilation))
-    padding = list(padding or [(0, 0)] * rank(x))
-    dims = []
-    for d, w, s, (lo, hi), bd, wd in zip(
-        shape(x), window, strides, padding, base_dilation, window_dilation, strict=True
-    ):
-        room = ((d - 1) * bd + 1 if d else 0) + lo + hi
-        reach = (w - 1) * wd + 1
-        dims.append((room - reach) // s + 1 if room >= reach else 0)
     combine, identity = KINDS[kind]
     init = constant(identity(dtype(x)), dtype(x))  # pyright: ignore[reportArgumentType]
-    pairs = np.array([list(p) for p in padding], np.int64).reshape(-1, 2)
-    attributes = {
-        "window_dimensions": i64_array(window),
-        "window_strides": i64_array(strides),
-        "base_dilations": i64_array(base_dilation),
-        "window_dilations": i64_array(window_dilation),
-        "padding": ir.DenseElementsAttr.get(pairs, type=ir.IntegerType.get_signless(64), shape=list(pairs.shape)),
-    }
-    target = make_type(dims, element_type(x))
-    op = create("stablehlo.reduce_window", [x, init], [target], attributes, regions=1)
+    geometry = (window, strides, padding, base_dilation, window_dilation)
+    op = _window_op([x], [init], *geometry)
     _scalar_body(op, combine, [element_type(x)])
     return op.results[0]
+
+
+def max_window_with_index(
+    x: ir.Value,
+    indices: ir.Value,
+    window: Sequence[int],
+    *,
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    window_dilation: Sequence[int],
+) -> list[ir.Value]:
+    """The maximum of every window and its entry of `indices`, the smallest index among equal maxima."""
+    inits = [constant(lowest(dtype(x)), dtype(x)), constant(highest(dtype(indices)), dtype(indices))]
+    op = _window_op([x, indices], inits, window, strides, padding, None, window_dilation)
+    elements = [element_type(x), element_type(indices)]
+
+    def body(a: ir.Value, ai: ir.Value, b: ir.Value, bi: ir.Value) -> list[ir.Value]:
+        return _better_pair(a, ai, b, bi, "GT", "LT")
+
+    with_block(op.regions[0], [make_type([], e) for e in elements * 2], body)
+    return list(op.results)
+
+
+def _window_op(
+    values: Sequence[ir.Value],
+    inits: Sequence[ir.Value],
+    window: Sequence[int],
+    strides: Sequence[int] | None,
+    padding: Sequence[tuple[int, int]] | None,
+    base_dilation: Sequence[int] | None,
+    window_dilation: Sequence[int] | None,
+) -> ir.Operation:
+    """A `stablehlo.reduce_window` whose body is still empty."""
+    ones = [1] * len(window)
+    steps, base, spread = (list(v or ones) for v in (strides, base_dilation, window_dilation))
+    pairs = list(padding or [(0, 0)] * len(window))
+    dims = []
+    for d, w, s, (low, high), b, g in zip(shape(values[0]), window, steps, pairs, base, spread, strict=True):
+        room = ((d - 1) * b + 1 if d else 0) + low + high
+        reach = (w - 1) * g + 1
+        dims.append((room - reach) // s + 1 if room >= reach else 0)
+    attributes = {
+        "window_dimensions": i64_array(window),
+        "window_strides": i64_array(steps),
+        "base_dilations": i64_array(base),
+        "window_dilations": i64_array(spread),
+        "padding": i64_pairs(pairs),
+    }
+    types = [make_type(dims, element_type(v)) for v in values]
+    return create("stablehlo.reduce_window", [*values, *inits], types, attributes, regions=1)
 
 
 def cumulative(x: ir.Value, kind: str, axis: int, *, exclusive: bool = False, reverse: bool = False) -> ir.Value:

@@ -1,0 +1,328 @@
+"""Operators that shape, join and cut tensors: Reshape, Transpose, Concat, Split, Slice, Pad, Tile, ..."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.dialects import hlo
+from oxide.frontends.onnx.registry import Node, lowering
+
+# ------------------------------------------------------------------------------------------------ Reshape
+
+
+@lowering("Reshape", 1)
+def reshape_1(
+    node: Node, x: ir.Value, *, shape: list[int] | None = None, consumed_inputs: list[int] | None = None
+) -> ir.Value:
+    return _reshape(node, x, shape or [], allow_zero=False)
+
+
+@lowering("Reshape", 5, 13)
+def reshape_5(node: Node, x: ir.Value, shape: ir.Value) -> ir.Value:
+    return _reshape(node, x, node.static(shape, "shape").tolist(), allow_zero=False)
+
+
+@lowering("Reshape", 14, 19, 21, 23, 24, 25)
+def reshape(node: Node, x: ir.Value, shape: ir.Value, *, allowzero: int = 0) -> ir.Value:
+    return _reshape(node, x, node.static(shape, "shape").tolist(), allow_zero=bool(allowzero))
+
+
+def _reshape(node: Node, x: ir.Value, target: Sequence[int], *, allow_zero: bool) -> ir.Value:
+    """0 copies a dimension (unless `allow_zero`), one -1 takes what is left."""
+    dims = hlo.shape(x)
+    if not allow_zero and any(d == 0 for d in target[len(dims) :]):
+        raise node.error(f"shape {list(target)} copies a dimension that the input {dims} does not have")
+    result = [dims[i] if d == 0 and not allow_zero else int(d) for i, d in enumerate(target)]
+    if result.count(-1) > 1 or min(result, default=0) < -1:
+        raise node.error(f"shape {list(target)} has more than one -1 or a negative dimension")
+    if -1 in result:
+        rest = math.prod(d for d in result if d != -1)
+        if rest == 0 or math.prod(dims) % rest:
+            raise node.error(f"cannot reshape {dims} to {list(target)}")
+        result[result.index(-1)] = math.prod(dims) // rest
+    return hlo.reshape(x, result)
+
+
+@lowering("Flatten", 1, 9, 11, 13, 21, 23, 24, 25)
+def flatten(node: Node, x: ir.Value, *, axis: int = 1) -> ir.Value:
+    """Two dimensions: those before `axis` and those from it on."""
+    dims = hlo.shape(x)
+    if not -len(dims) <= axis <= len(dims):
+        raise node.error(f"axis {axis} is out of range for rank {len(dims)}")
+    axis = axis + len(dims) if axis < 0 else axis
+    return hlo.reshape(x, [math.prod(dims[:axis]), math.prod(dims[axis:])])
+
+
+@lowering("Squeeze", 1, 11)
+def squeeze_1(node: Node, x: ir.Value, *, axes: list[int] | None = None) -> ir.Value:
+    return _squeeze(x, axes)
+
+
+@lowering("Squeeze", 13, 21, 23, 24, 25)
+def squeeze(node: Node, x: ir.Value, axes: ir.Value | None = None) -> ir.Value:
+    return _squeeze(x, None if axes is None else node.static(axes, "axes").reshape(-1).tolist())
+
+
+def _squeeze(x: ir.Value, axes: Sequence[int] | None) -> ir.Value:
+    return hlo.squeeze(x, [i for i, d in enumerate(hlo.shape(x)) if d == 1] if axes is None else axes)
+
+
+@lowering("Unsqueeze", 1, 11)
+def unsqueeze_1(node: Node, x: ir.Value, *, axes: list[int]) -> ir.Value:
+    return hlo.expand_dims(x, axes)
+
+
+@lowering("Unsqueeze", 13, 21, 23, 24, 25)
+def unsqueeze(node: Node, x: ir.Value, axes: ir.Value) -> ir.Value:
+    return hlo.expand_dims(x, node.static(axes, "axes").reshape(-1).tolist())
+
+
+@lowering("Transpose", 1, 13, 21, 23, 24, 25)
+def transpose(node: Node, x: ir.Value, *, perm: list[int] | None = None) -> ir.Value:
+    return hlo.transpose(x, range(hlo.rank(x) - 1, -1, -1) if perm is None else perm)
+
+
+@lowering("Expand", 8, 13)
+def expand(node: Node, x: ir.Value, shape: ir.Value) -> ir.Value:
+    """numpy broadcasting between x and the shape, both ways."""
+    target = tuple(node.static(shape, "shape").tolist())
+    return hlo.broadcast_to(x, hlo.broadcast_shapes(hlo.shape(x), target))
+
+
+# ------------------------------------------------------------------------------------------- join and cut
+
+
+@lowering("Concat", 1)
+def concat_1(node: Node, *values: ir.Value, axis: int = 1) -> ir.Value:
+    return hlo.concatenate(values, axis)
+
+
+@lowering("Concat", 4, 11, 13)
+def concat(node: Node, *values: ir.Value, axis: int) -> ir.Value:
+    return hlo.concatenate(values, axis)
+
+
+@lowering("Split", 1)
+def split_1(
+    node: Node,
+    x: ir.Value,
+    sizes: ir.Value | None = None,
+    *,
+    axis: int = 0,
+    split: list[int] | None = None,
+) -> list[ir.Value]:
+    if sizes is not None:
+        split = node.static(sizes, "split").tolist()
+    return hlo.split(x, axis, split or _even(node, x, axis))
+
+
+@lowering("Split", 2, 11)
+def split_2(node: Node, x: ir.Value, *, axis: int = 0, split: list[int] | None = None) -> list[ir.Value]:
+    return hlo.split(x, axis, split or _even(node, x, axis))
+
+
+@lowering("Split", 13)
+def split_13(node: Node, x: ir.Value, split: ir.Value | None = None, *, axis: int = 0) -> list[ir.Value]:
+    return hlo.split(x, axis, _even(node, x, axis) if split is None else node.static(split, "split").tolist())
+
+
+@lowering("Split", 18)
+def split_18(
+    node: Node,
+    x: ir.Value,
+    split: ir.Value | None = None,
+    *,
+    axis: int = 0,
+    num_outputs: int | None = None,
+) -> list[ir.Value]:
+    """Without sizes: `num_outputs` pieces of equal size, the last one smaller when they do not divide."""
+    if split is not None:
+        if num_outputs is not None:
+            raise node.error("both input split and attribute num_outputs are given")
+        return hlo.split(x, axis, node.static(split, "split").tolist())
+    if num_outputs is not None and num_outputs != node.output_count:
+        raise node.error(f"num_outputs is {num_outputs} but the node has {node.output_count} outputs")
+    length = hlo.shape(x)[hlo.normalize_axis(axis, hlo.rank(x))]
+    piece = -(-length // node.output_count)
+    last = length - piece * (node.output_count - 1)
+    if last < 0:
+        raise node.error(f"{length} elements do not split into {node.output_count} pieces of {piece}")
+    return hlo.split(x, axis, [piece] * (node.output_count - 1) + [last])
+
+
+def _even(node: Node, x: ir.Value, axis: int) -> list[int]:
+    length = hlo.shape(x)[hlo.normalize_axis(axis, hlo.rank(x))]
+    if length % node.output_count:
+        raise node.error(f"{length} elements do not split into {node.output_count} equal pieces")
+    return [length // node.output_count] * node.output_count
+
+
+@lowering("Slice", 1)
+def slice_1(
+    node: Node, x: ir.Value, *, starts: list[int], ends: list[int], axes: list[int] | None = None
+) -> ir.Value:
+    return _slice(node, x, starts, ends, axes, None)
+
+
+@lowering("Slice", 10, 11, 13)
+def slice_(
+    node: Node,
+    x: ir.Value,
+    starts: ir.Value,
+    ends: ir.Value,
+    axes: ir.Value | None = None,
+    steps: ir.Value | None = None,
+) -> ir.Value:
+    known_axes = None if axes is None else node.static(axes, "axes").tolist()
+    known_steps = None if steps is None else node.static(steps, "steps").tolist()
+    starts_, ends_ = node.static(starts, "starts").tolist(), node.static(ends, "ends").tolist()
+    return _slice(node, x, starts_, ends_, known_axes, known_steps)
+
+
+def _slice(
+    node: Node,
+    x: ir.Value,
+    starts: Sequence[int],
+    ends: Sequence[int],
+    axes: Sequence[int] | None,
+    steps: Sequence[int] | None,
+) -> ir.Value:
+    """numpy's slicing with negative positions and steps; a negative step reverses first."""
+    dims = hlo.shape(x)
+    axes = hlo.normalize_axes(range(len(starts)) if axes is None else axes, len(dims))
+    steps = [1] * len(starts) if steps is None else steps
+    if not len(starts) == len(ends) == len(axes) == len(steps):
+        raise node.error("starts, ends, axes and steps have different lengths")
+    low, high, stride = [0] * len(dims), list(dims), [1] * len(dims)
+    backwards = []
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        if step == 0:
+            raise node.error(f"the step along axis {axis} is 0")
+        begin, stop, step = slice(start, end, step).indices(dims[axis])
+        if step < 0:
+            backwards.append(axis)
+            begin, stop, step = dims[axis] - 1 - begin, dims[axis] - 1 - stop, -step
+        low[axis], high[axis], stride[axis] = begin, max(begin, stop), step
+    return hlo.slice(hlo.reverse(x, backwards), low, high, stride)
+
+
+# ------------------------------------------------------------------------------------------- pad and tile
+
+
+@lowering("Pad", 1)
+def pad_1(node: Node, x: ir.Value, *, paddings: list[int], mode: str = "constant", value: float = 0.0) -> ir.Value:
+    return _pad(node, x, paddings, mode, value, None)
+
+
+@lowering("Pad", 2)
+def pad_2(node: Node, x: ir.Value, *, pads: list[int], mode: str = "constant", value: float = 0.0) -> ir.Value:
+    return _pad(node, x, pads, mode, value, None)
+
+
+@lowering("Pad", 11, 13)
+def pad_11(
+    node: Node, x: ir.Value, pads: ir.Value, constant_value: ir.Value | None = None, *, mode: str = "constant"
+) -> ir.Value:
+    filler = 0 if constant_value is None else constant_value
+    return _pad(node, x, node.static(pads, "pads").tolist(), mode, filler, None)
+
+
+@lowering("Pad", 18, 19, 21, 23, 24, 25)
+def pad(
+    node: Node,
+    x: ir.Value,
+    pads: ir.Value,
+    constant_value: ir.Value | None = None,
+    axes: ir.Value | None = None,
+    *,
+    mode: str = "constant",
+) -> ir.Value:
+    filler = 0 if constant_value is None else constant_value
+    known_axes = None if axes is None else node.static(axes, "axes").tolist()
+    return _pad(node, x, node.static(pads, "pads").tolist(), mode, filler, known_axes)
+
+
+def _pad(
+    node: Node,
+    x: ir.Value,
+    pads: Sequence[int],
+    mode: str,
+    filler: hlo.Operand,
+    axes: Sequence[int] | None,
+) -> ir.Value:
+    """Begins of all axes, then ends.  Negative amounts crop, before any mode repeats elements."""
+    rank = hlo.rank(x)
+    axes = hlo.normalize_axes(range(rank) if axes is None else axes, rank)
+    if len(pads) != 2 * len(axes):
+        raise node.error(f"{len(pads)} pads for {len(axes)} axes, expected twice as many pads")
+    low, high = [0] * rank, [0] * rank
+    for i, axis in enumerate(axes):
+        low[axis], high[axis] = int(pads[i]), int(pads[i + len(axes)])
+    if mode == "constant":
+        return hlo.pad(x, filler, low, high)
+    if mode not in ("reflect", "edge", "wrap"):
+        raise node.error(f"mode is {mode!r}, expected constant, reflect, edge or wrap")
+    cropped = hlo.pad(x, 0, [min(p, 0) for p in low], [min(p, 0) for p in high])
+    for axis in range(rank):
+        before, after = max(low[axis], 0), max(high[axis], 0)
+        if before or after:
+            cropped = _repeat(node, cropped, axis, before, after, mode)
+    return cropped
+
+
+def _repeat(node: Node, x: ir.Value, axis: int, before: int, after: int, mode: str) -> ir.Value:
+    """Extend one axis by elements of x, chosen as numpy's pad does, out of slices of x."""
+    length = hlo.shape(x)[axis]
+    if length == 0:
+        raise node.error(f"mode {mode} cannot extend the empty axis {axis}")
+    chosen = np.pad(np.arange(length), (before, after), mode=mode)  # pyright: ignore[reportCallIssue,reportArgumentType]
+    pieces = []
+    for first, last, count in _runs(chosen.tolist()):
+        piece = hlo.slice_axis(x, axis, min(first, last), max(first, last) + 1)
+        if first == last:
+            dims = list(hlo.shape(piece))
+            dims[axis] = count
+            piece = hlo.broadcast_to(piece, dims)
+        pieces.append(hlo.reverse(piece, [axis]) if first > last else piece)
+    return hlo.concatenate(pieces, axis)
+
+
+def _runs(indices: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Cut indices into runs that rise by one, fall by one or stay: (first, last, count) each."""
+    runs: list[tuple[int, int, int]] = []
+    start = 0
+    while start < len(indices):
+        stop = start + 1
+        step = indices[stop] - indices[start] if stop < len(indices) else 0
+        while step in (-1, 0, 1) and stop < len(indices) and indices[stop] - indices[stop - 1] == step:
+            stop += 1
+        runs.append((indices[start], indices[stop - 1], stop - start))
+        start = stop
+    return runs
+
+
+@lowering("Tile", 1)
+def tile_1(node: Node, x: ir.Value, tiles: ir.Value, axis: ir.Value) -> ir.Value:
+    repeats = [1] * hlo.rank(x)
+    along = hlo.normalize_axis(int(node.static(axis, "axis").reshape(())), hlo.rank(x))
+    repeats[along] = int(node.static(tiles, "tiles").reshape(()))
+    return hlo.tile(x, repeats)
+
+
+@lowering("Tile", 6, 13)
+def tile(node: Node, x: ir.Value, repeats: ir.Value) -> ir.Value:
+    return hlo.tile(x, node.static(repeats, "repeats").tolist())
+
+
+@lowering("Trilu", 14)
+def trilu(node: Node, x: ir.Value, k: ir.Value | None = None, *, upper: int = 1) -> ir.Value:
+    """Zero below (upper) or above (lower) the k-th diagonal of the last two dimensions."""
+    rows, columns = hlo.shape(x)[-2:]
+    offset = hlo.subtract(hlo.iota([rows, columns], 1, "int64"), hlo.iota([rows, columns], 0, "int64"))
+    diagonal: hlo.Operand = 0 if k is None else hlo.reshape(k, [])
+    kept = (hlo.greater_equal if upper else hlo.less_equal)(offset, diagonal)
+    return hlo.select(kept, x, hlo.full_like(x, 0))
