@@ -14,7 +14,9 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.constants import read_constant
 from oxide.dialects.fold import contraction, elementwise, movement
-from oxide.dialects.fold.elementwise import Rule
+from oxide.dialects.fold.elementwise import COMPUTED, Rule, is_splat
+
+__all__ = ["COMPUTED", "RULES", "fold", "is_splat"]
 
 
 def _constant(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray:

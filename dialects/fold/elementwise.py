@@ -20,7 +20,7 @@ Rule = Callable[[ir.Operation, Sequence[np.ndarray]], np.ndarray | None]
 
 _HALF = frozenset({np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)})
 # The types numpy computes with exactly as StableHLO says; 2- and 4-bit integers and 8-bit floats only move.
-_COMPUTED = _HALF | {
+COMPUTED = _HALF | {
     np.dtype(spelling)
     for spelling in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", "c8", "c16")
 }
@@ -52,7 +52,7 @@ def on_splats(function: Function, operands: Sequence[np.ndarray]) -> np.ndarray 
 
 def _rule(function: Function) -> Rule:
     def fold(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | None:
-        if any(array.dtype not in _COMPUTED for array in operands):
+        if any(array.dtype not in COMPUTED for array in operands):
             return None
         return on_splats(function, operands)
 
@@ -213,10 +213,10 @@ def convert(x: np.ndarray, target: np.dtype) -> np.ndarray | None:
     if source == target:
         return x
     if target == np.bool_:
-        return x.astype(np.float32) != 0 if source not in _COMPUTED else x != 0
+        return x.astype(np.float32) != 0 if source not in COMPUTED else x != 0
     if source.kind == "c" and target.kind != "c":
         return convert(np.real(x), target)
-    if source in _COMPUTED and target in _COMPUTED:
+    if source in COMPUTED and target in COMPUTED:
         if _is_real(x) and target.kind in "iu":
             return _truncate(x, target)
         if target in _HALF and not _fits_float32(x):

@@ -1,0 +1,68 @@
+"""Constant folding: an operation whose operands are all constants becomes one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.dialects import fold, hlo
+from oxide.dialects.attributes import integer, tensor
+from oxide.dialects.constants import read_constant
+from oxide.dialects.rewrite import Pattern
+from oxide.passes.canonicalize.matching import is_static, pattern, producer
+
+# An iota is smaller than its elements, and a constant is folded already.
+_KEPT = {"stablehlo.constant", "stablehlo.iota"}
+# Evaluating at compile time must not cost more than running the program: operands beyond this stay.
+_OPERAND_ELEMENTS = 1 << 20
+
+
+def constant_fold(limit: int) -> Pattern:
+    """op(constants) -> constant, when the result is a splat or has at most `limit` elements."""
+    roots = [name.removeprefix("stablehlo.") for name in fold.RULES if name not in _KEPT]
+    return pattern("constant-fold", roots, lambda op: _evaluated(op, limit))
+
+
+def _evaluated(op: ir.Operation, limit: int) -> ir.Value | None:
+    definitions = []
+    for operand in op.operands:
+        definition = producer(operand, "stablehlo.constant")
+        if definition is None:
+            return None
+        definitions.append(definition)
+    if not definitions or not is_static(op):
+        return None
+    arrays = [read_constant(definition) for definition in definitions]
+    dense = [array.size for array in arrays if any(array.strides)]
+    small = math.prod(tensor(op.results[0]).shape) <= limit
+    if max(dense, default=0) > _OPERAND_ELEMENTS or (dense and not small):
+        return None
+    values = fold.fold(op, arrays)
+    # Splats in, dense out (an iota-like pad): small results only.
+    if values is None or not (small or fold.is_splat(values[0])):
+        return None
+    return hlo.constant(values[0])
+
+
+def _dimension_size(op: ir.Operation) -> ir.Value | None:
+    """get_dimension_size of a static dimension -> constant"""
+    operand, dimension = tensor(op.operands[0]), integer(op, "dimension")
+    if operand.is_dynamic_dim(dimension):
+        return None
+    return hlo.constant(np.array(operand.shape[dimension], np.int32))
+
+
+def _unit_iota(op: ir.Operation) -> ir.Value | None:
+    """iota along a dimension of size 1 -> zeros"""
+    result = tensor(op.results[0])
+    if not result.has_static_shape or result.shape[integer(op, "iota_dimension")] != 1:
+        return None
+    return hlo.full_like(op.results[0], 0)
+
+
+PATTERNS = [
+    pattern("static-dimension-size", "get_dimension_size", _dimension_size),
+    pattern("unit-iota", "iota", _unit_iota),
+]

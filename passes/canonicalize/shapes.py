@@ -1,0 +1,176 @@
+"""Reshape, transpose, broadcast and reverse: identities and compositions."""
+
+from __future__ import annotations
+
+import math
+
+from jaxlib.mlir import ir
+
+from oxide.dialects import hlo
+from oxide.dialects.attributes import integers, tensor
+from oxide.passes.canonicalize.matching import is_static, pattern, producer
+
+
+def _shape(value: ir.Value) -> list[int]:
+    return list(tensor(value).shape)
+
+
+def _identity_reshape(op: ir.Operation) -> ir.Value | None:
+    """reshape(x) to x's own static shape -> x"""
+    x = op.operands[0]
+    return x if x.type == op.results[0].type and tensor(x).has_static_shape else None
+
+
+def _reshape_of_reshape(op: ir.Operation) -> ir.Value | None:
+    """reshape(reshape(x)) -> reshape(x)"""
+    inner = producer(op.operands[0], "stablehlo.reshape")
+    if inner is None:
+        return None
+    return hlo.create(op.name, [inner.operands[0]], [op.results[0].type]).results[0]
+
+
+def _reshape_of_repeated_element(op: ir.Operation) -> ir.Value | None:
+    """reshape(broadcast(x)) -> broadcast(x) of a rank-0 x"""
+    inner = producer(op.operands[0], "stablehlo.broadcast_in_dim")
+    if inner is None or _shape(inner.operands[0]) or not is_static(op):
+        return None
+    return hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), [])
+
+
+def _identity_transpose(op: ir.Operation) -> ir.Value | None:
+    """transpose(x, [0, 1, ...]) -> x"""
+    permutation = integers(op, "permutation")
+    return op.operands[0] if permutation == list(range(len(permutation))) else None
+
+
+def _transpose_of_transpose(op: ir.Operation) -> ir.Value | None:
+    """transpose(transpose(x, p), q) -> transpose(x, p∘q)"""
+    inner = producer(op.operands[0], "stablehlo.transpose")
+    if inner is None or not is_static(op):
+        return None
+    first = integers(inner, "permutation")
+    return hlo.transpose(inner.operands[0], [first[axis] for axis in integers(op, "permutation")])
+
+
+def _transpose_of_broadcast(op: ir.Operation) -> ir.Value | None:
+    """transpose(broadcast(x, dims)) -> broadcast(x, dims through the permutation)"""
+    inner = producer(op.operands[0], "stablehlo.broadcast_in_dim")
+    if inner is None or not is_static(op) or not is_static(inner):
+        return None
+    permutation = integers(op, "permutation")
+    mapping = [permutation.index(axis) for axis in integers(inner, "broadcast_dimensions")]
+    if mapping != sorted(mapping):
+        return None  # a broadcast that permutes only hides the transpose
+    return hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), mapping)
+
+
+def _identity_broadcast(op: ir.Operation) -> ir.Value | None:
+    """broadcast_in_dim(x) to x's own static shape, in order -> x"""
+    x = op.operands[0]
+    if x.type != op.results[0].type or not tensor(x).has_static_shape:
+        return None
+    mapping = integers(op, "broadcast_dimensions")
+    return x if mapping == list(range(len(mapping))) else None
+
+
+def _broadcast_that_reshapes(op: ir.Operation) -> ir.Value | None:
+    """broadcast_in_dim(x) with as many elements as x, in order -> reshape(x)"""
+    if not is_static(op):
+        return None
+    x, mapping = op.operands[0], integers(op, "broadcast_dimensions")
+    if mapping != sorted(mapping) or math.prod(_shape(x)) != math.prod(_shape(op.results[0])):
+        return None
+    return hlo.reshape(x, _shape(op.results[0]))
+
+
+def _broadcast_that_transposes(op: ir.Operation) -> ir.Value | None:
+    """broadcast_in_dim(x, dims) -> broadcast_in_dim(transpose(x), sorted dims)"""
+    mapping = integers(op, "broadcast_dimensions")
+    order = sorted(range(len(mapping)), key=lambda axis: mapping[axis])
+    if order == list(range(len(mapping))) or not is_static(op):
+        return None
+    transposed = hlo.transpose(op.operands[0], order)
+    return hlo.broadcast_in_dim(transposed, _shape(op.results[0]), sorted(mapping))
+
+
+def _broadcast_of_broadcast(op: ir.Operation) -> ir.Value | None:
+    """broadcast(broadcast(x, d), e) -> broadcast(x, e∘d)"""
+    inner = producer(op.operands[0], "stablehlo.broadcast_in_dim")
+    if inner is None or not is_static(op) or not is_static(inner):
+        return None
+    outer = integers(op, "broadcast_dimensions")
+    mapping = [outer[axis] for axis in integers(inner, "broadcast_dimensions")]
+    return hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), mapping)
+
+
+def _broadcast_of_unit_reshape(op: ir.Operation) -> ir.Value | None:
+    """broadcast(reshape(x)) -> broadcast(x) when the reshape only inserts dimensions of size 1"""
+    inner = producer(op.operands[0], "stablehlo.reshape")
+    if inner is None or not is_static(op) or not is_static(inner):
+        return None
+    kept = _inserted_around(_shape(inner.operands[0]), _shape(op.operands[0]))
+    if kept is None:
+        return None
+    outer = integers(op, "broadcast_dimensions")
+    return hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), [outer[axis] for axis in kept])
+
+
+def _inserted_around(source: list[int], target: list[int]) -> list[int] | None:
+    """Where each source dimension lands when `target` is `source` with dimensions of size 1 inserted.
+
+    Dimensions match greedily from the left, which is as good as any: sizes other than 1 have one place.
+    """
+    kept, position = [], 0
+    for size in source:
+        while position < len(target) and target[position] != size:
+            if target[position] != 1:
+                return None
+            position += 1
+        if position == len(target):
+            return None
+        kept.append(position)
+        position += 1
+    return kept if all(size == 1 for size in target[position:]) else None
+
+
+def _reverse_nothing(op: ir.Operation) -> ir.Value | None:
+    """reverse(x) along dimensions of size 1 (or none) -> x; otherwise only the others are kept"""
+    if not is_static(op):
+        return None
+    shape, dimensions = _shape(op.operands[0]), integers(op, "dimensions")
+    moving = [axis for axis in dimensions if shape[axis] > 1]
+    if len(moving) == len(dimensions) and moving:
+        return None
+    return hlo.reverse(op.operands[0], moving) if moving else op.operands[0]
+
+
+def _reverse_of_reverse(op: ir.Operation) -> ir.Value | None:
+    """reverse(reverse(x, a), b) -> reverse(x, a xor b)"""
+    inner = producer(op.operands[0], "stablehlo.reverse")
+    if inner is None or not is_static(op):
+        return None
+    moving = sorted(set(integers(inner, "dimensions")) ^ set(integers(op, "dimensions")))
+    return hlo.reverse(inner.operands[0], moving) if moving else inner.operands[0]
+
+
+def _identity_bitcast(op: ir.Operation) -> ir.Value | None:
+    """bitcast_convert(x) to x's own type -> x"""
+    return op.operands[0] if op.operands[0].type == op.results[0].type else None
+
+
+PATTERNS = [
+    pattern("identity-reshape", "reshape", _identity_reshape),
+    pattern("reshape-of-reshape", "reshape", _reshape_of_reshape),
+    pattern("reshape-of-repeated-element", "reshape", _reshape_of_repeated_element),
+    pattern("identity-transpose", "transpose", _identity_transpose),
+    pattern("transpose-of-transpose", "transpose", _transpose_of_transpose),
+    pattern("transpose-of-broadcast", "transpose", _transpose_of_broadcast),
+    pattern("identity-broadcast", "broadcast_in_dim", _identity_broadcast),
+    pattern("broadcast-that-reshapes", "broadcast_in_dim", _broadcast_that_reshapes),
+    pattern("broadcast-that-transposes", "broadcast_in_dim", _broadcast_that_transposes),
+    pattern("broadcast-of-broadcast", "broadcast_in_dim", _broadcast_of_broadcast),
+    pattern("broadcast-of-unit-reshape", "broadcast_in_dim", _broadcast_of_unit_reshape),
+    pattern("reverse-of-unit-dimensions", "reverse", _reverse_nothing),
+    pattern("reverse-of-reverse", "reverse", _reverse_of_reverse),
+    pattern("identity-bitcast", "bitcast_convert", _identity_bitcast),
+]

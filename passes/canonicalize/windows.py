@@ -1,0 +1,258 @@
+"""Slice, concatenate, pad, gather and their dynamic forms: identities, compositions and static forms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxlib.mlir import ir
+from jaxlib.mlir.dialects import stablehlo
+
+from oxide.dialects import hlo
+from oxide.dialects.attributes import integer, integers, tensor
+from oxide.passes.canonicalize.matching import constant, is_static, pattern, producer
+
+
+def _shape(value: ir.Value) -> list[int]:
+    return list(tensor(value).shape)
+
+
+def _bounds(op: ir.Operation) -> tuple[list[int], list[int], list[int]]:
+    return integers(op, "start_indices"), integers(op, "limit_indices"), integers(op, "strides")
+
+
+def _identity_slice(op: ir.Operation) -> ir.Value | None:
+    """x[:] -> x"""
+    x = op.operands[0]
+    # Only the whole of a static dimension has its size.
+    return x if x.type == op.results[0].type and tensor(x).has_static_shape else None
+
+
+def _slice_of_slice(op: ir.Operation) -> ir.Value | None:
+    """x[a:b:s][c:d:t] -> x[a+c*s : a+d*s : s*t]"""
+    inner = producer(op.operands[0], "stablehlo.slice")
+    if inner is None or not is_static(op) or not is_static(inner):
+        return None
+    starts, limits, strides = [], [], []
+    for (start, _, step), (low, high, stride) in zip(
+        zip(*_bounds(inner), strict=True), zip(*_bounds(op), strict=True), strict=True
+    ):
+        starts.append(start + low * step)
+        strides.append(step * stride)
+        # One past the last element taken, so that the limit never passes the inner slice's.
+        count = -(-(high - low) // stride)
+        limits.append(start + low * step + (count - 1) * step * stride + 1 if count else start + low * step)
+    return hlo.slice(inner.operands[0], starts, limits, strides)
+
+
+def _slice_of_concatenate(op: ir.Operation) -> ir.Value | None:
+    """concatenate(x, y, z)[within y] -> y[...]"""
+    inner = producer(op.operands[0], "stablehlo.concatenate")
+    if inner is None or not is_static(op) or not is_static(inner):
+        return None
+    axis = integer(inner, "dimension")
+    starts, limits, strides = _bounds(op)
+    offset = 0
+    for piece in inner.operands:
+        length = _shape(piece)[axis]
+        if offset <= starts[axis] and limits[axis] <= offset + length:
+            starts[axis] -= offset
+            limits[axis] -= offset
+            return hlo.slice(piece, starts, limits, strides)
+        offset += length
+    return None
+
+
+def _slice_of_repeated_element(op: ir.Operation) -> ir.Value | None:
+    """broadcast(x)[...] -> broadcast(x) of a rank-0 x"""
+    inner = producer(op.operands[0], "stablehlo.broadcast_in_dim")
+    if inner is None or _shape(inner.operands[0]) or not is_static(op):
+        return None
+    return hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), [])
+
+
+def _single_concatenate(op: ir.Operation) -> ir.Value | None:
+    """concatenate(x) -> x"""
+    return op.operands[0] if len(op.operands) == 1 else None
+
+
+def _concatenate_without_empty(op: ir.Operation) -> ir.Value | None:
+    """concatenate(x, empty, y) -> concatenate(x, y)"""
+    if not is_static(op):
+        return None
+    axis = integer(op, "dimension")
+    pieces = [piece for piece in op.operands if _shape(piece)[axis]]
+    if len(pieces) == len(op.operands) or not pieces:
+        return None
+    return hlo.concatenate(pieces, axis)
+
+
+def _concatenate_of_slices(op: ir.Operation) -> ir.Value | None:
+    """concatenate(x[a:b], x[b:c], y) -> concatenate(x[a:c], y)"""
+    if not is_static(op):
+        return None
+    axis = integer(op, "dimension")
+    pieces: list[ir.Value] = []
+    for piece in op.operands:
+        joined = _joined(pieces[-1], piece, axis) if pieces else None
+        if joined is None:
+            pieces.append(piece)
+        else:
+            pieces[-1] = joined
+    return hlo.concatenate(pieces, axis) if len(pieces) < len(op.operands) else None
+
+
+def _joined(left: ir.Value, right: ir.Value, axis: int) -> ir.Value | None:
+    """One slice for two that follow each other along an axis, or None."""
+    first, second = producer(left, "stablehlo.slice"), producer(right, "stablehlo.slice")
+    if first is None or second is None or first.operands[0] != second.operands[0]:
+        return None
+    starts, limits, strides = _bounds(first)
+    starts2, limits2, strides2 = _bounds(second)
+    if strides != strides2 or strides[axis] != 1 or limits[axis] != starts2[axis]:
+        return None
+    limits[axis], starts2[axis] = limits2[axis], starts[axis]
+    if starts != starts2 or limits != limits2:
+        return None
+    return hlo.slice(first.operands[0], starts, limits, strides)
+
+
+def _concatenate_of_concatenate(op: ir.Operation) -> ir.Value | None:
+    """concatenate(concatenate(x, y), z) -> concatenate(x, y, z), where the inner one has no other use"""
+    if not is_static(op):
+        return None
+    axis = integer(op, "dimension")
+    pieces: list[ir.Value] = []
+    for piece in op.operands:
+        inner = producer(piece, "stablehlo.concatenate")
+        single = inner is not None and integer(inner, "dimension") == axis and len(list(piece.uses)) == 1
+        pieces.extend(inner.operands if inner is not None and single else [piece])
+    return hlo.concatenate(pieces, axis) if len(pieces) > len(op.operands) else None
+
+
+def _identity_pad(op: ir.Operation) -> ir.Value | None:
+    """pad(x) by nothing -> x"""
+    amounts = [
+        *integers(op, "edge_padding_low"),
+        *integers(op, "edge_padding_high"),
+        *integers(op, "interior_padding"),
+    ]
+    return None if any(amounts) else op.operands[0]
+
+
+def _pad_of_pad(op: ir.Operation) -> ir.Value | None:
+    """pad(pad(x, v), v) -> pad(x, v) when both only add at the edges"""
+    inner = producer(op.operands[0], "stablehlo.pad")
+    if inner is None or not is_static(op) or not is_static(inner):
+        return None
+    if not _same_element(inner.operands[1], op.operands[1]):
+        return None
+    low, high = integers(op, "edge_padding_low"), integers(op, "edge_padding_high")
+    low2, high2 = integers(inner, "edge_padding_low"), integers(inner, "edge_padding_high")
+    interiors = [*integers(op, "interior_padding"), *integers(inner, "interior_padding")]
+    if any(interiors) or min([*low, *high, *low2, *high2], default=0) < 0:
+        return None
+    low = [a + b for a, b in zip(low, low2, strict=True)]
+    high = [a + b for a, b in zip(high, high2, strict=True)]
+    return hlo.pad(inner.operands[0], op.operands[1], low, high)
+
+
+def _same_element(x: ir.Value, y: ir.Value) -> bool:
+    if x == y:
+        return True
+    left, right = constant(x), constant(y)
+    return left is not None and right is not None and left.tobytes() == right.tobytes()
+
+
+def _known_starts(operands: Sequence[ir.Value], shape: list[int], sizes: list[int]) -> list[int] | None:
+    """Constant window starts, clamped as StableHLO says, or None when one is not constant."""
+    arrays = [constant(start) for start in operands]
+    known = [array for array in arrays if array is not None]
+    if len(known) < len(arrays):
+        return None
+    return [min(max(int(a), 0), n - size) for a, n, size in zip(known, shape, sizes, strict=True)]
+
+
+def _dynamic_slice(op: ir.Operation) -> ir.Value | None:
+    """dynamic_slice(x) at constant starts (or of all of x) -> slice(x)"""
+    if not is_static(op):
+        return None
+    x, *starts = op.operands
+    shape, sizes = _shape(x), integers(op, "slice_sizes")
+    if shape == sizes:
+        return x
+    begins = _known_starts(starts, shape, sizes)
+    if begins is None:
+        return None
+    return hlo.slice(x, begins, [begin + size for begin, size in zip(begins, sizes, strict=True)])
+
+
+def _full_update(op: ir.Operation) -> ir.Value | None:
+    """dynamic_update_slice(x, y) of x's whole shape -> y; of nothing -> x"""
+    if not is_static(op):
+        return None
+    x, update = op.operands[0], op.operands[1]
+    if update.type == x.type:
+        return update
+    return x if 0 in _shape(update) else None
+
+
+def _single_gather(op: ir.Operation) -> ir.Value | None:
+    """gather of one window at a constant index -> reshape(slice(x))"""
+    starts = constant(op.operands[1])
+    if starts is None or not is_static(op):
+        return None
+    x = op.operands[0]
+    numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
+    shape, sizes = _shape(x), integers(op, "slice_sizes")
+    indexed = list(numbers.start_index_map)
+    if starts.size != len(indexed) or numbers.operand_batching_dims or 0 in _shape(op.results[0]):
+        return None
+    begins = [0] * len(shape)
+    for axis, start in zip(indexed, starts.reshape(-1), strict=True):
+        begins[axis] = min(max(int(start), 0), shape[axis] - sizes[axis])
+    window = hlo.slice(x, begins, [begin + size for begin, size in zip(begins, sizes, strict=True)])
+    # Window dimensions keep their order and every other one has size 1, so a reshape places them.
+    return hlo.reshape(window, _shape(op.results[0]))
+
+
+def _consecutive_take(op: ir.Operation) -> ir.Value | None:
+    """gather of whole rows at constant, evenly spaced, ascending indices -> slice(x)"""
+    starts = constant(op.operands[1])
+    if starts is None or starts.size < 2 or not is_static(op) or math.prod(_shape(op.results[0])) == 0:
+        return None
+    x = op.operands[0]
+    numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
+    shape, sizes, indexed = _shape(x), integers(op, "slice_sizes"), list(numbers.start_index_map)
+    if len(indexed) != 1 or list(numbers.collapsed_slice_dims) != indexed or numbers.operand_batching_dims:
+        return None
+    axis = indexed[0]
+    whole = [1 if dimension == axis else size for dimension, size in enumerate(shape)]
+    offsets = [dimension for dimension in range(len(shape)) if dimension != axis]
+    # The batch of indices must stand where the gathered dimension stood.
+    if sizes != whole or list(numbers.offset_dims) != offsets or len(_shape(op.results[0])) != len(shape):
+        return None
+    indices = starts.reshape(-1).astype(np.int64)
+    step = int(indices[1] - indices[0])
+    if step < 1 or np.any(np.diff(indices) != step) or indices[0] < 0 or indices[-1] >= shape[axis]:
+        return None
+    return hlo.slice_axis(x, axis, int(indices[0]), int(indices[-1]) + 1, step)
+
+
+PATTERNS = [
+    pattern("identity-slice", "slice", _identity_slice),
+    pattern("slice-of-slice", "slice", _slice_of_slice),
+    pattern("slice-of-concatenate", "slice", _slice_of_concatenate),
+    pattern("slice-of-repeated-element", "slice", _slice_of_repeated_element),
+    pattern("single-concatenate", "concatenate", _single_concatenate),
+    pattern("concatenate-without-empty", "concatenate", _concatenate_without_empty),
+    pattern("concatenate-of-slices", "concatenate", _concatenate_of_slices),
+    pattern("concatenate-of-concatenate", "concatenate", _concatenate_of_concatenate),
+    pattern("identity-pad", "pad", _identity_pad),
+    pattern("pad-of-pad", "pad", _pad_of_pad),
+    pattern("static-dynamic-slice", "dynamic_slice", _dynamic_slice),
+    pattern("full-update", "dynamic_update_slice", _full_update),
+    pattern("single-gather", "gather", _single_gather),
+    pattern("consecutive-take", "gather", _consecutive_take),
+]

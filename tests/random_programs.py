@@ -1,0 +1,193 @@
+"""Random small StableHLO programs for property tests: every operation computes exactly, so results can be
+compared bit for bit before and after a pass."""
+
+import numpy as np
+from jaxlib.mlir import ir
+from jaxlib.mlir.dialects import func, stablehlo
+
+from oxide.dialects.attributes import tensor
+from oxide.dialects.constants import dense
+from oxide.dialects.context import make_context
+
+SHAPES = [(), (1,), (4,), (2, 3), (3, 1), (2, 3, 4), (1, 3, 1)]
+DTYPES = [np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.bool_)]
+ELEMENTS = {"f": [0.0, -0.0, 1.0, -1.0, 2.5, np.inf], "i": [0, 1, -1, 7, 2**31 - 1], "b": [False, True]}
+UNARY = {
+    "f": [stablehlo.negate, stablehlo.abs, stablehlo.floor, stablehlo.ceil, stablehlo.sign],
+    "i": [stablehlo.negate, stablehlo.abs, stablehlo.not_, stablehlo.sign],
+    "b": [stablehlo.not_],
+}
+BINARY = {
+    "f": [stablehlo.add, stablehlo.subtract, stablehlo.multiply, stablehlo.maximum, stablehlo.minimum],
+    "i": [
+        stablehlo.add,
+        stablehlo.subtract,
+        stablehlo.multiply,
+        stablehlo.maximum,
+        stablehlo.minimum,
+        stablehlo.and_,
+        stablehlo.or_,
+        stablehlo.xor,
+        stablehlo.shift_left,
+    ],
+    "b": [stablehlo.and_, stablehlo.or_, stablehlo.xor],
+}
+
+
+class Program:
+    """A program under construction: `values` grows by one operation at a time."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.values: list[ir.Value] = []
+
+    def pick(self, *, kind: str | None = None, shape: tuple[int, ...] | None = None) -> ir.Value | None:
+        fitting = [
+            value
+            for value in self.values
+            if (kind is None or kind_of(value) == kind) and (shape is None or shape_of(value) == shape)
+        ]
+        return self.favour_recent(fitting) if fitting else None
+
+    def favour_recent(self, values: list[ir.Value]) -> ir.Value:
+        """Mostly one of the last few, so that chains form for rules to match."""
+        return self.choose(values[-4:] if self.rng.random() < 0.7 else values)
+
+    def choose(self, options: list):
+        return options[self.rng.integers(len(options))]
+
+    def constant(self, dtype: np.dtype, shape: tuple[int, ...]) -> ir.Value:
+        elements = np.array(ELEMENTS[dtype.kind], dtype)
+        if self.rng.random() < 0.6:
+            return stablehlo.constant(dense(np.broadcast_to(self.choose(list(elements)), shape)))
+        return stablehlo.constant(dense(self.rng.choice(elements, shape)))
+
+    def step(self) -> ir.Value:
+        make = self.choose([self.unary, self.binary, self.binary, self.with_constant, self.compare, self.select,
+                            self.convert, self.reshape, self.transpose, self.broadcast, self.slice,
+                            self.concatenate, self.pad, self.reverse, self.dynamic_slice, self.branch])  # fmt: skip
+        return make(self.favour_recent(self.values))
+
+    def unary(self, x: ir.Value) -> ir.Value:
+        return self.choose(UNARY[kind_of(x)])(x)
+
+    def binary(self, x: ir.Value) -> ir.Value:
+        y = self.pick(kind=kind_of(x), shape=shape_of(x))
+        return self.choose(BINARY[kind_of(x)])(x, y)
+
+    def with_constant(self, x: ir.Value) -> ir.Value:
+        y = self.constant(dtype_of(x), shape_of(x))
+        return self.choose(BINARY[kind_of(x)])(*self.choose([(x, y), (y, x)]))
+
+    def compare(self, x: ir.Value) -> ir.Value:
+        y = self.pick(kind=kind_of(x), shape=shape_of(x))
+        direction = self.choose(["EQ", "NE", "LT", "LE", "GT", "GE"])
+        return stablehlo.compare(x, y, stablehlo.ComparisonDirectionAttr.get(direction))
+
+    def select(self, x: ir.Value) -> ir.Value:
+        y = self.pick(kind=kind_of(x), shape=shape_of(x))
+        predicate = self.pick(kind="b", shape=shape_of(x)) or self.constant(DTYPES[2], shape_of(x))
+        return stablehlo.select(predicate, x, y)
+
+    def convert(self, x: ir.Value) -> ir.Value:
+        # A float may be outside the integer's range, which StableHLO leaves open.
+        kinds = [d for d in DTYPES if d.kind != "i" or kind_of(x) != "f"]
+        return stablehlo.convert(type_of(shape_of(x), self.choose(kinds)), x)
+
+    def reshape(self, x: ir.Value) -> ir.Value:
+        shape = shape_of(x)
+        size = int(np.prod(shape))
+        target = self.choose([(size,), (1, *shape), (*shape, 1), shape[::-1], (1, size, 1)])
+        return stablehlo.reshape(type_of(target, dtype_of(x)), x)
+
+    def transpose(self, x: ir.Value) -> ir.Value:
+        return stablehlo.transpose(x, self.rng.permutation(len(shape_of(x))).tolist())
+
+    def broadcast(self, x: ir.Value) -> ir.Value:
+        shape = shape_of(x)
+        if len(shape) > 3:
+            return self.unary(x)
+        target = [self.choose([1, 2]), *(3 if size == 1 else size for size in shape)]
+        mapping = list(range(1, len(target)))
+        return stablehlo.broadcast_in_dim(type_of(target, dtype_of(x)), x, mapping)
+
+    def slice(self, x: ir.Value) -> ir.Value:
+        starts = [int(self.rng.integers(0, size)) if self.rng.random() < 0.5 else 0 for size in shape_of(x)]
+        steps = [self.choose([1, 1, 2]) for _ in starts]
+        return stablehlo.slice(x, starts, list(shape_of(x)), steps)
+
+    def concatenate(self, x: ir.Value) -> ir.Value:
+        if not shape_of(x):
+            return self.unary(x)
+        pieces = [self.pick(kind=kind_of(x), shape=shape_of(x)) for _ in range(self.rng.integers(1, 3))]
+        return stablehlo.concatenate([x, *pieces], int(self.rng.integers(len(shape_of(x)))))
+
+    def pad(self, x: ir.Value) -> ir.Value:
+        rank = len(shape_of(x))
+        low, high, interior = (self.rng.integers(0, 2, rank).tolist() for _ in range(3))
+        return stablehlo.pad(x, self.constant(dtype_of(x), ()), low, high, interior)
+
+    def reverse(self, x: ir.Value) -> ir.Value:
+        return stablehlo.reverse(x, [axis for axis in range(len(shape_of(x))) if self.rng.random() < 0.5])
+
+    def dynamic_slice(self, x: ir.Value) -> ir.Value:
+        starts = [self.pick(kind="i", shape=()) for _ in shape_of(x)]
+        if self.rng.random() < 0.7:
+            starts = [self.constant(DTYPES[1], ()) for _ in shape_of(x)]
+        return stablehlo.dynamic_slice(x, starts, [max(1, size - 1) for size in shape_of(x)])
+
+    def branch(self, x: ir.Value) -> ir.Value:
+        predicate = self.choose([self.constant(DTYPES[2], ()), self.pick(kind="b", shape=())])
+        op = stablehlo.IfOp([x.type], predicate)
+        for region in op.regions:
+            with ir.InsertionPoint(region.blocks.append()):
+                stablehlo.return_([self.unary(x)])
+        return op.results[0]
+
+
+def random_program(seed: int, operations: int = 40) -> tuple[ir.Module, list[np.ndarray]]:
+    """A module with a public @main and arguments for it."""
+    program = Program(seed)
+    arguments = [
+        program.rng.choice(np.array(ELEMENTS[dtype.kind], dtype), shape) for dtype in DTYPES for shape in SHAPES
+    ]
+    with make_context(), ir.Location.unknown():
+        module = ir.Module.create()
+        types = [type_of(array.shape, array.dtype) for array in arguments]
+        with ir.InsertionPoint(module.body):
+            main = func.FuncOp("main", (types, types[:1]))
+        with ir.InsertionPoint(main.add_entry_block()):
+            program.values = list(main.arguments)
+            for number in range(operations):
+                with ir.Location.name(f"op{number}"):
+                    program.values.append(program.step())
+            fresh = program.values[len(types) :]
+            results = [value for value in fresh if program.rng.random() < 0.3] + fresh[-1:]
+            func.ReturnOp(results)
+        main.attributes["function_type"] = ir.TypeAttr.get(
+            ir.FunctionType.get(types, [value.type for value in results])
+        )
+        assert module.operation.verify()
+    return module, arguments
+
+
+def shape_of(value: ir.Value) -> tuple[int, ...]:
+    return tuple(tensor(value).shape)
+
+
+def kind_of(value: ir.Value) -> str:
+    return dtype_of(value).kind
+
+
+def dtype_of(value: ir.Value) -> np.dtype:
+    spelling = str(tensor(value).element_type)
+    return {"f32": DTYPES[0], "i32": DTYPES[1], "i1": DTYPES[2]}[spelling]
+
+
+def type_of(shape, dtype: np.dtype) -> ir.RankedTensorType:
+    elements = {
+        "f": ir.F32Type.get,
+        "i": lambda: ir.IntegerType.get_signless(32),
+        "b": lambda: ir.IntegerType.get_signless(1),
+    }
+    return ir.RankedTensorType.get(list(shape), elements[dtype.kind]())
