@@ -1,0 +1,53 @@
+"""One conformance case from the ONNX model to a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from conformance.cases import Case, as_arrays, specialize
+from conformance.xla import Program, mismatch
+
+from oxide import OxideError, import_onnx
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`status` is pass, wrong, unsupported (an OxideError) or crash (any other exception)."""
+
+    case: str
+    status: str
+    detail: str = ""
+
+
+def run_case(case: Case) -> Verdict:
+    """Import, compile and run a case on each of its data sets."""
+    for inputs, outputs in case.data_sets:
+        model, remaining = specialize(case.model, as_arrays(inputs))
+        try:
+            imported = import_onnx(model, shapes=_open_shapes(model, remaining))
+        except OxideError as error:
+            return Verdict(case.name, "unsupported", str(error))
+        try:
+            program = Program(imported.module)
+            results = program([*remaining, *imported.parameters.values()])
+        except Exception as error:
+            return Verdict(case.name, "crash", f"{type(error).__name__}: {error}")
+        problem = mismatch(results, as_arrays(outputs), case.rtol, case.atol)
+        if problem:
+            return Verdict(case.name, "wrong", problem)
+    return Verdict(case.name, "pass")
+
+
+def _open_shapes(model, values) -> dict[str, tuple[int, ...]]:
+    """Shapes for the inputs whose declared type leaves a dimension open."""
+    return {
+        declared.name: value.shape
+        for declared, value in zip(model.graph.input, values, strict=True)
+        if isinstance(value, np.ndarray) and declared.type.HasField("tensor_type") and _is_open(declared.type)
+    }
+
+
+def _is_open(proto) -> bool:
+    tensor = proto.tensor_type
+    return not tensor.HasField("shape") or any(not d.HasField("dim_value") for d in tensor.shape.dim)
