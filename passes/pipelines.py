@@ -1,0 +1,25 @@
+"""Named pipelines: a name wherever a pass may be named, replaced by the passes it stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NamedPipeline:
+    """What a pipeline is for, and its text in the pipeline grammar."""
+
+    summary: str
+    text: str
+
+
+PIPELINES: dict[str, NamedPipeline] = {
+    "default": NamedPipeline(
+        "Simplify a module without changing its vocabulary; composites stay",
+        "canonicalize,cse,dce",
+    ),
+    "lower": NamedPipeline(
+        "Reduce composites and CHLO to plain StableHLO in as few functions as possible",
+        "stablehlo-legalize-composite-to-call,inline,chlo-legalize-to-stablehlo,canonicalize,cse,dce,symbol-dce",
+    ),
+}
