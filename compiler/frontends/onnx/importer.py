@@ -11,7 +11,7 @@ from typing import Any
 from jaxlib.mlir import ir
 from onnx import ModelProto
 
-from oxide.dialects import hlo
+from oxide.dialects import composites, hlo
 from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
 from oxide.frontends.onnx import ops as _registers_lowerings  # noqa: F401
@@ -78,7 +78,7 @@ def _import(opened: ModelFile, dims: Dimensions) -> Model:
         weights = Weights(block, TensorReader(opened.files, opened.raw_data), taken=graph.inputs)
         scope = Scope(library, weights)
         scope.values.update(zip(graph.inputs, block.arguments, strict=True))
-        with ir.InsertionPoint(block):
+        with ir.InsertionPoint(block), composites.library(module):
             outputs = scope.run(graph)
             _check_outputs(graph, outputs, dims)
             hlo.create("func.return", outputs, [])

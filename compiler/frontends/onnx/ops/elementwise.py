@@ -183,13 +183,18 @@ for _name, _versions, _join in VARIADIC:
 
 @lowering("Mod", 10, 13, 28)
 def mod(node: Node, a: ir.Value, b: ir.Value, *, fmod: int = 0) -> ir.Value:
-    """C's fmod (sign of the dividend) when `fmod` is 1, else Python's modulo (sign of the divisor)."""
+    """C's fmod (sign of the dividend) when `fmod` is 1, else Python's modulo (sign of the divisor, zero too)."""
     a, b = hlo.broadcast_operands(a, b)
     rest = hlo.remainder(a, b)
     if fmod or dtypes.is_unsigned(hlo.dtype(a)):
         return rest
     wrong_sign = hlo.not_equal(hlo.less(rest, 0), hlo.less(b, 0))
-    return hlo.select(hlo.and_(hlo.not_equal(rest, 0), wrong_sign), hlo.add(rest, b), rest)
+    is_zero = hlo.equal(rest, 0)
+    moved = hlo.select(hlo.and_(hlo.not_(is_zero), wrong_sign), hlo.add(rest, b), rest)
+    if not dtypes.is_float(hlo.dtype(a)):
+        return moved
+    signed_zero = hlo.select(hlo.less(b, 0), hlo.full_like(b, -0.0), 0.0)
+    return hlo.select(is_zero, signed_zero, moved)
 
 
 @lowering("Pow", 1)
