@@ -124,8 +124,9 @@ def shape_inputs(graph: GraphProto) -> set[str]:
 
 
 def as_arrays(values: Sequence[Any]) -> list[Any]:
-    """The values of a data set; tensors that are still protobufs are decoded."""
-    return [numpy_helper.to_array(v) if isinstance(v, TensorProto) else v for v in values]
+    """The values of a data set: protobufs are decoded, numpy's scalars are arrays of rank 0."""
+    decoded = [numpy_helper.to_array(v) if isinstance(v, TensorProto) else v for v in values]
+    return [np.asarray(v) if isinstance(v, np.generic) else v for v in decoded]
 
 
 def _operators(graph: GraphProto) -> Iterator[str]:

@@ -91,7 +91,9 @@ def body_graph(body: FunctionProto, call: SourceNode, defaults: Mapping[str, Att
             resolved.attribute.extend(substitute(proto.attribute, bindings))
             proto = resolved
         nodes.append(SourceNode(proto))
-    return Graph(body.name, nodes, list(body.input), list(body.output))
+    # An output the call leaves out may stay undefined in the body, so it is not one of this graph's.
+    wanted = [inner if outer else "" for inner, outer in zip(body.output, call.outputs, strict=False)]
+    return Graph(body.name, nodes, list(body.input), wanted)
 
 
 def check_call(body: FunctionProto, call: SourceNode) -> None:

@@ -54,8 +54,11 @@ class Library:
         return operator
 
     def of_body(self, body: FunctionProto) -> Library:
-        """The library inside of a function body, which imports opsets of its own."""
-        return Library(read_opsets(body.opset_import) or self.opsets, self.functions)
+        """The library inside of a function body: the opsets it imports, over those around it.
+
+        Bodies in ONNX's schemas do not import all the domains they use.
+        """
+        return Library({**self.opsets, **read_opsets(body.opset_import)}, self.functions)
 
     def _resolve(self, domain: str, op_type: str, overload: str) -> Operator:
         name = qualified(domain, op_type)

@@ -155,7 +155,7 @@ class Scope:
         )
         padded = [*inputs, *[None] * (len(graph.inputs) - len(inputs))]
         scope.values.update(zip(graph.inputs, padded, strict=True))
-        return scope.run(graph)[: len(source.outputs)]
+        return scope.run(graph)
 
     def _bind(self, source: SourceNode, results: Sequence[Any]) -> None:
         names = source.outputs
