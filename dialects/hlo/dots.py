@@ -31,10 +31,12 @@ def dot_general(
     contract: tuple[Sequence[int], Sequence[int]],
     batch: tuple[Sequence[int], Sequence[int]] = ((), ()),
     result_dtype: DType | None = None,
+    precision: str | None = None,
 ) -> ir.Value:
     """`stablehlo.dot_general`: result dimensions are batch, then x's free, then y's free ones.
 
-    `result_dtype` asks for accumulation in another dtype (int8 x int8 -> int32).
+    `result_dtype` asks for accumulation in another dtype (int8 x int8 -> int32).  `precision` (DEFAULT, HIGH,
+    HIGHEST) bounds how far a device may round the operands.
     """
     sx, sy = shape(x), shape(y)
     for (i, j), what in [(p, "contracted") for p in zip(*contract, strict=True)] + [
@@ -48,8 +50,11 @@ def dot_general(
     numbers = stablehlo.DotDimensionNumbers.get(
         list(batch[0]), list(batch[1]), list(contract[0]), list(contract[1])
     )
+    attributes: dict[str, ir.Attribute] = {"dot_dimension_numbers": numbers}
+    if precision is not None:
+        attributes["precision_config"] = ir.ArrayAttr.get([stablehlo.PrecisionAttr.get(precision)] * 2)
     target = make_type(dims, result_dtype or dtype(x))
-    return create("stablehlo.dot_general", [x, y], [target], {"dot_dimension_numbers": numbers}).results[0]
+    return create("stablehlo.dot_general", [x, y], [target], attributes).results[0]
 
 
 def matmul(x: ir.Value, y: ir.Value, *, result_dtype: DType | None = None) -> ir.Value:

@@ -121,6 +121,8 @@ def dynamic_quantize_linear(node: Node, x: ir.Value) -> tuple[ir.Value, ir.Value
     high = hlo.maximum(hlo.reduce_max(x), 0)
     low = hlo.minimum(hlo.reduce_min(x), 0)
     scale = hlo.divide(hlo.subtract(high, low), 255)
+    # A tensor of zeros has no range; any scale represents it, and 1 divides.
+    scale = hlo.select(hlo.equal(scale, 0), 1, scale)
     zero = _quantize(hlo.divide(hlo.negate(low), scale), None, np.dtype(np.uint8))
     return _quantize(hlo.divide(x, scale), zero, np.dtype(np.uint8)), scale, zero
 
@@ -137,8 +139,8 @@ def matmul_integer(
     b_zero_point: ir.Value | None = None,
 ) -> ir.Value:
     """(a - a_zero_point) @ (b - b_zero_point) in int32."""
-    zero = None if a_zero_point is None else _per_row(a_zero_point, a)
-    return hlo.matmul(*_centred(node, a, zero, b, b_zero_point), result_dtype=np.int32)
+    a_zero, b_zero = _nonzero(node, a_zero_point), _nonzero(node, b_zero_point)
+    return hlo.matmul(*_centred(a, a_zero and _per_row(a_zero, a), b, b_zero), result_dtype=np.int32)
 
 
 @lowering("QLinearMatMul", 10, 21)
@@ -179,9 +181,9 @@ def conv_integer(
     if kernel_shape is not None and list(kernel_shape) != list(hlo.shape(w)[2:]):
         raise node.error(f"kernel_shape is {kernel_shape} but w has shape {hlo.shape(w)}")
     win = window(node, x, hlo.shape(w)[2:], strides, pads, dilations, auto_pad)
-    zero = None if w_zero_point is None else _per_channel(w_zero_point, hlo.rank(w), 0)
+    x_zero, w_zero = _nonzero(node, x_zero_point), _nonzero(node, w_zero_point)
     return hlo.convolution(
-        *_centred(node, x, x_zero_point, w, zero),
+        *_centred(x, x_zero, w, w_zero and _per_channel(w_zero, hlo.rank(w), 0)),
         strides=win.strides,
         padding=win.padding,
         kernel_dilation=win.dilations,
@@ -239,34 +241,31 @@ def _factor(x_scale: ir.Value, w_scale: ir.Value, y_scale: ir.Value) -> ir.Value
 
 
 def _centred(
-    node: Node, a: ir.Value, a_zero: ir.Value | None, b: ir.Value, b_zero: ir.Value | None
+    a: ir.Value, a_zero: ir.Value | None, b: ir.Value, b_zero: ir.Value | None
 ) -> tuple[ir.Value, ir.Value]:
-    """The factors of an integer product without their zero points.
+    """The factors of an integer product less their zero points, in int32.
 
-    8-bit factors of one type that have none stay as they are, which hardware multiplies fastest.
+    8-bit factors of one type without zero points stay as they are, which hardware multiplies fastest.
     """
-    zeros = [None if z is None or _is_zero(node, z) else z for z in (a_zero, b_zero)]
-    if zeros == [None, None] and hlo.dtype(a) == hlo.dtype(b):
+    if a_zero is None and b_zero is None and hlo.dtype(a) == hlo.dtype(b):
         return a, b
-    left, right = (
-        hlo.convert(x, np.int32) if z is None else hlo.subtract(hlo.convert(x, np.int32), hlo.convert(z, np.int32))
-        for x, z in zip((a, b), map(_scalar_or_none, zeros), strict=True)
-    )
-    return left, right
+    return _less(a, a_zero), _less(b, b_zero)
 
 
-def _is_zero(node: Node, value: ir.Value) -> bool:
-    known = node.static_or_none(value)
-    return known is not None and not known.any()
+def _less(x: ir.Value, zero: ir.Value | None) -> ir.Value:
+    wide = hlo.convert(x, np.int32)
+    return wide if zero is None else hlo.subtract(wide, hlo.convert(_scalar(zero), np.int32))
+
+
+def _nonzero(node: Node, zero_point: ir.Value | None) -> ir.Value | None:
+    """A zero point, or None when it is known to be 0."""
+    known = node.static_or_none(zero_point)
+    return zero_point if known is None or known.any() else None
 
 
 def _scalar(value: ir.Value) -> ir.Value:
     """One element as a scalar, anything larger as it is."""
     return hlo.reshape(value, []) if hlo.size(value) == 1 else value
-
-
-def _scalar_or_none(value: ir.Value | None) -> ir.Value | None:
-    return None if value is None else _scalar(value)
 
 
 def _per_row(value: ir.Value, a: ir.Value) -> ir.Value:
