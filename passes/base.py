@@ -11,7 +11,8 @@
         def run(self, module, log): ...
 
 Options are the dataclass' fields, spelled with dashes on the command line (`--fuse=max-ops=16`); bool, int,
-float, str and tuples of those are allowed.  The registry generates flags, `--list-passes` and the docs.
+float, str, tuples of those and Literals of strings are allowed.  The registry generates flags,
+`--list-passes` and the docs.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.diagnostics import Diagnostic, location_text
 from oxide.dialects.rewrite import RuleStatistics
+from oxide.passes.options import option_specs
 
 
 @dataclass
@@ -72,5 +74,6 @@ def register(cls: PassClass) -> PassClass:
     for option_field in fields(cls):
         if "help" not in option_field.metadata:
             raise ValueError(f"option {option_field.name} of pass {cls.name} has no help text")
+    option_specs(cls)  # refuses types that cannot be written as an option
     REGISTRY[cls.name] = cls
     return cls

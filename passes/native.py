@@ -58,4 +58,4 @@ _ROWS: tuple[tuple[str, Anchor, str], ...] = (
     ("vhlo-to-version", "any", "Convert VHLO to the StableHLO version `target`"),
 )
 
-NATIVE_PASSES: dict[str, NativePassInfo] = {name: NativePassInfo(*row) for name, *row in _ROWS}
+NATIVE_PASSES: dict[str, NativePassInfo] = {name: NativePassInfo(anchor, text) for name, anchor, text in _ROWS}

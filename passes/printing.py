@@ -30,4 +30,4 @@ class PrintOptions:
             large_elements_limit=self.elide_elements_if_larger,
             large_resource_limit=self.elide_resources_if_larger,
         )
-        return asm.rstrip("\n") + "\n"
+        return str(asm).rstrip("\n") + "\n"

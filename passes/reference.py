@@ -11,7 +11,7 @@ from pathlib import Path
 
 from oxide.passes.base import Pass
 from oxide.passes.catalog import REGISTRY
-from oxide.passes.native import NATIVE_PASSES
+from oxide.passes.native import NATIVE_PASSES, NativePassInfo
 from oxide.passes.options import option_specs
 from oxide.passes.pipelines import PIPELINES
 
@@ -54,7 +54,7 @@ def markdown() -> str:
     return "\n".join(sections) + "\n"
 
 
-def _visible_native() -> dict[str, object]:
+def _visible_native() -> dict[str, NativePassInfo]:
     return {name: info for name, info in NATIVE_PASSES.items() if name not in REGISTRY}
 
 
