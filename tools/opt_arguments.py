@@ -63,11 +63,11 @@ def parse_command_line(arguments: Sequence[str], pass_names: Sequence[str], epil
             rest += ["--", *arguments[position:]]
             break
         name, equals, value = argument.lstrip("-").partition("=")
-        if not argument.startswith("-") or argument in ("-", "-o", "-h"):
+        if argument == "-o" and position < len(arguments):  # glued on, its value may look like anything
+            rest.append("-o" + arguments[position])
+            position += 1
+        elif not argument.startswith("-") or argument in ("-", "-o", "-h"):
             rest.append(argument)
-            if argument == "-o" and position < len(arguments):  # its value may look like anything
-                rest.append(arguments[position])
-                position += 1
         elif name in pass_names:
             passes.append(PassFlag(name, value))
         elif f"--{name}" not in flags:
