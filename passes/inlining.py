@@ -104,7 +104,7 @@ def _locate(op: ir.Operation, call: ir.Location) -> None:
         if own == ir.Location.unknown(own.context):
             inner.location = call
         elif own != call:
-            inner.location = ir.Location.callsite(own, [call])
+            inner.location = ir.Location.callsite(own, [call], context=own.context)
         return ir.WalkResult.ADVANCE
 
     op.walk(visit)
