@@ -125,6 +125,12 @@ from oxide.dialects.hlo.linalg import (
     rng_bits,
     triangular_solve,
 )
+from oxide.dialects.hlo.loops import (
+    Element,
+    Step,
+    element_at,
+    loop,
+)
 from oxide.dialects.hlo.reductions import (
     argmax,
     argmin,
@@ -176,7 +182,9 @@ from oxide.dialects.hlo.shape_ops import (
 
 __all__ = [
     "DType",
+    "Element",
     "Operand",
+    "Step",
     "abs",
     "acos",
     "acosh",
@@ -221,6 +229,7 @@ __all__ = [
     "dtype",
     "dynamic_slice",
     "dynamic_update_slice",
+    "element_at",
     "element_type",
     "emit",
     "equal",
@@ -255,6 +264,7 @@ __all__ = [
     "log",
     "log1p",
     "logistic",
+    "loop",
     "lowest",
     "lowest_finite",
     "make_type",

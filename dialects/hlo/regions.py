@@ -8,8 +8,18 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes
 from oxide.dialects.diagnostics import OxideError
-from oxide.dialects.hlo.core import create, dtype, element_type, i64, make_type, normalize_axis, rank, shape
-from oxide.dialects.hlo.elementwise import compare
+from oxide.dialects.hlo.core import (
+    create,
+    dtype,
+    element_type,
+    full_like,
+    i64,
+    make_type,
+    normalize_axis,
+    rank,
+    shape,
+)
+from oxide.dialects.hlo.elementwise import compare, select
 from oxide.dialects.hlo.reductions import with_block
 from oxide.dialects.hlo.shape_ops import iota, reshape, slice_axis
 
@@ -27,24 +37,58 @@ def case(index: ir.Value, branches: Sequence[Branch]) -> list[ir.Value]:
 
 
 def _branching(name: str, selector: ir.Value, branches: Sequence[Branch]) -> list[ir.Value]:
-    # An operation's result types are fixed when it is created, so the first branch is built twice: once in a
-    # scratch operation to learn them.
-    types = _result_types(branches[0])
-    op = create(name, [selector], types, regions=len(branches))
-    for number, (branch, region) in enumerate(zip(branches, op.regions, strict=True)):
-        returned = with_block(region, [], branch)
-        if list(returned) != types:
-            raise OxideError(
-                f"branch {number} returns {[str(t) for t in returned]}, branch 0 {[str(t) for t in types]}"
-            )
+    # An operation's result types are fixed when it is created, so branches are built first and moved in.
+    built: list[Detached] = []
+    try:
+        for branch in branches:
+            built.append(Detached([], branch))
+        types = [r.type for r in built[0].results]
+        for number, block in enumerate(built):
+            returned = [r.type for r in block.results]
+            if returned != types:
+                raise OxideError(
+                    f"branch {number} returns {[str(t) for t in returned]}, branch 0 {[str(t) for t in types]}"
+                )
+        op = create(name, [selector], types, regions=len(branches))
+        for block, region in zip(built, op.regions, strict=True):
+            with block.at_end():
+                create("stablehlo.return", block.results, [])
+            block.move_to(region)
+    finally:
+        for block in built:
+            block.discard()
     return list(op.results)
 
 
-def _result_types(branch: Branch) -> list[ir.Type]:
-    scratch = create("oxide.scratch", [], [], regions=1)
-    types = list(with_block(scratch.regions[0], [], branch))
-    scratch.erase()
-    return types
+class Detached:
+    """A block built outside of the operation it is for, which can only be created once its types are known.
+
+    `results` are what `body(*arguments)` returned.  The owner ends the block with a terminator and moves it;
+    `discard` must be called in the end, whether it was moved or not.
+    """
+
+    def __init__(self, types: Sequence[ir.Type], body: Callable[..., Sequence[ir.Value]]) -> None:
+        location = ir.Location.current
+        self._holder = create("oxide.scratch", [], [], regions=1)
+        self.block = self._holder.regions[0].blocks.append(*types, arg_locs=[location] * len(types))
+        try:
+            with ir.InsertionPoint(self.block):
+                self.results = list(body(*self.block.arguments))
+        except BaseException:
+            self._holder.erase()
+            raise
+
+    def at_end(self) -> ir.InsertionPoint:
+        return ir.InsertionPoint(self.block)
+
+    def add_argument(self, kind: ir.Type) -> ir.Value:
+        return self.block.add_argument(kind, ir.Location.current)
+
+    def move_to(self, region: ir.Region) -> None:
+        self.block.append_to(region)
+
+    def discard(self) -> None:
+        self._holder.erase()
 
 
 def while_(
@@ -65,18 +109,29 @@ def while_(
 
 
 def sort(values: Sequence[ir.Value], axis: int, *, descending: bool = False, stable: bool = True) -> list[ir.Value]:
-    """Sort by the first value along an axis and permute the others alike.  NaN sorts as the largest."""
+    """Sort by the first value along an axis and permute the others alike.
+
+    Floats order as in numpy: zeros of either sign are equal and NaN is the largest.  The comparator is the one
+    `lax.sort` builds, which XLA and the JAX back end recognise.
+    """
     axis = normalize_axis(axis, rank(values[0]))
     attributes = {"dimension": i64(axis), "is_stable": ir.BoolAttr.get(stable)}
     op = create("stablehlo.sort", list(values), [v.type for v in values], attributes, regions=1)
     scalars = [make_type([], element_type(v)) for v in values for _ in range(2)]
-    ordered = dtypes.is_float(dtype(values[0]))
-    with_block(
-        op.regions[0],
-        scalars,
-        lambda a, b, *_: [compare(a, b, "GT" if descending else "LT", total_order=ordered)],
-    )
+    is_float = dtypes.is_float(dtype(values[0]))
+
+    def before(a: ir.Value, b: ir.Value, *_: ir.Value) -> list[ir.Value]:
+        keys = [_sort_key(a), _sort_key(b)] if is_float else [a, b]
+        return [compare(*keys, "GT" if descending else "LT", total_order=is_float)]
+
+    with_block(op.regions[0], scalars, before)
     return list(op.results)
+
+
+def _sort_key(x: ir.Value) -> ir.Value:
+    """x with one zero and one NaN, so that the total order ties what numpy ties."""
+    zero = select(compare(x, 0, "EQ"), full_like(x, 0), x)
+    return select(compare(x, x, "NE"), full_like(x, float("nan")), zero)
 
 
 def top_k(
