@@ -26,55 +26,53 @@ class ExternalFiles:
         self.folder = None if folder is None else Path(folder)
         self._maps: dict[str, memoryview] = {}
 
-    def read(self, entries: Mapping[str, str], tensor: str) -> memoryview:
-        """The bytes an `external_data` entry stands for.  Raises OxideError, naming `tensor`."""
+    def read(self, entries: Mapping[str, str]) -> memoryview:
+        """The bytes an `external_data` entry stands for.  Raises OxideError."""
         location = entries.get("location", "")
         if not location:
-            raise OxideError(f"tensor {tensor}: external data without a location")
-        data = self._map(location, tensor)
-        offset = _integer(entries, "offset", tensor, default=0)
-        length = _integer(entries, "length", tensor, default=len(data) - offset)
+            raise OxideError("external data without a location")
+        data = self._map(location)
+        offset = _integer(entries, "offset", default=0)
+        length = _integer(entries, "length", default=len(data) - offset)
         if length < 0 or offset + length > len(data):
             raise OxideError(
-                f"tensor {tensor}: external data at offset {offset}, length {length} is outside of the file "
+                f"external data at offset {offset}, length {length} is outside of the file "
                 f"{location!r} of {len(data)} bytes"
             )
         return data[offset : offset + length]
 
-    def _map(self, location: str, tensor: str) -> memoryview:
+    def _map(self, location: str) -> memoryview:
         if location not in self._maps:
             if self.folder is None:
                 raise OxideError(
-                    f"tensor {tensor} lies in the external file {location!r}, but a model that does not come "
+                    f"it lies in the external file {location!r}, but a model that does not come "
                     "from a file has no folder; import it by path or give base_dir"
                 )
-            descriptor = _open_below(self.folder, location, tensor)
+            descriptor = _open_below(self.folder, location)
             try:
                 self._maps[location] = _map_file(descriptor)
             except (OSError, ValueError) as error:
-                raise OxideError(f"tensor {tensor}: cannot read external file {location!r}: {error}") from error
+                raise OxideError(f"cannot read external file {location!r}: {error}") from error
             finally:
                 os.close(descriptor)
         return self._maps[location]
 
 
-def _integer(entries: Mapping[str, str], key: str, tensor: str, default: int) -> int:
+def _integer(entries: Mapping[str, str], key: str, default: int) -> int:
     text = entries.get(key, "")
     if not text:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
-        raise OxideError(f"tensor {tensor}: external data {key} {text[:40]!r} is not a non-negative integer")
+        raise OxideError(f"external data {key} {text[:40]!r} is not a non-negative integer")
     return int(text)
 
 
-def _open_below(folder: Path, location: str, tensor: str) -> int:
+def _open_below(folder: Path, location: str) -> int:
     """An open descriptor of a regular file below `folder`, reached through no symbolic link."""
     parts = PurePosixPath(location).parts
     bad = location.startswith("/") or "\\" in location or "\0" in location or ".." in parts or not parts
     if bad or ":" in parts[0]:
-        raise OxideError(
-            f"tensor {tensor}: external file {location!r} must be a relative path inside the model's folder"
-        )
+        raise OxideError(f"external file {location!r} must be a relative path inside the model's folder")
     opened: list[int] = []
     try:
         opened.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
@@ -85,15 +83,14 @@ def _open_below(folder: Path, location: str, tensor: str) -> int:
     except OSError as error:
         hint = "; symbolic links are not followed" if _is_link(folder, parts) else ""
         raise OxideError(
-            f"tensor {tensor}: cannot open external file {location!r} in the model's folder: "
-            f"{error.strerror or error}{hint}"
+            f"cannot open external file {location!r} in the model's folder: {error.strerror or error}{hint}"
         ) from error
     finally:
         for descriptor in opened:
             os.close(descriptor)
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise OxideError(f"tensor {tensor}: external file {location!r} is not a regular file")
+        raise OxideError(f"external file {location!r} is not a regular file")
     return file
 
 

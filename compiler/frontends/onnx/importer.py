@@ -18,7 +18,6 @@ from oxide.frontends.onnx import ops as _registers_lowerings  # noqa: F401
 from oxide.frontends.onnx.diagnostics import node_location, quoted
 from oxide.frontends.onnx.functions import local_functions
 from oxide.frontends.onnx.graph import Graph
-from oxide.frontends.onnx.initializers import TensorReader
 from oxide.frontends.onnx.model_file import ModelFile, open_model
 from oxide.frontends.onnx.operators import Library, model_opsets
 from oxide.frontends.onnx.scope import Scope
@@ -75,7 +74,7 @@ def _import(opened: ModelFile, dims: Dimensions) -> Model:
         function, block = _entry(module)
         for spec in specs:
             block.add_argument(hlo.make_type(spec.shape, spec.dtype), ir.Location.name(spec.name))
-        weights = Weights(block, TensorReader(opened.files, opened.raw_data), taken=graph.inputs)
+        weights = Weights(block, opened.reader, taken=graph.inputs)
         scope = Scope(library, weights)
         scope.values.update(zip(graph.inputs, block.arguments, strict=True))
         with ir.InsertionPoint(block), composites.library(module):

@@ -70,105 +70,104 @@ _FIELDS: dict[int, tuple[str, type]] = {
     TensorProto.UINT64: ("uint64_data", np.uint64),
 }
 
-RawBytes = Callable[[TensorProto], "memoryview | bytes"]
+# From the content of `raw_data` to the bytes it stands for.
+ResolveRaw = Callable[[bytes], "memoryview | bytes"]
 
 
 def element_dtype(data_type: int, what: str) -> np.dtype:
-    """The numpy dtype of an ONNX element type.  Raises OxideError for strings and unknown ones."""
+    """The numpy dtype of an ONNX element type that `what` has.  Raises OxideError for strings and unknown ones."""
     dtype = DTYPES.get(data_type)
     if dtype is None:
         names = {number: name for name, number in TensorProto.DataType.items()}
-        raise OxideError(
-            f"{what} has element type {names.get(data_type, data_type)}, which no tensor compiler can represent"
-        )
+        raise OxideError(f"{what}: element type {names.get(data_type, data_type)} has no counterpart in StableHLO")
     return dtype
 
 
 class TensorReader:
     """Reads the tensors of one model; knows where their bytes are."""
 
-    def __init__(self, files: ExternalFiles, raw: RawBytes | None = None) -> None:
+    def __init__(self, files: ExternalFiles, resolve_raw: ResolveRaw = bytes) -> None:
         self._files = files
-        self._raw = raw or (lambda tensor: tensor.raw_data)
+        self._resolve_raw = resolve_raw
 
     def array(self, tensor: TensorProto, name: str = "") -> np.ndarray:
         """The array of a tensor, read-only.  Raises OxideError, naming it, when its data does not fit."""
-        label = quoted(name or tensor.name)
-        dtype = element_dtype(tensor.data_type, f"tensor {label}")
-        shape = tuple(tensor.dims)
-        if any(d < 0 for d in shape):
-            raise OxideError(f"tensor {label} has the negative dimension {min(shape)}")
-        if tensor.HasField("segment"):
-            raise OxideError(f"tensor {label} is stored in segments, which ONNX no longer defines")
-        if tensor.data_location == TensorProto.EXTERNAL:
-            entries = {entry.key: entry.value for entry in tensor.external_data}
-            return _from_bytes(self._files.read(entries, label), tensor.data_type, dtype, shape, label)
-        if tensor.HasField("raw_data"):
-            return _from_bytes(self._raw(tensor), tensor.data_type, dtype, shape, label)
-        return _from_fields(tensor, dtype, shape, label)
+        try:
+            return self._read(tensor)
+        except OxideError as error:
+            raise OxideError(f"tensor {quoted(name or tensor.name)}: {error.message}") from error
 
     def sparse_array(self, sparse: SparseTensorProto) -> np.ndarray:
         """A sparse tensor made dense.  Indices are linear, or one row of coordinates a value."""
-        label = quoted(sparse.values.name)
-        values = self.array(sparse.values).reshape(-1)
-        indices = self.array(sparse.indices)
-        shape = tuple(sparse.dims)
-        size = math.prod(shape)
-        if any(d < 0 for d in shape) or size * values.dtype.itemsize > MAX_DENSIFIED_BYTES:
-            raise OxideError(f"sparse tensor {label} of shape {shape} is too large to be made dense")
-        if indices.dtype != np.int64 or indices.shape not in ((values.size,), (values.size, len(shape))):
-            raise OxideError(
-                f"sparse tensor {label}: {values.size} values of shape {shape} need int64 indices of shape "
-                f"({values.size},) or ({values.size}, {len(shape)}), not {indices.dtype} {indices.shape}"
-            )
-        bounds = np.array([size] if indices.ndim == 1 else shape, np.int64)
-        if indices.size and ((indices < 0).any() or (indices.reshape(-1, len(bounds)) >= bounds).any()):
-            raise OxideError(f"sparse tensor {label}: an index is outside of the shape {shape}")
-        linear = indices
-        if indices.ndim == 2:
-            strides = np.array([math.prod(shape[i + 1 :]) for i in range(len(shape))], np.int64)
-            linear = indices @ strides
-        dense = np.zeros(size, values.dtype)
-        dense[linear] = values
-        return dense.reshape(shape)
+        try:
+            return _densify(self._read(sparse.values), self._read(sparse.indices), tuple(sparse.dims))
+        except OxideError as error:
+            raise OxideError(f"sparse tensor {quoted(sparse.values.name)}: {error.message}") from error
+
+    def _read(self, tensor: TensorProto) -> np.ndarray:
+        dtype = element_dtype(tensor.data_type, "data")
+        shape = tuple(tensor.dims)
+        if any(d < 0 for d in shape):
+            raise OxideError(f"negative dimension {min(shape)}")
+        if tensor.HasField("segment"):
+            raise OxideError("stored in segments, which ONNX no longer defines")
+        if tensor.data_location == TensorProto.EXTERNAL:
+            entries = {entry.key: entry.value for entry in tensor.external_data}
+            return _from_bytes(self._files.read(entries), tensor.data_type, dtype, shape)
+        if tensor.HasField("raw_data"):
+            return _from_bytes(self._resolve_raw(tensor.raw_data), tensor.data_type, dtype, shape)
+        return _from_fields(tensor, dtype, shape)
 
 
-def _from_bytes(
-    data: memoryview | bytes, data_type: int, dtype: np.dtype, shape: tuple[int, ...], label: str
-) -> np.ndarray:
+def _densify(values: np.ndarray, indices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    values = values.reshape(-1)
     size = math.prod(shape)
-    bits = _PACKED.get(data_type, 8 * dtype.itemsize)
-    needed = -(-size * bits // 8)
+    if any(d < 0 for d in shape) or size * values.dtype.itemsize > MAX_DENSIFIED_BYTES:
+        raise OxideError(f"a shape of {shape} is too large to be made dense")
+    if indices.dtype != np.int64 or indices.shape not in ((values.size,), (values.size, len(shape))):
+        raise OxideError(
+            f"{values.size} values of shape {shape} need int64 indices of shape ({values.size},) or "
+            f"({values.size}, {len(shape)}), not {indices.dtype} {indices.shape}"
+        )
+    bounds = np.array([size] if indices.ndim == 1 else shape, np.int64)
+    if indices.size and ((indices < 0).any() or (indices.reshape(-1, len(bounds)) >= bounds).any()):
+        raise OxideError(f"an index is outside of the shape {shape}")
+    if indices.ndim == 2:
+        indices = indices @ np.array([math.prod(shape[i + 1 :]) for i in range(len(shape))], np.int64)
+    dense = np.zeros(size, values.dtype)
+    dense[indices] = values
+    return dense.reshape(shape)
+
+
+def _from_bytes(data: memoryview | bytes, data_type: int, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    size = math.prod(shape)
+    needed = -(-size * _PACKED.get(data_type, 8 * dtype.itemsize) // 8)
     if len(data) != needed:
-        raise OxideError(f"tensor {label} of shape {shape} and type {dtype} needs {needed} bytes, has {len(data)}")
+        raise OxideError(f"shape {shape} of {dtype} needs {needed} bytes, there are {len(data)}")
     if data_type in _PACKED:
-        return _unpack(np.frombuffer(data, np.uint8), bits, size).view(dtype).reshape(shape)
+        return _unpack(np.frombuffer(data, np.uint8), _PACKED[data_type], size).view(dtype).reshape(shape)
     if data_type == TensorProto.BOOL:
         # Bytes other than 0 and 1 are not bools to numpy.
         return (np.frombuffer(data, np.uint8) != 0).reshape(shape)
     return np.frombuffer(data, dtype).reshape(shape)
 
 
-def _from_fields(tensor: TensorProto, dtype: np.dtype, shape: tuple[int, ...], label: str) -> np.ndarray:
+def _from_fields(tensor: TensorProto, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
     size = math.prod(shape)
     field, stored = _FIELDS.get(tensor.data_type, ("int32_data", np.int32))
     data = np.array(getattr(tensor, field), stored)
-    count = 2 * size if dtype.kind == "c" else size
-    packed = _PACKED.get(tensor.data_type, 8)
-    if packed in (2, 4):
-        count = -(-size * packed // 8)
+    bits = _PACKED.get(tensor.data_type, 8)
+    count = 2 * size if dtype.kind == "c" else -(-size * bits // 8) if bits in (2, 4) else size
     if data.size != count:
-        raise OxideError(f"tensor {label} of shape {shape} and type {dtype} needs {count} values, has {data.size}")
-    if packed in (2, 4):
-        data = _unpack(data.astype(np.uint8), packed, size)
-    elif packed == 6:
-        data = data.astype(np.uint8) & 0x3F
+        raise OxideError(f"shape {shape} of {dtype} needs {count} values in {field}, there are {data.size}")
+    if bits in (2, 4):
+        return _unpack(data.astype(np.uint8), bits, size).view(dtype).reshape(shape)
+    if bits == 6:
+        return (data.astype(np.uint8) & 0x3F).view(dtype).reshape(shape)
     if dtype.kind == "c":
         return data.view(dtype).reshape(shape)
-    if field != "int32_data":
+    if field != "int32_data" or dtype.kind in "iub":
         return data.astype(dtype, copy=False).reshape(shape)
-    if dtype.kind in "iu" or dtype == np.bool_:
-        return data.astype(dtype).reshape(shape)
     # Floats narrower than 32 bits are stored as their bit patterns.
     return data.astype(f"u{dtype.itemsize}").view(dtype).reshape(shape)
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto
 
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.external_data import ExternalFiles
+from oxide.frontends.onnx.initializers import TensorReader
+from oxide.frontends.onnx.wire import RawData, take_out_tensors
 
 
-@dataclass
+@dataclass(frozen=True)
 class ModelFile:
     """A parsed model.  `label` is for messages, `name` for the Model."""
 
     proto: ModelProto
-    files: ExternalFiles
+    reader: TensorReader
     label: str
     name: str
-
-    def raw_data(self, tensor: TensorProto) -> memoryview | bytes:
-        return tensor.raw_data
 
 
 def open_model(
@@ -32,28 +32,37 @@ def open_model(
     name: str | None,
 ) -> ModelFile:
     """Parse a model.  Raises OxideError when it cannot be read or is not an ONNX model."""
+    label, stem = "ONNX model", ""
     if isinstance(source, ModelProto):
-        label, stem, folder, proto = "ONNX model", "", base_dir, source
+        proto, raw = source, RawData()
     elif isinstance(source, bytes | bytearray | memoryview):
-        label, stem, folder = "ONNX model", "", base_dir
-        proto = _parse(bytes(source), label)
+        proto, raw = _parse(memoryview(source).toreadonly(), label)
     else:
         path = Path(source)
-        label, stem, folder = str(path), path.stem, base_dir or path.parent
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise OxideError(f"cannot read {path}: {error.strerror or error}") from error
-        proto = _parse(data, label)
+        label, stem, base_dir = str(path), path.stem, base_dir or path.parent
+        proto, raw = _parse(_map(path), label)
     if not proto.HasField("graph"):
         raise OxideError(f"{label}: not an ONNX model: it has no graph")
-    return ModelFile(proto, ExternalFiles(folder), label, name or stem or proto.graph.name or "model")
+    reader = TensorReader(ExternalFiles(base_dir), raw.resolve)
+    return ModelFile(proto, reader, label, name or stem or proto.graph.name or "model")
 
 
-def _parse(data: bytes, label: str) -> ModelProto:
+def _map(path: Path) -> memoryview:
+    """The bytes of a file without reading them; pipes and other files without a size are read."""
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return memoryview(file.read())
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        raise OxideError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _parse(data: memoryview, label: str) -> tuple[ModelProto, RawData]:
     if not data:
         raise OxideError(f"{label}: not an ONNX model: the file is empty")
+    stripped, raw = take_out_tensors(data)
     try:
-        return ModelProto.FromString(data)
-    except DecodeError as error:
+        return ModelProto.FromString(stripped), raw
+    except (DecodeError, ValueError) as error:
         raise OxideError(f"{label}: not an ONNX model, or a damaged one: {error}") from error

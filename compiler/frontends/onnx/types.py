@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 from jaxlib.mlir import ir
 from onnx import TensorShapeProto, TypeProto
 
@@ -135,7 +134,7 @@ def output_mismatch(proto: TypeProto, value: ir.Value, dims: Dimensions) -> str:
     tensor = _tensor(proto, "output")
     dtype, shape = hlo.dtype(value), hlo.shape(value)
     if tensor.elem_type:
-        declared_dtype = element_dtype(tensor.elem_type, "output")
+        declared_dtype = element_dtype(tensor.elem_type, "the declared type")
         if dtype != declared_dtype:
             return f"it has element type {dtype}, the model declares {declared_dtype}"
     if not tensor.HasField("shape"):
@@ -147,11 +146,6 @@ def output_mismatch(proto: TypeProto, value: ir.Value, dims: Dimensions) -> str:
     if not fits and not dims.overridden:
         return f"it has shape {shape}, the model declares {tuple('?' if d is None else d for d in declared)}"
     return ""
-
-
-def numpy_dtype(data_type: int) -> np.dtype:
-    """The numpy dtype of an ONNX element type number, as attributes such as Cast's `to` give it."""
-    return element_dtype(data_type, "the attribute")
 
 
 def type_proto(value: ir.Value) -> TypeProto:
