@@ -67,7 +67,7 @@ def _to_e8m0(x: ir.Value, saturate: bool, round_mode: str) -> ir.Value:
 @lowering("Cast", 1)
 def cast_by_name(node: Node, x: ir.Value, *, to: str) -> ir.Value:
     """Cast-1 names the type by its enum name."""
-    if to not in TensorProto.DataType.keys():
+    if to not in dict(TensorProto.DataType.items()):
         raise node.error(f"attribute to: {to!r} is no element type")
     return cast(node, x, to=TensorProto.DataType.Value(to))
 
