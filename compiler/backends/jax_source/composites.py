@@ -1,0 +1,115 @@
+"""Composites: known ones read as one call, fusions and unknown ones as what they are made of."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any, cast
+
+from jaxlib.mlir import ir
+
+from oxide.backends.jax_source import syntax
+from oxide.backends.jax_source.emitter import Emitter
+from oxide.backends.jax_source.registry import Emitted, emits
+from oxide.backends.jax_source.syntax import call, literal
+from oxide.dialects.attributes import string, symbol
+
+Attributes = dict[str, Any]
+
+
+@emits("stablehlo.composite")
+def composite(e: Emitter, op: ir.OpView) -> Emitted:
+    name = string(op.operation, "name")
+    emitter = _EMITTERS.get(name)
+    decomposition = symbol(op.operation, "decomposition")
+    if emitter is not None:
+        written = emitter(e, op, _attributes(op))
+        if written is not None:
+            return written
+    if name == "oxide.fusion":
+        return e.inline(decomposition, list(op.operands))
+    return e.call(decomposition, list(op.operands))
+
+
+def _attributes(op: ir.OpView) -> Attributes:
+    if "composite_attributes" not in op.attributes:
+        return {}
+    found = cast(ir.DictAttr, op.attributes["composite_attributes"])
+    return {(item := found[i]).name: _python(item.attr) for i in range(len(found))}
+
+
+def _python(attribute: ir.Attribute) -> Any:
+    if isinstance(attribute, ir.DenseI64ArrayAttr):
+        return tuple(attribute)
+    if isinstance(attribute, ir.IntegerAttr | ir.FloatAttr | ir.StringAttr | ir.BoolAttr):
+        return attribute.value
+    return attribute
+
+
+def _wide(e: Emitter, op: ir.OpView) -> bool:
+    """Oxide computes softmax of half precision in float32, jax.nn in half precision."""
+    return e.type(op.operands[0]).element in ("f32", "f64")
+
+
+def _axis(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    axis = attributes["axis"]
+    return literal(-1 if axis == e.type(op.operands[0]).rank - 1 else axis)
+
+
+def _softmax(function: str) -> Callable[[Emitter, ir.OpView, Attributes], ast.expr | None]:
+    def emit(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+        x, axis = e.array(op.operands[0]), _axis(e, op, attributes)
+        if _wide(e, op):
+            return call(function, x, axis=axis)
+        wide = call(function, syntax.method(x, "astype", e.dtype("f32")), axis=axis)
+        return syntax.method(wide, "astype", e.dtype(e.type(op.operands[0]).element))
+
+    return emit
+
+
+def _gelu(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    tanh = attributes["approximate"] == "tanh"
+    return call("jax.nn.gelu", e.array(op.operands[0]), approximate=literal(tanh))
+
+
+def _silu(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    del attributes
+    return call("jax.nn.silu", e.array(op.operands[0]))
+
+
+def _norm(helper: str) -> Callable[[Emitter, ir.OpView, Attributes], ast.expr]:
+    def emit(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+        rank = e.type(op.operands[0]).rank
+        axes = attributes["axes"]
+        # Counted from the end, as a person would, when they are the last ones.
+        if axes == tuple(range(rank - len(axes), rank)):
+            axes = tuple(a - rank for a in axes)
+        nodes = [e.array(v) for v in op.operands]
+        epsilon = literal(attributes["epsilon"])
+        return syntax.call(e.helper(helper), *nodes, axes=literal(axes), epsilon=epsilon)
+
+    return emit
+
+
+def _batch_norm(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    nodes = [e.array(v) for v in op.operands]
+    options = {n: literal(attributes[n]) for n in ("axis", "epsilon")}
+    return syntax.call(e.helper("batch_norm"), *nodes, **options)
+
+
+def _attention(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    nodes = [e.array(v) for v in op.operands]
+    causal = literal(True) if attributes["causal"] else None
+    return syntax.call(e.helper("attention"), *nodes, scale=literal(attributes["scale"]), causal=causal)
+
+
+_EMITTERS: dict[str, Callable[[Emitter, ir.OpView, Attributes], ast.expr | None]] = {
+    "oxide.softmax": _softmax("jax.nn.softmax"),
+    "oxide.log_softmax": _softmax("jax.nn.log_softmax"),
+    "oxide.gelu": _gelu,
+    "oxide.silu": _silu,
+    "oxide.layer_norm": _norm("layer_norm"),
+    "oxide.rms_norm": _norm("rms_norm"),
+    "oxide.batch_norm": _batch_norm,
+    "oxide.attention": _attention,
+}

@@ -1,0 +1,266 @@
+"""The generated file: imports, parameters, helpers, functions, `forward`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.backends.jax_source import (  # noqa: F401  (the tables register themselves)
+    chlo,
+    composites,
+    control_flow,
+    dots,
+    elementwise,
+    indexing,
+    library,
+    linalg,
+    printer,
+    reductions,
+    shape_ops,
+    syntax,
+)
+from oxide.backends.jax_source.emitter import Emitter
+from oxide.backends.jax_source.names import RESERVED, Namespace, identifier, printable
+from oxide.backends.jax_source.registry import Unsupported
+from oxide.backends.jax_source.terms import WIDE, Bound, TensorType, Term
+from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
+
+_USED = re.compile(r"(?<![\w.])(jax|jnp|lax|np)\.")
+_JAX_PART = re.compile(r"(?<![\w.])jax\.(?!config)")
+
+
+@dataclass(frozen=True)
+class JaxSource:
+    """A generated Python file.
+
+    `constants` are arrays too long to read in a program; the caller stores them in the parameters file with
+    the weights, under these names.
+    """
+
+    text: str
+    constants: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The entry function's inputs, weights (by block argument position) and outputs under the model's names."""
+
+    inputs: list[tuple[int, str]]
+    weights: list[tuple[int, str]]
+    outputs: list[str]
+
+
+def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str | None) -> JaxSource:
+    """One self-contained Python file for a StableHLO module, whose function `forward` computes `@main`.
+
+    `forward(params, x, ...)` takes the weights as nested dicts (what `load_params` in the file returns, from
+    `parameters_file` beside it) and the inputs in the model's order; it returns the output, or a tuple of
+    all outputs in the model's order.  The same module gives the same text.
+    Raises OxideError that names every operation which cannot be written as JAX, with its location.
+    """
+    symbols = _symbols(module)
+    main = symbols.get("main")
+    if main is None:
+        raise OxideError("the module has no function @main")
+    signature = _signature(main)
+    block = main.regions[0].blocks[0]
+    paths = weight_paths([name for _, name in signature.weights])
+    module_names = Namespace(RESERVED | library.helpers().keys())
+    prefix = _constants_key({path[0] for path in paths.values()})
+    emitter = Emitter(symbols, module_names, lambda name: _item([prefix, name]))
+    names = module_names.inner()
+    terms, parameters = _arguments(emitter, block, signature, paths, names)
+    try:
+        body = emitter.main(main, terms, names)
+        results = [emitter.type(t) for t in block.operations[len(block.operations) - 1].operands]
+    except Unsupported as reason:
+        emitter.errors.append(Diagnostic("error", str(reason), location_text(main.location)))
+        body, results = [], []
+    if emitter.errors:
+        raise OxideError("cannot write this module as JAX source", emitter.errors)
+    inputs = [(n, emitter.type(block.arguments[i])) for i, n in signature.inputs]
+    constants = {f"{prefix}.{name}": value for name, value in emitter.constants.items()}
+    stored = [name for _, name in signature.weights] + list(constants)
+    forward = _forward(parameters, inputs, list(zip(signature.outputs, results, strict=True)), body)
+    text = _assemble(emitter, model_name, parameters_file, stored, signature, forward, paths)
+    return JaxSource(text, constants)
+
+
+def weight_paths(names: Sequence[str]) -> dict[str, list[str]]:
+    """The keys at which `load_params` puts each weight: its dotted parts, unless one of its prefixes is a weight."""
+    taken = set(names)
+    paths: dict[str, list[str]] = {}
+    for name in names:
+        parts = name.split(".")
+        inside = any(".".join(parts[:n]) in taken for n in range(1, len(parts)))
+        paths[name] = [name] if inside else parts
+    return paths
+
+
+def _item(keys: Sequence[str]) -> ast.expr:
+    node: ast.expr = syntax.name("params")
+    for key in keys:
+        node = syntax.index(node, ast.Constant(key))
+    return node
+
+
+def _constants_key(taken: set[str]) -> str:
+    key = "constants"
+    while key in taken:
+        key += "_"
+    return key
+
+
+def _symbols(module: ir.Module) -> dict[str, ir.OpView]:
+    found: dict[str, ir.OpView] = {}
+    for op in module.body.operations:
+        if "sym_name" in op.attributes:
+            found[cast(ir.StringAttr, op.attributes["sym_name"]).value] = op
+    return found
+
+
+def _signature(main: ir.OpView) -> Signature:
+    kind = cast(ir.FunctionType, cast(ir.TypeAttr, main.attributes["function_type"]).value)
+    arguments = _dictionaries(main, "arg_attrs", len(kind.inputs))
+    results = _dictionaries(main, "res_attrs", len(kind.results))
+    weights = [(i, _text(a, "oxide.param")) for i, a in enumerate(arguments) if a and "oxide.param" in a]
+    marked = {i for i, _ in weights}
+    inputs = [
+        (i, _text(a, "oxide.name") if a and "oxide.name" in a else f"arg{i}")
+        for i, a in enumerate(arguments)
+        if i not in marked
+    ]
+    outputs = [_text(a, "oxide.name") if a and "oxide.name" in a else f"result{i}" for i, a in enumerate(results)]
+    repeated = sorted({n for _, n in weights if sum(n == m for _, m in weights) > 1}) if len({n for _, n in weights}) < len(weights) else []
+    if repeated:
+        raise OxideError(f"two weights of one name: {', '.join(map(repr, repeated))}")
+    return Signature(inputs, weights, outputs)
+
+
+def _dictionaries(main: ir.OpView, name: str, count: int) -> Sequence[ir.DictAttr | None]:
+    return list(cast(ir.ArrayAttr, main.attributes[name])) if name in main.attributes else [None] * count
+
+
+def _text(attributes: ir.DictAttr, name: str) -> str:
+    try:
+        return cast(ir.StringAttr, attributes[name]).value
+    except UnicodeDecodeError as error:
+        raise OxideError(f"{name} {attributes[name]} is not UTF-8") from error
+
+
+def _arguments(
+    emitter: Emitter, block: ir.Block, signature: Signature, paths: dict[str, list[str]], names: Namespace
+) -> tuple[list[Term], list[str]]:
+    """The terms of the block's arguments, and the Python parameters for the inputs among them."""
+    at: dict[int, ast.expr] = {position: _item(paths[name]) for position, name in signature.weights}
+    parameters: list[str] = []
+    for position, name in signature.inputs:
+        parameters.append(names.fresh(identifier(name)))
+        at[position] = syntax.name(parameters[-1])
+    terms: list[Term] = []
+    for position, argument in enumerate(block.arguments):
+        try:
+            type_ = emitter.type(argument)
+        except Unsupported as reason:
+            emitter.errors.append(Diagnostic("error", f"argument {position}: {reason}", location_text(argument.location)))
+            type_ = TensorType((), "f32")
+        emitter.uses_wide |= type_.element in WIDE
+        terms.append(Bound(type_, at[position]))
+    return terms, parameters
+
+
+def _forward(
+    parameters: Sequence[str],
+    inputs: Sequence[tuple[str, TensorType]],
+    outputs: Sequence[tuple[str, TensorType]],
+    body: list[ast.stmt],
+) -> ast.FunctionDef:
+    def listed(items: Sequence[tuple[str, TensorType]]) -> str:
+        return ", ".join(f"{printable(name)} {type_}" for name, type_ in items) or "nothing"
+
+    lines = [f"{listed(inputs)} -> {listed(outputs)}"]
+    if len(lines[0]) > 90:
+        rows = [f"{word} {printable(n)} {t}" for word, items in (("takes", inputs), ("gives", outputs)) for n, t in items]
+        lines = ["The model.", "", *rows]
+    documentation = ast.Expr(ast.Constant("\n".join(lines)))
+    return syntax.function("forward", ["params", *parameters], [documentation, *body])
+
+
+def _assemble(
+    emitter: Emitter,
+    model_name: str,
+    parameters_file: str | None,
+    stored: Sequence[str],
+    signature: Signature,
+    forward: ast.FunctionDef,
+    paths: dict[str, list[str]],
+) -> str:
+    """The text of the file."""
+    functions = ["\n".join(_noted(f)) for f in emitter.functions.values()]
+    functions += ["\n".join(printer.statements([forward]))]
+    helpers = library.texts(emitter.helpers)
+    loader = _loader(stored, parameters_file, paths)
+    code = "\n\n\n".join([*helpers, *loader, *functions])
+    facts = [
+        syntax.assign(["INPUT_NAMES"], syntax.literal(tuple(n for _, n in signature.inputs))),
+        syntax.assign(["OUTPUT_NAMES"], syntax.literal(tuple(signature.outputs))),
+    ]
+    if stored and parameters_file is not None:
+        facts.append(syntax.assign(["PARAMETERS_FILE"], syntax.literal(parameters_file)))
+    head = [
+        printer.docstring(f"{printable(model_name)} as JAX source, written by Oxide.\n\n{_USAGE}"),
+        "",
+        *_imports(code, bool(loader), emitter.uses_wide),
+        "",
+        *printer.statements(facts),
+    ]
+    return "\n".join(head) + "\n\n\n" + code + "\n"
+
+
+_USAGE = """    outputs = jax.jit(forward)(load_params(), *inputs)
+
+`forward` is pure.  Several outputs come as a tuple, in the order of OUTPUT_NAMES."""
+
+
+def _noted(function: ast.FunctionDef) -> list[str]:
+    lines = printer.statements([function])
+    note = function.__dict__.get("note")
+    return [lines[0], f"    # {note}", *lines[1:]] if note and len(note) < 94 and lines[0].endswith(":") else lines
+
+
+def _loader(stored: Sequence[str], parameters_file: str | None, paths: dict[str, list[str]]) -> list[str]:
+    if not stored:
+        return ['def load_params():\n    """This model has no weights."""\n    return {}']
+    if parameters_file is None:
+        return []
+    whole = any(len(path) == 1 and "." in path[0] for path in paths.values())
+    text = library.helpers()["load_params_with_whole_names" if whole else "load_params"].text
+    return [text.replace("load_params_with_whole_names", "load_params", 1)]
+
+
+def _imports(code: str, loads: bool, uses_wide: bool) -> list[str]:
+    """Only what the code uses, in isort's order; 64-bit types need JAX told before anything runs."""
+    used = set(_USED.findall(code))
+    reads = loads and "load_file(" in code
+    lines: list[str] = []
+    if reads:
+        lines += ["from pathlib import Path", ""]
+    if uses_wide or _JAX_PART.search(code):
+        lines.append("import jax")
+    if "jnp" in used:
+        lines.append("import jax.numpy as jnp")
+    if "np" in used:
+        lines.append("import numpy as np")
+    if "lax" in used:
+        lines.append("from jax import lax")
+    if reads:
+        lines.append("from safetensors.flax import load_file")
+    if uses_wide:
+        lines += ["", "# The model computes with 64-bit types, which JAX leaves out unless asked.", 'jax.config.update("jax_enable_x64", True)']
+    return lines

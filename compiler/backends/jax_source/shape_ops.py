@@ -1,0 +1,232 @@
+"""Operations that move elements: reshape, transpose, broadcast, slice, pad, concatenate, iota."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.backends.jax_source import syntax
+from oxide.backends.jax_source.emitter import Emitter
+from oxide.backends.jax_source.registry import Emitted, Unsupported, emits
+from oxide.backends.jax_source.syntax import call, literal, method
+from oxide.backends.jax_source.terms import Bound, Constant, Spread, TensorType
+from oxide.dialects.attributes import integer, integers
+
+# Element types whose jnp.arange is an iota.
+_COUNTED = frozenset({"i32", "i64", "f32", "f64"})
+
+
+@emits("stablehlo.reshape", "stablehlo.dynamic_reshape")
+def reshape(e: Emitter, op: ir.OpView) -> Emitted:
+    value, target = op.operands[0], e.type(op.results[0])
+    term = e.term(value)
+    if term.type.shape == target.shape:
+        return term
+    if isinstance(term, Constant):
+        return reshaped_constant(term, target)
+    if isinstance(term, Bound) and term.made is not None:
+        made = term.made
+        kept = tuple(1 if d in made.axes else n for d, n in enumerate(made.operand_type.shape))
+        if kept == target.shape:
+            e.array(value)
+            return Bound(target, made.build(made.kind, True), term.cost, made)
+    return method(e.array(value), "reshape", *reshape_arguments(target.shape))
+
+
+def reshape_arguments(shape: tuple[int, ...]) -> list[ast.expr]:
+    return [literal(n) for n in shape] if shape else [literal(())]
+
+
+def reshaped_constant(term: Constant, target: TensorType) -> Constant | ast.expr:
+    """A constant of another shape: small ones and splats are written in the new shape."""
+    if term.splat is not None:
+        return Constant(target, np.broadcast_to(np.asarray(term.splat, term.value.dtype), target.shape))
+    if term.node is None:
+        return Constant(target, term.value.reshape(target.shape))
+    return method(term.node, "reshape", *reshape_arguments(target.shape))
+
+
+@emits("stablehlo.transpose")
+def transpose(e: Emitter, op: ir.OpView) -> Emitted:
+    order = integers(op.operation, "permutation")
+    if order == sorted(order):
+        return e.term(op.operands[0])
+    return transposed(e.array(op.operands[0]), order)
+
+
+def transposed(x: ast.expr, order: Sequence[int]) -> ast.expr:
+    """`x.T`, `x.mT` or `x.transpose(...)`."""
+    rank = len(order)
+    if list(order) == [1, 0]:
+        return syntax.attribute(x, "T")
+    if list(order) == [*range(rank - 2), rank - 1, rank - 2]:
+        return syntax.attribute(x, "mT")
+    return method(x, "transpose", *map(literal, order))
+
+
+@emits("stablehlo.broadcast_in_dim", "stablehlo.dynamic_broadcast_in_dim")
+def broadcast_in_dim(e: Emitter, op: ir.OpView) -> Emitted:
+    dims = integers(op.operation, "broadcast_dimensions")
+    return spread(e, op.operands[0], tuple(dims), e.type(op.results[0]))
+
+
+@emits("stablehlo.broadcast")
+def broadcast(e: Emitter, op: ir.OpView) -> Emitted:
+    new = len(integers(op.operation, "broadcast_sizes"))
+    rank = e.type(op.operands[0]).rank
+    return spread(e, op.operands[0], tuple(range(new, new + rank)), e.type(op.results[0]))
+
+
+def spread(e: Emitter, value: ir.Value, dims: tuple[int, ...], target: TensorType) -> Emitted:
+    """A broadcast, left to numpy's rules where its consumer allows."""
+    term = e.term(value)
+    if isinstance(term, Constant) and term.splat is not None:
+        return Constant(target, np.broadcast_to(np.asarray(term.splat, term.value.dtype), target.shape))
+    if isinstance(term, Spread):
+        dims = tuple(dims[d] for d in term.dims)
+        source = term.source
+    else:
+        source = Bound(term.type, e.array(value), getattr(term, "cost", 0), getattr(term, "made", None))
+    if list(dims) != sorted(dims):
+        order = sorted(range(len(dims)), key=dims.__getitem__)
+        moved = TensorType(tuple(source.type.shape[i] for i in order), source.type.element)
+        source = Bound(moved, transposed(source.node, order), source.cost + 1)
+        dims = tuple(sorted(dims))
+    if source.type.shape == target.shape:
+        return source
+    made = source.made
+    if made is not None and target.rank == made.operand_type.rank:
+        kept = tuple(1 if d in made.axes else n for d, n in enumerate(made.operand_type.shape))
+        rest = tuple(d for d in range(target.rank) if d not in made.axes)
+        if kept == target.shape and dims == rest:
+            return Bound(target, made.build(made.kind, True), source.cost, made)
+    trailing = dims == tuple(range(target.rank - len(dims), target.rank))
+    if source.type.size == target.size and source.type.size != 0 and not trailing:
+        # Only dimensions of size one are new.
+        key = [syntax.FULL_SLICE if d in dims else literal(None) for d in range(target.rank)]
+        if sum(k is not syntax.FULL_SLICE for k in key) <= 3:
+            while len(key) > 1 and key[-1] is syntax.FULL_SLICE:
+                key.pop()
+            return Bound(target, syntax.index(source.node, *key), source.cost + 1)
+        return Bound(target, method(source.node, "reshape", *reshape_arguments(target.shape)), source.cost + 1)
+    return Spread(target, source, dims)
+
+
+@emits("stablehlo.slice")
+def slice_(e: Emitter, op: ir.OpView) -> Emitted:
+    starts, limits, strides = (
+        integers(op.operation, n) for n in ("start_indices", "limit_indices", "strides")
+    )
+    return sliced(e, op.operands[0], starts, limits, strides)
+
+
+def sliced(e: Emitter, value: ir.Value, starts: Sequence[int], limits: Sequence[int], strides: Sequence[int]) -> Emitted:
+    shape = e.type(value).shape
+    key: list[ast.expr] = []
+    for start, limit, stride, extent in zip(starts, limits, strides, shape, strict=True):
+        key.append(
+            ast.Slice(
+                literal(start) if start else None,
+                literal(limit) if limit != extent else None,
+                literal(stride) if stride != 1 else None,
+            )
+        )
+    while key and isinstance(last := key[-1], ast.Slice) and not (last.lower or last.upper or last.step):
+        key.pop()
+    return syntax.index(e.array(value), *key) if key else e.term(value)
+
+
+@emits("stablehlo.real_dynamic_slice")
+def real_dynamic_slice(e: Emitter, op: ir.OpView) -> Emitted:
+    """Bounds must be constants, or the strides 1: then the result's static shape gives the size."""
+    bounds = [e.constant(v) for v in op.operands[1:]]
+    if all(b is not None for b in bounds):
+        return sliced(e, op.operands[0], *([int(i) for i in b] for b in bounds if b is not None))
+    strides = bounds[2]
+    if strides is None or np.any(strides != 1):
+        raise Unsupported("strides that are not constant 1 with bounds that are not constant")
+    starts = e.atom(op.operands[1], "starts")
+    parts = [syntax.index(starts, literal(i)) for i in range(e.type(op.operands[1]).size)]
+    size = literal(e.type(op.results[0]).shape)
+    return call(
+        "lax.dynamic_slice", e.array(op.operands[0]), syntax.tuple_(parts), size, allow_negative_indices=literal(False)
+    )
+
+
+@emits("stablehlo.concatenate")
+def concatenate(e: Emitter, op: ir.OpView) -> Emitted:
+    parts = syntax.list_(e.array(v) for v in op.operands)
+    return call("jnp.concatenate", parts, axis=literal(integer(op.operation, "dimension")))
+
+
+@emits("stablehlo.pad")
+def pad(e: Emitter, op: ir.OpView) -> Emitted:
+    low, high, interior = (
+        integers(op.operation, n) for n in ("edge_padding_low", "edge_padding_high", "interior_padding")
+    )
+    return padded(e, op, low, high, interior)
+
+
+@emits("stablehlo.dynamic_pad")
+def dynamic_pad(e: Emitter, op: ir.OpView) -> Emitted:
+    amounts = [constant_integers(e, v, "padding amounts") for v in op.operands[2:]]
+    return padded(e, op, *amounts)
+
+
+def padded(e: Emitter, op: ir.OpView, low: Sequence[int], high: Sequence[int], interior: Sequence[int]) -> Emitted:
+    x, fill = op.operands[:2]
+    if any(interior) or min([*low, *high], default=0) < 0:
+        amounts = tuple(zip(low, high, interior, strict=True))
+        return call("lax.pad", e.array(x), e.array(fill), literal(amounts))
+    if not any(low) and not any(high):
+        return e.term(x)
+    number, _, _ = e.loose(fill)
+    zero = isinstance(number, ast.Constant) and number.value in (0, False)
+    amounts = tuple(zip(low, high, strict=True))
+    return call("jnp.pad", e.array(x), literal(amounts), constant_values=None if zero else number)
+
+
+def constant_integers(e: Emitter, value: ir.Value, what: str) -> list[int]:
+    """The elements of a constant operand that a JAX function needs to know when it traces."""
+    array = e.constant(value)
+    if array is None:
+        raise Unsupported(f"{what} that are not constant")
+    return [int(i) for i in array]
+
+
+@emits("stablehlo.reverse")
+def reverse(e: Emitter, op: ir.OpView) -> Emitted:
+    axes = integers(op.operation, "dimensions")
+    if not axes:
+        return e.term(op.operands[0])
+    return call("jnp.flip", e.array(op.operands[0]), axis=literal(axes[0] if len(axes) == 1 else tuple(axes)))
+
+
+@emits("stablehlo.iota", "stablehlo.dynamic_iota")
+def iota(e: Emitter, op: ir.OpView) -> Emitted:
+    type_ = e.type(op.results[0])
+    dtype, axis = e.dtype(type_.element), integer(op.operation, "iota_dimension")
+    if type_.element not in _COUNTED:
+        return call("lax.broadcasted_iota", dtype, literal(type_.shape), literal(axis))
+    count = call("jnp.arange", literal(type_.shape[axis]), dtype=dtype)
+    if type_.rank == 1:
+        return count
+    return Spread(type_, Bound(TensorType((type_.shape[axis],), type_.element), count, 1), (axis,))
+
+
+@emits("stablehlo.get_dimension_size")
+def get_dimension_size(e: Emitter, op: ir.OpView) -> Emitted:
+    size = e.type(op.operands[0]).shape[integer(op.operation, "dimension")]
+    return Constant(TensorType((), "i32"), np.asarray(size, np.int32))
+
+
+@emits("stablehlo.set_dimension_size")
+def set_dimension_size(e: Emitter, op: ir.OpView) -> Emitted:
+    """Setting a dimension to the size it has changes nothing; anything else makes a dynamic shape."""
+    size = e.splat(op.operands[1])
+    if size is None or int(size) != e.type(op.operands[0]).shape[integer(op.operation, "dimension")]:
+        raise Unsupported("a dimension whose size is known only at run time")
+    return e.term(op.operands[0])
