@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from oxide.dialects.diagnostics import OxideError
-    from oxide.executable import Executable
+    from oxide.backends.pjrt import Executable
     from oxide.frontends.jax import import_jax
     from oxide.frontends.onnx import import_onnx
     from oxide.loading import load
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Executable", "Model", "OxideError", "__version__", "import_jax", "import_onnx", "load"]
 
 _HOME = {
-    "Executable": "oxide.executable",
+    "Executable": "oxide.backends.pjrt",
     "Model": "oxide.model",
     "OxideError": "oxide.dialects.diagnostics",
     "import_jax": "oxide.frontends.jax",

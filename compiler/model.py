@@ -5,46 +5,69 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxlib.mlir import ir
 
+from oxide.dialects.diagnostics import OxideError
+from oxide.parameters import check_parameters
+from oxide.signature import Signature, TensorSpec, read_signature
+
 if TYPE_CHECKING:
-    from oxide.executable import Executable
+    from oxide.backends.jax_source import JaxSource
+    from oxide.backends.pjrt import Executable
 
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """Name, shape and dtype of an input, output or parameter; a dynamic dimension is None."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: np.dtype
+__all__ = ["Model", "TensorSpec"]
 
 
 @dataclass
 class Model:
-    """A StableHLO module whose public `@main` is the model, and the values of its weights by name."""
+    """A StableHLO module whose public `@main` is the model, and the values of its weights by name.
+
+    `parameters` may hold more than the module uses.
+    """
 
     module: ir.Module
     parameters: Mapping[str, np.ndarray]
     name: str = "model"
 
     @property
+    def signature(self) -> Signature:
+        return read_signature(self.module)
+
+    @property
     def inputs(self) -> list[TensorSpec]:
-        raise NotImplementedError
+        return list(self.signature.inputs)
 
     @property
     def outputs(self) -> list[TensorSpec]:
-        raise NotImplementedError
+        return list(self.signature.outputs)
 
     @property
     def parameter_specs(self) -> list[TensorSpec]:
-        raise NotImplementedError
+        """The weights `@main` takes, in its order, whether or not `parameters` has their values."""
+        return list(self.signature.parameters)
+
+    def check(self) -> Signature:
+        """The signature, after comparing it with the weights.
+
+        Raises OxideError that lists every weight which is missing or has another shape or dtype.
+        """
+        signature = self.signature
+        check_parameters(signature.parameters, self.parameters)
+        return signature
 
     def run_passes(self, pipeline: str) -> Model:
-        raise NotImplementedError
+        """Run a pass pipeline (`"canonicalize,cse,fuse{max-ops=32}"`) and return this model, changed.
+
+        Raises OxideError when a pass refuses; the model is then as it was.
+        """
+        from oxide.passes.manager import run_pipeline
+
+        self.module = run_pipeline(self.module, pipeline)
+        return self
 
     def save(
         self,
@@ -52,12 +75,28 @@ class Model:
         *,
         target_version: str = "current",
         inline_weights: bool = False,
-    ) -> list[str]:
-        """Write `.mlir`, `.mlirbc`, `.py` or `.hlo` (the suffix chooses).  Returns the paths written."""
-        raise NotImplementedError
+    ) -> list[Path]:
+        """Write the model; the suffix chooses the form.  Returns the paths written, the model first.
 
-    def to_jax_source(self, *, parameters_file: str | None = None) -> Any:
-        raise NotImplementedError
+            .mlirbc   StableHLO portable artefact of `target_version` (`1.x`, `current`, `minimum`, `4w`, `12w`),
+                      weights in `<stem>.safetensors` beside it
+            .mlir     StableHLO text, weights in `<stem>.mlir.safetensors`
+            .py       JAX source, weights in `<stem>.py.safetensors`
+            .hlo      XLA HLO text before optimisation, weights as arguments
+
+        `inline_weights` turns weights into constants of the module (not for `.py`).  Raises OxideError; files
+        that were there before are then untouched.
+        """
+        from oxide.artefacts import save
+
+        return save(self, Path(path), target_version=target_version, inline_weights=inline_weights)
+
+    def to_jax_source(self, *, parameters_file: str | None = None) -> JaxSource:
+        """The model as one Python file; `load_params` in it reads `parameters_file` by default."""
+        from oxide.backends.jax_source import emit_jax_source
+
+        parameters_file = parameters_file or f"{self.name}.py.safetensors"
+        return emit_jax_source(self.module, model_name=self.name, parameters_file=parameters_file)
 
     def compile(
         self,
@@ -67,4 +106,20 @@ class Model:
         options: Mapping[str, str | bool | int | float] | None = None,
         cache: bool = True,
     ) -> Executable:
-        raise NotImplementedError
+        """Compile with XLA through PJRT and put the weights on the device.
+
+        `platform` is `cpu`, `gpu`, `tpu` or the name of a PJRT plug-in that JAX knows, `device` the index of one of
+        its local devices.  `options` are XLA's debug options by name (`{"xla_cpu_enable_fast_math": True}`).
+        With `cache`, executables are kept on disk and reused.  Raises OxideError.
+        """
+        from oxide.backends.pjrt import compile_model
+
+        return compile_model(self, platform, device=device, options=options or {}, cache=cache)
+
+
+def require_static(signature: Signature, what: str) -> None:
+    """Raise OxideError when a dimension is dynamic; `what` says which job cannot be done."""
+    dynamic = [spec for spec in (*signature.inputs, *signature.parameters) if not spec.is_static]
+    if dynamic:
+        listed = "; ".join(map(str, dynamic))
+        raise OxideError(f"{what} needs fixed shapes, but these are dynamic: {listed}")

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ import ml_dtypes
 import numpy as np
 
 from oxide.dialects import dtypes
-from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.diagnostics import Diagnostic, OxideError
+from oxide.signature import TensorSpec
 
 # Bits one element takes when packed; numpy (ml_dtypes) spends a byte on each of these.
 _PACKED_BITS = {"i2": 2, "ui2": 2, "i4": 4, "ui4": 4, "f4E2M1FN": 4, "f6E2M3FN": 6, "f6E3M2FN": 6}
@@ -92,6 +93,20 @@ def _resolve(entry: Any, name: str) -> np.ndarray:
     if array.dtype == np.object_:
         raise OxideError(f"parameter {name!r}: {type(entry).__name__} is not an array")
     return array
+
+
+def check_parameters(specs: Sequence[TensorSpec], parameters: Mapping[str, np.ndarray]) -> None:
+    """Raise OxideError that lists every weight which is missing or has another shape or dtype than its spec."""
+    wrong: list[Diagnostic] = []
+    for spec in specs:
+        if spec.name not in parameters:
+            wrong.append(Diagnostic("error", f"weight {spec} has no value"))
+            continue
+        array = parameters[spec.name]
+        if array.shape != spec.shape or array.dtype != spec.dtype:
+            wrong.append(Diagnostic("error", f"weight {spec} has a value of {_describe(array.dtype, array.shape)}"))
+    if wrong:
+        raise OxideError(f"{len(wrong)} of {len(specs)} weights do not fit the module", wrong)
 
 
 def torch_array(tensor: Any, name: str = "tensor") -> np.ndarray:

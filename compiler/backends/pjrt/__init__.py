@@ -1,0 +1,16 @@
+"""PJRT: models compiled by XLA for the devices JAX has a client for."""
+
+from __future__ import annotations
+
+from jaxlib.mlir import ir
+
+from oxide.backends.pjrt.client import unoptimized_hlo
+from oxide.backends.pjrt.executable import Executable, compile_model
+from oxide.backends.pjrt.program import bytecode
+
+__all__ = ["Executable", "compile_model", "hlo_text"]
+
+
+def hlo_text(module: ir.Module) -> str:
+    """XLA HLO text of a module, before XLA optimises it.  Raises OxideError where shapes are dynamic."""
+    return unoptimized_hlo(bytecode(module))

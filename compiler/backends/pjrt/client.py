@@ -1,0 +1,158 @@
+"""The PJRT client JAX has, and nothing else of it.
+
+The only file that imports jaxlib's private client bindings (`jaxlib.xla_client`, `jaxlib._jax`).
+tests/backends/test_pjrt_client.py says what broke when an upgrade of jaxlib changes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jaxlib
+import numpy as np
+from jax.extend import backend
+from jaxlib import _jax, xla_client
+
+from oxide.dialects.diagnostics import OxideError
+
+# What concrete JAX arrays are: a type test takes a tenth of isinstance(x, jax.Array)'s time.
+jax_array_type = xla_client.ArrayImpl
+
+Options = Mapping[str, str | bool | int | float]
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device of a PJRT client, with the ways to compile for it and to move arrays to it."""
+
+    client: Any
+    device: Any
+
+    @cached_property
+    def sharding(self) -> jax.sharding.SingleDeviceSharding:
+        return jax.sharding.SingleDeviceSharding(self.device)
+
+    @property
+    def fingerprint(self) -> str:
+        """What a compiled executable depends on beside the program: platform, device kind and versions."""
+        return "\n".join(
+            [self.client.platform, self.client.platform_version, self.device.device_kind, jaxlib.__version__]
+            + [str(self.device.id), _host_features(self.client.platform)]
+        )
+
+    def compile(self, program: bytes, options: Options) -> Any:
+        """A loaded executable of a StableHLO program (bytecode).  Raises OxideError with XLA's message."""
+        try:
+            return self.client.compile_and_load(program, self._devices, _compile_options(options))
+        except (jax.errors.JaxRuntimeError, ValueError) as error:
+            raise OxideError(f"XLA cannot compile the module for {self.client.platform}: {error}") from error
+
+    def serialize(self, executable: Any) -> bytes | None:
+        """An executable as bytes for the cache, or None where the platform cannot."""
+        try:
+            return executable.serialize()
+        except (jax.errors.JaxRuntimeError, ValueError):
+            return None
+
+    def deserialize(self, data: bytes, options: Options) -> Any | None:
+        """The executable of bytes this process or an earlier one serialised; None where they do not load.
+
+        The bytes must be trusted: loading an executable runs code.
+        """
+        try:
+            return self.client.deserialize_executable(data, self._devices, _compile_options(options))
+        except (jax.errors.JaxRuntimeError, ValueError):
+            return None
+
+    def put(self, array: Any, dtype: np.dtype, shape: tuple[int, ...], *, share: bool = False) -> jax.Array:
+        """An array on this device, of any dtype, 64-bit ones whatever JAX's x64 setting.
+
+        With `share` the device may keep using the host's memory, which then must never change.
+        """
+        semantics = xla_client.HostBufferSemantics
+        return xla_client.batched_device_put(
+            jax.core.ShapedArray(shape, dtype),
+            self.sharding,
+            [array],
+            [self.device],
+            host_buffer_semantics=semantics.ZERO_COPY if share else semantics.IMMUTABLE_ONLY_DURING_CALL,
+            enable_x64=True,
+        )
+
+    def move(self, array: jax.Array) -> jax.Array:
+        """A JAX array that lies elsewhere, copied to this device."""
+        with jax.enable_x64(True):
+            return jax.device_put(array, self.device)
+
+    def result_handler(self, dtype: np.dtype, shape: tuple[int, ...]) -> Callable[..., jax.Array]:
+        """What turns an output buffer into a jax.Array."""
+        return xla_client.array_result_handler(jax.core.ShapedArray(shape, dtype), self.sharding, True, True)
+
+    @cached_property
+    def _devices(self) -> Any:
+        return xla_client.DeviceList((self.device,))
+
+
+def find_device(platform: str, index: int = 0) -> Device:
+    """The device of a platform (`cpu`, `gpu`, `tpu` or a PJRT plug-in's name).  Raises OxideError if there is none."""
+    try:
+        client = backend.get_backend(platform)
+    except RuntimeError as error:
+        raise OxideError(f"no {platform!r} platform here: {error}") from error
+    devices = client.local_devices()
+    if not 0 <= index < len(devices):
+        raise OxideError(f"platform {platform!r} has {len(devices)} local devices; there is no number {index}")
+    return Device(client, devices[index])
+
+
+def is_tracer(value: object) -> bool:
+    return isinstance(value, jax.core.Tracer)
+
+
+def execute(executable: Any, arguments: Sequence[jax.Array], handlers: Sequence[Any]) -> list[jax.Array]:
+    """Run on device arrays of the executable's own client."""
+    return executable.execute_sharded(arguments).consume_with_handlers(handlers)
+
+
+def optimized_hlo(executable: Any) -> str:
+    return "\n\n".join(module.to_string() for module in executable.hlo_modules())
+
+
+def memory_stats(executable: Any) -> dict[str, int]:
+    """XLA's buffer sizes in bytes, by name."""
+    stats = executable.get_compiled_memory_stats()
+    names = [name for name in dir(stats) if name.endswith("_in_bytes")]
+    return {name: getattr(stats, name) for name in names}
+
+
+def unoptimized_hlo(program: bytes) -> str:
+    """XLA HLO text of a StableHLO program."""
+    try:
+        return _jax.mlir.mlir_module_to_xla_computation(program, False, False).as_hlo_text()
+    except (jax.errors.JaxRuntimeError, ValueError) as error:
+        raise OxideError(f"the module cannot be written as HLO: {error}") from error
+
+
+def _compile_options(options: Options) -> xla_client.CompileOptions:
+    compile_options = xla_client.CompileOptions()
+    compile_options.num_replicas = 1
+    compile_options.num_partitions = 1
+    compile_options.env_option_overrides = list(options.items())
+    return compile_options
+
+
+def _host_features(platform: str) -> str:
+    """What distinguishes one CPU from another: code compiled for this one may not run on the next."""
+    if platform != "cpu":
+        return ""
+    try:
+        with open("/proc/cpuinfo") as info:
+            return next((line for line in info if line.startswith(("flags", "Features"))), "")
+    except OSError:
+        import platform as host
+
+        return host.processor()

@@ -1,0 +1,153 @@
+"""Executable: a model compiled by XLA, its weights on the device, ready to be called."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from jaxlib.mlir import ir
+
+from oxide.backends.pjrt.arguments import bind, put_argument
+from oxide.backends.pjrt.cache import ExecutableCache, cache_key, default_folder
+from oxide.backends.pjrt.client import Device, Options, execute, find_device, memory_stats, optimized_hlo
+from oxide.backends.pjrt.program import bytecode, specialize
+from oxide.dialects.diagnostics import OxideError
+from oxide.signature import Signature, TensorSpec
+
+if TYPE_CHECKING:
+    import jax
+
+    from oxide.model import Model
+
+# Programs kept for a model with dynamic shapes, one for each set of shapes it was called with.
+_MAX_SPECIALIZATIONS = 32
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A loaded executable with what turns its output buffers into arrays."""
+
+    handle: Any
+    handlers: Sequence[Any]
+
+
+class _Compiler:
+    """Compiles modules for one device, by way of the cache on disk."""
+
+    def __init__(self, device: Device, options: Options, cache: ExecutableCache | None) -> None:
+        self.device = device
+        self.options = options
+        self.cache = cache
+
+    def program(self, module: ir.Module, signature: Signature) -> _Program:
+        handlers = [self.device.result_handler(spec.dtype, _static(spec)) for spec in signature.outputs]
+        return _Program(self._executable(bytecode(module)), handlers)
+
+    def _executable(self, program: bytes) -> Any:
+        if self.cache is None:
+            return self.device.compile(program, self.options)
+        key = cache_key(program, dict(self.options), self.device.fingerprint)
+        entry = self.cache.read(key)
+        if entry is not None:
+            loaded = self.device.deserialize(entry, self.options)
+            if loaded is not None:
+                return loaded
+        executable = self.device.compile(program, self.options)
+        data = self.device.serialize(executable)
+        if data is not None:
+            self.cache.write(key, data)
+        return executable
+
+
+class Executable:
+    """A compiled model.  `Model.compile` makes it.
+
+        y = executable(x)                      # one output: a jax.Array; several: a tuple, in the model's order
+        y = executable(**{"input.1": x})       # by name
+        outputs = executable.run({"x": x})     # dict in, dict out
+
+    Inputs are numpy arrays, JAX arrays or DLPack objects of exactly the model's dtypes and shapes; anything else is
+    an OxideError that names the input.  Outputs are jax.Array on the device, of the model's dtypes whatever
+    JAX's x64 setting; `numpy.asarray` reads them.  Calls return before the device is done, as JAX's do.
+
+    A model with dynamic input shapes is compiled again for each new set of shapes.
+    """
+
+    def __init__(self, model: Model, compiler: _Compiler) -> None:
+        signature = model.check()
+        self.name = model.name
+        self.inputs: tuple[TensorSpec, ...] = signature.inputs
+        self.outputs: tuple[TensorSpec, ...] = signature.outputs
+        self._parameter_specs = signature.parameters
+        self._compiler = compiler
+        self._module = model.module
+        self._specialized: OrderedDict[tuple[tuple[int, ...], ...], _Program] = OrderedDict()
+        # Compile before the weights move, so that a refusal costs no transfer.
+        self._fixed = compiler.program(model.module, signature) if signature.is_static else None
+        self._parameters = [
+            compiler.device.put(array, array.dtype, array.shape, share=not array.flags.writeable)
+            for array in (model.parameters[spec.name] for spec in signature.parameters)
+        ]
+
+    @property
+    def platform(self) -> str:
+        return self._compiler.device.client.platform
+
+    def __call__(self, /, *arguments: Any, **named: Any) -> jax.Array | tuple[jax.Array, ...]:
+        """Run the model.  Arguments by position, by name or both; see the class for what is returned."""
+        results = self._results(bind(self.inputs, arguments, named))
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, jax.Array]:
+        """Run the model on inputs by name; returns outputs by name, in the model's order."""
+        results = self._results(bind(self.inputs, (), inputs))
+        return dict(zip((spec.name for spec in self.outputs), results, strict=True))
+
+    def hlo(self) -> str:
+        """The HLO text after XLA's optimisations.  With dynamic shapes: of the shapes called with last."""
+        return optimized_hlo(self._latest().handle)
+
+    def cost_analysis(self) -> dict[str, Any]:
+        """XLA's cost model: `flops`, `bytes accessed`, `transcendentals` and more, for one call."""
+        return self._latest().handle.cost_analysis()
+
+    def memory_analysis(self) -> dict[str, int]:
+        """Bytes of arguments, outputs, temporaries and code, for one call."""
+        return memory_stats(self._latest().handle)
+
+    def _results(self, values: Sequence[Any]) -> list[jax.Array]:
+        device = self._compiler.device
+        arguments = [put_argument(value, spec, device) for value, spec in zip(values, self.inputs, strict=True)]
+        program = self._fixed or self._specialize(arguments)
+        return execute(program.handle, arguments + self._parameters, program.handlers)
+
+    def _specialize(self, arguments: Sequence[jax.Array]) -> _Program:
+        shapes = tuple(argument.shape for argument in arguments)
+        program = self._specialized.get(shapes)
+        if program is None:
+            specs = [replace(spec, shape=shape) for spec, shape in zip(self.inputs, shapes, strict=True)]
+            program = self._compiler.program(*specialize(self._module, [*specs, *self._parameter_specs]))
+            self._specialized[shapes] = program
+            if len(self._specialized) > _MAX_SPECIALIZATIONS:
+                self._specialized.popitem(last=False)
+        self._specialized.move_to_end(shapes)
+        return program
+
+    def _latest(self) -> _Program:
+        if self._fixed is not None:
+            return self._fixed
+        if not self._specialized:
+            raise OxideError("the model has dynamic shapes and is compiled when it is called; call it first")
+        return next(reversed(self._specialized.values()))
+
+
+def compile_model(model: Model, platform: str, *, device: int, options: Options, cache: bool) -> Executable:
+    """Compile a model; `Model.compile` says what the arguments mean."""
+    place = find_device(platform, device)
+    return Executable(model, _Compiler(place, options, ExecutableCache(default_folder()) if cache else None))
+
+
+def _static(spec: TensorSpec) -> tuple[int, ...]:
+    return tuple(size for size in spec.shape if size is not None)

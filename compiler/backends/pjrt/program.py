@@ -1,0 +1,58 @@
+"""Modules as XLA takes them: bytecode with fixed shapes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from jaxlib.mlir import ir
+
+from oxide.dialects import hlo
+from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
+from oxide.passes.manager import run_pipeline
+from oxide.signature import Signature, TensorSpec, read_signature
+
+
+def bytecode(module: ir.Module) -> bytes:
+    """MLIR bytecode, which keeps locations; XLA writes them into the HLO's metadata."""
+    stream = io.BytesIO()
+    module.operation.write_bytecode(stream)
+    return stream.getvalue()
+
+
+def specialize(module: ir.Module, arguments: Sequence[TensorSpec]) -> tuple[ir.Module, Signature]:
+    """A copy of the module for arguments of exactly these shapes, in which every shape is fixed.
+
+    Raises OxideError that locates the operations whose shape depends on more than the shapes of the arguments.
+    """
+    with module.context:
+        types = ",".join(str(hlo.make_type(spec.shape, spec.dtype)) for spec in arguments)
+    pipeline = (
+        "stablehlo-legalize-composite-to-call,"  # shape refinement does not look into composites
+        f"stablehlo-refine-arguments{{types={types}}},"
+        "stablehlo-refine-shapes,"
+        "func.func(stablehlo-canonicalize-dynamism)"
+    )
+    fixed = run_pipeline(module, pipeline)
+    signature = read_signature(fixed)
+    _refuse_dynamic(fixed)
+    return fixed, signature
+
+
+def _refuse_dynamic(module: ir.Module) -> None:
+    dynamic: list[Diagnostic] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        for result in op.results:
+            type = result.type
+            if isinstance(type, ir.ShapedType) and type.has_rank and not type.has_static_shape:
+                dynamic.append(Diagnostic("error", f"{op.name} gives {type}", location_text(op.location)))
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    if dynamic:
+        raise OxideError(
+            "some shapes depend on the values of the inputs, which XLA cannot compile; "
+            "fix the sizes when importing the model",
+            dynamic[:20],
+        )

@@ -1,0 +1,105 @@
+"""`oxide.load`: a model file of any form Oxide reads, told by its content and not by its name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from oxide.artefacts import attach_parameters
+from oxide.dialects.context import BYTECODE_MAGIC
+from oxide.dialects.diagnostics import OxideError
+from oxide.frontends.mlir import import_module
+from oxide.model import Model
+from oxide.signature import read_signature
+
+# Leading bytes of files people confuse with models, and what they are.
+_FOREIGN = (
+    (b"PK\x03\x04", "a zip archive (a torch.export or checkpoint file?); export the model to ONNX or StableHLO"),
+    (b"\x1f\x8b", "gzip data; unpack it first"),
+    (b"\x89HDF", "an HDF5 file; only models in ONNX or StableHLO are read"),
+    (b"GGUF", "a GGUF file; only models in ONNX or StableHLO are read"),
+    (b"\x80\x02", "a Python pickle, which Oxide never opens; export the model to ONNX or StableHLO"),
+    (b"\x80\x04", "a Python pickle, which Oxide never opens; export the model to ONNX or StableHLO"),
+    (b"\x93NUMPY", "a numpy array, not a model"),
+    (b"\x7fELF", "a native program, not a model"),
+    (b"#!", "a script, not a model"),
+    (b"HloModule", "XLA HLO text, which Oxide writes but does not read; keep the .mlirbc"),
+    (b"ir_version:", "ONNX as protobuf text; save it in ONNX's binary form"),
+    (b"ir_version ", "ONNX as protobuf text; save it in ONNX's binary form"),
+    (b'{"', "JSON, not a model"),
+    (b"{\n", "JSON, not a model"),
+    (b"[", "JSON, not a model"),
+    (b"<", "HTML or XML, not a model (a failed download?)"),
+    (b'"""', "Python source; import the function with oxide.import_jax"),
+    (b"import ", "Python source; import the function with oxide.import_jax"),
+    (b"from ", "Python source; import the function with oxide.import_jax"),
+    (b"version https://git-lfs", "a Git LFS pointer; fetch the file itself"),
+)
+
+
+_HEAD_BYTES = 4096
+
+
+def load(source: str | os.PathLike[str] | bytes, *, name: str | None = None, weights: Path | None = None) -> Model:
+    """Load ONNX, StableHLO text, MLIR bytecode or a portable artefact, with the weights that lie beside it.
+
+    `source` is a path, or the bytes themselves (then there is nothing beside it).  `name` becomes the model's;
+    `weights` is another place for the weights of a StableHLO file.  Raises OxideError that says what is wrong,
+    or what the file looks like instead.
+    """
+    if isinstance(source, bytes):
+        return _load(source[:_HEAD_BYTES], source, None, name, weights)
+    path = Path(source)
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+    except OSError as error:
+        raise OxideError(f"cannot read {path}: {error.strerror or error}") from error
+    return _load(head, None, path, name, weights)
+
+
+def _load(head: bytes, data: bytes | None, path: Path | None, name: str | None, weights: Path | None) -> Model:
+    label = str(path) if path else "<bytes>"
+    foreign = looks_like(head)
+    if foreign:
+        raise OxideError(f"{label}: not a model: it looks like {foreign}")
+    name = name or (path.stem if path else "model")
+    if head.startswith(BYTECODE_MAGIC) or _is_text(head):
+        data = path.read_bytes() if data is None and path else data or b""
+        module = import_module(data, label)
+        if path is None and weights is None:
+            return Model(module, {}, name)
+        store = attach_parameters(read_signature(module), path or Path(label), data, weights)
+        return Model(module, store, name)
+    return _load_onnx(data if path is None else path, label, name)
+
+
+def _load_onnx(source: Path | bytes | None, label: str, name: str) -> Model:
+    try:
+        from oxide.frontends.onnx import import_onnx
+    except ModuleNotFoundError as error:
+        if error.name != "onnx":
+            raise
+        raise OxideError(f"{label}: reading ONNX needs the onnx package: pip install 'oxide-mlir[onnx]'") from error
+    return import_onnx(source or b"", name=name)
+
+
+def looks_like(head: bytes) -> str:
+    """What a file that is no model seems to be, from its first bytes; empty when it may be one."""
+    start = head.lstrip()
+    if not start:
+        return "an empty file"
+    for magic, what in _FOREIGN:
+        if start.startswith(magic):
+            return what
+    if int.from_bytes(head[:8], "little") < 1 << 27 and head[8:10] == b'{"':
+        return "a safetensors file: weights without a model; give the .mlirbc or .mlir beside it"
+    # ONNX starts with the protobuf tag of one of ModelProto's fields, nearly always ir_version (1, a varint).
+    is_onnx = 1 <= head[0] >> 3 <= 25 and head[0] & 7 in (0, 2)
+    if head.startswith(BYTECODE_MAGIC) or _is_text(head) or is_onnx:
+        return ""
+    return "binary data of an unknown kind"
+
+
+def _is_text(head: bytes) -> bool:
+    return not any(byte < 32 and byte not in b"\t\n\r\f" for byte in head)

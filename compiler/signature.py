@@ -1,0 +1,129 @@
+"""The signature of a model's `@main`: which arguments are inputs, which are weights, and what all are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.dialects import dtypes
+from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
+
+ENTRY = "main"
+NAME = "oxide.name"
+PARAM = "oxide.param"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Name, shape and dtype of an input, output or parameter; a dynamic dimension is None."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: np.dtype
+
+    @property
+    def is_static(self) -> bool:
+        return None not in self.shape
+
+    def __str__(self) -> str:
+        """As StableHLO writes it: `x: 1x?xf32`."""
+        dims = ["?" if size is None else str(size) for size in self.shape]
+        return f"{self.name}: {'x'.join([*dims, dtypes.spelling(self.dtype)])}"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Inputs, then parameters, in the order of `@main`'s arguments; outputs in the order of its results."""
+
+    inputs: tuple[TensorSpec, ...]
+    parameters: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    @property
+    def is_static(self) -> bool:
+        return all(spec.is_static for spec in (*self.inputs, *self.parameters, *self.outputs))
+
+
+def entry_function(module: ir.Module) -> ir.Operation:
+    """The `func.func @main` of a module.  Raises OxideError when there is none."""
+    functions = []
+    for op in module.body.operations:
+        operation = op.operation
+        if operation.name == "func.func":
+            name = ir.StringAttr(operation.attributes["sym_name"]).value
+            if name == ENTRY:
+                return operation
+            functions.append(f"@{name}")
+    found = ", ".join(functions[:10]) if functions else "no function"
+    raise OxideError(f"the module has no @{ENTRY} function; it has {found}")
+
+
+def read_signature(module: ir.Module) -> Signature:
+    """Read `@main`'s signature.
+
+    An argument with `oxide.param` is a weight; inputs and results without `oxide.name` are called `arg0`...,
+    `result0`... by position.  Raises OxideError for a weight before an input, a name given twice, or a type
+    that is no ranked tensor.
+    """
+    function = entry_function(module)
+    with module.context:
+        kind = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
+        inputs: list[TensorSpec] = []
+        parameters: list[TensorSpec] = []
+        for index, (type, attributes) in enumerate(
+            zip(kind.inputs, _each(function, "arg_attrs", len(kind.inputs)), strict=True)
+        ):
+            param = _string(attributes, PARAM)
+            if param is not None:
+                parameters.append(_spec(function, param, type))
+                continue
+            name = _string(attributes, NAME) or f"arg{index}"
+            if parameters:
+                raise _refused(function, f"input {name!r} comes after a weight; inputs come first")
+            inputs.append(_spec(function, name, type))
+        outputs = [
+            _spec(function, _string(attributes, NAME) or f"result{index}", type)
+            for index, (type, attributes) in enumerate(
+                zip(kind.results, _each(function, "res_attrs", len(kind.results)), strict=True)
+            )
+        ]
+    for what, specs in (("inputs", inputs), ("weights", parameters), ("outputs", outputs)):
+        _refuse_duplicates(function, what, specs)
+    return Signature(tuple(inputs), tuple(parameters), tuple(outputs))
+
+
+def _each(function: ir.Operation, attribute: str, count: int) -> Iterable[ir.DictAttr | None]:
+    if attribute not in function.attributes:
+        return [None] * count
+    return [ir.DictAttr(item) for item in ir.ArrayAttr(function.attributes[attribute])]
+
+
+def _string(attributes: ir.DictAttr | None, key: str) -> str | None:
+    if attributes is None or key not in attributes:
+        return None
+    value = attributes[key]
+    if not isinstance(value, ir.StringAttr):
+        raise OxideError(f"attribute {key} of @{ENTRY} must be a string, not {value}")
+    return value.value
+
+
+def _spec(function: ir.Operation, name: str, type: ir.Type) -> TensorSpec:
+    if not isinstance(type, ir.RankedTensorType):
+        raise _refused(function, f"{name!r} is {type}; inputs, weights and outputs must be ranked tensors")
+    shape = tuple(None if type.is_dynamic_dim(i) else type.get_dim_size(i) for i in range(type.rank))
+    return TensorSpec(name, shape, dtypes.to_numpy(type.element_type))
+
+
+def _refuse_duplicates(function: ir.Operation, what: str, specs: list[TensorSpec]) -> None:
+    seen: set[str] = set()
+    for spec in specs:
+        if spec.name in seen:
+            raise _refused(function, f"two {what} are called {spec.name!r}")
+        seen.add(spec.name)
+
+
+def _refused(function: ir.Operation, why: str) -> OxideError:
+    return OxideError(f"@{ENTRY}: {why}", [Diagnostic("note", "the function", location_text(function.location))])
