@@ -196,8 +196,11 @@ def attention(
     group = heads // key_heads
     grouped = hlo.reshape(q, [batch, key_heads, group * length, size])
     pairs = ([0, 1], [0, 1])
-    scores = hlo.dot_general(grouped, k, contract=([3], [3]), batch=pairs)
-    scores = hlo.multiply(_widen(scores), scale)
+    # Half-precision products are summed in float32 and stay there up to the result: scores can exceed float16's
+    # range, and rounded weights cost more than the last bit.
+    wide = np.promote_types(hlo.dtype(q), np.float32)
+    scores = hlo.dot_general(grouped, k, contract=([3], [3]), batch=pairs, result_dtype=wide)
+    scores = hlo.multiply(scores, scale)
     scores = hlo.reshape(scores, [batch, heads, length, span])
     kept: ir.Value | None = None
     if mask is not None and hlo.dtype(mask) == np.bool_:
@@ -213,9 +216,9 @@ def attention(
     weights = softmax(scores, axis=3)
     if kept is not None:
         weights = hlo.select(kept, weights, 0)
-    weights = hlo.reshape(_narrow(weights, q), [batch, key_heads, group * length, span])
-    mixed = hlo.dot_general(weights, v, contract=([3], [2]), batch=pairs)
-    return hlo.reshape(mixed, [batch, heads, length, hlo.shape(v)[3]])
+    weights = hlo.reshape(weights, [batch, key_heads, group * length, span])
+    mixed = hlo.dot_general(weights, hlo.convert(v, wide), contract=([3], [2]), batch=pairs)
+    return _narrow(hlo.reshape(mixed, [batch, heads, length, hlo.shape(v)[3]]), q)
 
 
 @composite("fusion", operands=(0, 1 << 20), verify=_fusion_kind, kind=str)
