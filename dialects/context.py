@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from jaxlib.mlir import ir
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext  # pyright: ignore[reportAttributeAccessIssue]
 from jaxlib.mlir.dialects import chlo, stablehlo
@@ -15,19 +17,27 @@ BYTECODE_MAGIC = b"ML\xefR"
 def make_context() -> ir.Context:
     """A context that knows every dialect jaxlib ships, StableHLO and CHLO, and their native passes.
 
-    Unregistered dialects are allowed because discardable `oxide.*` attributes belong to no C++ dialect;
-    `reject_unregistered` refuses unregistered *operations*.
+    What models are made of is loaded; the parser and native passes load other dialects when they meet one,
+    which keeps a context ten times cheaper than loading all.  Unregistered dialects are allowed because
+    discardable `oxide.*` attributes belong to no C++ dialect; `reject_unregistered` refuses unregistered
+    *operations*.
     """
-    registry = ir.DialectRegistry()
-    _jax_mlir_ext.register_dialects(registry)
     context = ir.Context()
-    context.append_dialect_registry(registry)
-    context.load_all_available_dialects()
+    context.append_dialect_registry(_registry())
     stablehlo.register_dialect(context)
     chlo.register_dialect(context)
-    stablehlo.register_stablehlo_passes()
+    context.get_dialect_descriptor("func")
     context.allow_unregistered_dialects = True
     return context
+
+
+@cache
+def _registry() -> ir.DialectRegistry:
+    """The dialects jaxlib ships.  Native passes are global to the process and registered along with them."""
+    stablehlo.register_stablehlo_passes()
+    registry = ir.DialectRegistry()
+    _jax_mlir_ext.register_dialects(registry)
+    return registry
 
 
 def parse_module(source: str | bytes, context: ir.Context | None = None, name: str = "<input>") -> ir.Module:
