@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 TIE = "oxide.artefact.sha256"
 # What a portable artefact can hold beside StableHLO itself.
 _PORTABLE = {"builtin.module", "func.func", "func.return", "func.call"}
+_FIRST_WITH_COMPOSITES = (0, 19, 0)
 _REQUIREMENTS = {
     "4w": stablehlo.StablehloCompatibilityRequirement.WEEK_4,
     "12w": stablehlo.StablehloCompatibilityRequirement.WEEK_12,
@@ -64,13 +66,17 @@ def weights_path(path: Path) -> Path:
 def serialize(module: ir.Module, target_version: str = "current") -> bytes:
     """The StableHLO portable artefact of a module; the module itself is not changed.
 
-    CHLO is legalised first; composites and discardable attributes are kept.  Raises OxideError that names and
-    locates every operation a portable artefact cannot hold.
+    CHLO is legalised first; composites and discardable attributes are kept.  For a version before 0.19, which has
+    no composites, they become calls.  Raises OxideError that names and locates every operation a portable
+    artefact cannot hold.
     """
     from oxide.passes.manager import run_pipeline
 
     version = resolve_version(target_version)
-    module = run_pipeline(module, "func.func(chlo-legalize-to-stablehlo)")
+    lowering = "func.func(chlo-legalize-to-stablehlo)"
+    if _key(version) < _FIRST_WITH_COMPOSITES:
+        lowering += ",func.func(stablehlo-legalize-composite-to-call)"
+    module = run_pipeline(module, f"{lowering},stablehlo-compatibility-expander{{target={version}}}")
     _refuse_foreign(module)
     with captured(module.context) as seen:
         try:
@@ -78,7 +84,9 @@ def serialize(module: ir.Module, target_version: str = "current") -> bytes:
         except (ir.MLIRError, ValueError) as error:
             if isinstance(error, ir.MLIRError):
                 seen = seen + [from_native(info) for info in error.error_diagnostics]
-            raise OxideError(f"the module cannot be written as StableHLO {version}", seen) from error
+            # MLIR's own text goes on to print the operation, and in notes whole functions, in VHLO.
+            brief = [replace(item, message=item.message.split(": %")[0], notes=()) for item in seen]
+            raise OxideError(f"the module cannot be written as StableHLO {version}", brief) from error
 
 
 def resolve_version(target: str) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects.diagnostics import OxideError
 from oxide.parameters import check_parameters
 from oxide.signature import Signature, TensorSpec, read_signature
 
@@ -115,11 +114,3 @@ class Model:
         from oxide.backends.pjrt import compile_model
 
         return compile_model(self, platform, device=device, options=options or {}, cache=cache)
-
-
-def require_static(signature: Signature, what: str) -> None:
-    """Raise OxideError when a dimension is dynamic; `what` says which job cannot be done."""
-    dynamic = [spec for spec in (*signature.inputs, *signature.parameters) if not spec.is_static]
-    if dynamic:
-        listed = "; ".join(map(str, dynamic))
-        raise OxideError(f"{what} needs fixed shapes, but these are dynamic: {listed}")

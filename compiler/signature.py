@@ -95,6 +95,14 @@ def read_signature(module: ir.Module) -> Signature:
     return Signature(tuple(inputs), tuple(parameters), tuple(outputs))
 
 
+def require_static(signature: Signature, what: str) -> None:
+    """Raise OxideError when a dimension is dynamic; `what` says which job cannot be done."""
+    dynamic = [spec for spec in (*signature.inputs, *signature.parameters) if not spec.is_static]
+    if dynamic:
+        listed = "; ".join(map(str, dynamic))
+        raise OxideError(f"{what} needs fixed shapes, but these are dynamic: {listed}")
+
+
 def _each(function: ir.Operation, attribute: str, count: int) -> Iterable[ir.DictAttr | None]:
     if attribute not in function.attributes:
         return [None] * count

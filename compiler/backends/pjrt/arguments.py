@@ -41,17 +41,17 @@ def put_argument(value: Any, spec: TensorSpec, device: Device) -> Any:
     if type(value) is jax_array_type:
         _check(value.dtype, value.shape, spec)
         return value if value.sharding == device.sharding else device.move(value)
-    if is_tracer(value):
-        raise OxideError(
-            f"input {spec.name!r} is a JAX tracer: an executable cannot be called inside jax.jit or jax.grad; "
-            "use Model.to_jax_source() there"
-        )
     array = value if isinstance(value, np.ndarray) else _as_numpy(value, spec)
     _check(array.dtype, array.shape, spec)
     return device.put(array, spec.dtype, array.shape)
 
 
 def _as_numpy(value: Any, spec: TensorSpec) -> np.ndarray:
+    if is_tracer(value):
+        raise OxideError(
+            f"input {spec.name!r} is a JAX tracer: an executable cannot be called inside jax.jit or jax.grad; "
+            "use Model.to_jax_source() there"
+        )
     try:
         if hasattr(value, "untyped_storage"):  # torch, whose bf16 and f8 numpy's DLPack reader does not know
             from oxide.parameters import torch_array

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jax
@@ -21,6 +21,9 @@ from oxide.dialects.diagnostics import OxideError
 
 # What concrete JAX arrays are: a type test takes a tenth of isinstance(x, jax.Array)'s time.
 jax_array_type = xla_client.ArrayImpl
+
+_SHARE = xla_client.HostBufferSemantics.ZERO_COPY
+_COPY = xla_client.HostBufferSemantics.IMMUTABLE_ONLY_DURING_CALL
 
 Options = Mapping[str, str | bool | int | float]
 
@@ -73,13 +76,12 @@ class Device:
 
         With `share` the device may keep using the host's memory, which then must never change.
         """
-        semantics = xla_client.HostBufferSemantics
         return xla_client.batched_device_put(
-            jax.core.ShapedArray(shape, dtype),
+            _aval(shape, dtype),
             self.sharding,
             [array],
             [self.device],
-            host_buffer_semantics=semantics.ZERO_COPY if share else semantics.IMMUTABLE_ONLY_DURING_CALL,
+            host_buffer_semantics=_SHARE if share else _COPY,
             enable_x64=True,
         )
 
@@ -90,7 +92,7 @@ class Device:
 
     def result_handler(self, dtype: np.dtype, shape: tuple[int, ...]) -> Callable[..., jax.Array]:
         """What turns an output buffer into a jax.Array."""
-        return xla_client.array_result_handler(jax.core.ShapedArray(shape, dtype), self.sharding, True, True)
+        return xla_client.array_result_handler(_aval(shape, dtype), self.sharding, True, True)
 
     @cached_property
     def _devices(self) -> Any:
@@ -135,6 +137,11 @@ def unoptimized_hlo(program: bytes) -> str:
         return _jax.mlir.mlir_module_to_xla_computation(program, False, False).as_hlo_text()
     except (jax.errors.JaxRuntimeError, ValueError) as error:
         raise OxideError(f"the module cannot be written as HLO: {error}") from error
+
+
+@lru_cache(maxsize=4096)
+def _aval(shape: tuple[int, ...], dtype: np.dtype) -> jax.core.ShapedArray:
+    return jax.core.ShapedArray(shape, dtype)
 
 
 def _compile_options(options: Options) -> xla_client.CompileOptions:

@@ -128,7 +128,7 @@ class Executable:
         program = self._specialized.get(shapes)
         if program is None:
             specs = [replace(spec, shape=shape) for spec, shape in zip(self.inputs, shapes, strict=True)]
-            program = self._compiler.program(*specialize(self._module, [*specs, *self._parameter_specs]))
+            program = self._compiler.program(*specialize(self._module, specs, self._parameter_specs))
             self._specialized[shapes] = program
             if len(self._specialized) > _MAX_SPECIALIZATIONS:
                 self._specialized.popitem(last=False)

@@ -9,7 +9,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
-from oxide.passes.manager import run_pipeline
+from oxide.passes.manager import run_pipeline, verify_module
 from oxide.signature import Signature, TensorSpec, read_signature
 
 
@@ -20,23 +20,29 @@ def bytecode(module: ir.Module) -> bytes:
     return stream.getvalue()
 
 
-def specialize(module: ir.Module, arguments: Sequence[TensorSpec]) -> tuple[ir.Module, Signature]:
-    """A copy of the module for arguments of exactly these shapes, in which every shape is fixed.
+def specialize(
+    module: ir.Module, inputs: Sequence[TensorSpec], parameters: Sequence[TensorSpec]
+) -> tuple[ir.Module, Signature]:
+    """A copy of the module for inputs of exactly these shapes, in which every shape is fixed.
 
-    Raises OxideError that locates the operations whose shape depends on more than the shapes of the arguments.
+    Raises OxideError when the shapes do not fit together, and locates the operations whose shape depends on more
+    than the shapes of the arguments.
     """
-    with module.context:
-        types = ",".join(str(hlo.make_type(spec.shape, spec.dtype)) for spec in arguments)
+    with module.context, ir.Location.unknown():
+        types = ",".join(str(hlo.make_type(spec.shape, spec.dtype)) for spec in (*inputs, *parameters))
     pipeline = (
         "stablehlo-legalize-composite-to-call,"  # shape refinement does not look into composites
         f"stablehlo-refine-arguments{{types={types}}},"
         "stablehlo-refine-shapes,"
         "func.func(stablehlo-canonicalize-dynamism)"
     )
-    fixed = run_pipeline(module, pipeline)
-    signature = read_signature(fixed)
+    fixed = run_pipeline(module, pipeline, verify_each=False)
+    wrong = verify_module(fixed)
+    if wrong:
+        shapes = ", ".join(map(str, inputs))
+        raise OxideError(f"the model does not work for inputs of these shapes: {shapes}", wrong[:5])
     _refuse_dynamic(fixed)
-    return fixed, signature
+    return fixed, read_signature(fixed)
 
 
 def _refuse_dynamic(module: ir.Module) -> None:

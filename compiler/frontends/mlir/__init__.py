@@ -6,6 +6,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.context import parse_module, reject_unregistered
 from oxide.dialects.diagnostics import OxideError
+from oxide.passes.manager import verify_module
 from oxide.sandbox import check_module_bytes
 from oxide.signature import ENTRY, read_signature
 
@@ -13,11 +14,15 @@ from oxide.signature import ENTRY, read_signature
 def read_module(data: bytes, name: str) -> ir.Module:
     """Parse and verify a stranger's bytes; `name` is what diagnostics call them.
 
-    Raises OxideError on damaged or hostile input and on operations of unknown dialects.
+    Raises OxideError on damaged or hostile input, operations of unknown dialects, and `oxide.*` composites that
+    break their schema.
     """
     check_module_bytes(data, name)
     module = parse_module(data, name=name)
     reject_unregistered(module)
+    wrong = verify_module(module)
+    if wrong:
+        raise OxideError(f"{name}: not a valid module", wrong)
     return module
 
 
