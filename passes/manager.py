@@ -32,8 +32,13 @@ def run_pipeline(
     A pass that raises leaves the module it ran on half-done, so `in_place` is for callers that then drop it.
     Raises OxideError when a pass refuses the module, fails or leaves it invalid.
     """
-    target = module if in_place else clone_module(module)
-    PassManager(_parsed(pipeline), verify_each=verify_each).run(target)
+    parsed = parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    manager = PassManager(parsed, verify_each=verify_each)
+    if in_place:
+        manager.run(module)
+        return module
+    target = clone_module(module)
+    manager.run(target, original=module)
     return target
 
 
@@ -54,11 +59,15 @@ class PassManager:
     local_reproducer: bool = False
     report: RunReport = field(default_factory=RunReport)
 
-    def run(self, module: ir.Module) -> None:
-        """Run all passes on `module`, in place."""
+    def run(self, module: ir.Module, original: ir.Module | None = None) -> None:
+        """Run all passes on `module`, in place.
+
+        A reproducer needs the module as it was: `original`, an equal one that nobody changes meanwhile; a clone
+        is made when there is none.
+        """
         with module.context:
             steps = [(step, _runnable(step)) for step in self.pipeline.steps()]
-            failure = _FailureWriter(self, module)
+            failure = _FailureWriter(self, original or clone_module(module))
             for step, native in steps:
                 failure.entering(step, module)
                 self._run_step(step, native, module, failure)
@@ -124,10 +133,6 @@ def verify_module(module: ir.Module) -> list[Diagnostic]:
     return wrong
 
 
-def _parsed(pipeline: Pipeline | str) -> Pipeline:
-    return parse_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-
-
 def check_native_options(pipeline: Pipeline, context: ir.Context) -> None:
     """Raise OxideError when MLIR does not accept the options of a native pass; nothing is run."""
     with context:
@@ -175,10 +180,10 @@ def _verify_after(step: Step, module: ir.Module, record: StepReport) -> None:
 class _FailureWriter:
     """Keeps the module as it was, and turns what a pass raised into the error that users see."""
 
-    def __init__(self, manager: PassManager, module: ir.Module) -> None:
+    def __init__(self, manager: PassManager, original: ir.Module) -> None:
         self._manager = manager
         self._pipeline = manager.pipeline
-        self._input = clone_module(module)
+        self._input = original
         self._path = manager.reproducer
         if self._path:
             self._write(self._path, ["the process ended while the pipeline ran"])

@@ -16,10 +16,10 @@ class NamedPipeline:
 PIPELINES: dict[str, NamedPipeline] = {
     "default": NamedPipeline(
         "Simplify a module without changing its vocabulary; composites stay",
-        "canonicalize,cse,dce",
+        "inline,canonicalize,cse,dce,symbol-dce",
     ),
     "lower": NamedPipeline(
         "Reduce composites and CHLO to plain StableHLO in as few functions as possible",
-        "stablehlo-legalize-composite-to-call,inline,chlo-legalize-to-stablehlo,canonicalize,cse,dce,symbol-dce",
+        "decompose-composites,inline,chlo-legalize-to-stablehlo,canonicalize,cse,dce,symbol-dce",
     ),
 }

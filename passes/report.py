@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from oxide.dialects.diagnostics import Diagnostic
@@ -65,7 +65,7 @@ def timing_table(rows: Iterable[tuple[str, float]], total: float, merge: bool = 
 
 
 def statistics_table(report: RunReport) -> str:
-    """Per pass: its totals (S), and for each rule (R) how often it was tried and how often it rewrote."""
+    """Per pass: its totals (S), and for each rule (R) that was tried how often, and how often it rewrote."""
     lines = _title("Pass statistics report")
     for step in report.steps:
         lines.append(step.title)
@@ -74,24 +74,10 @@ def statistics_table(report: RunReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def statistics_record(report: RunReport) -> list[Mapping[str, object]]:
-    """The same numbers for programs: one object a pass."""
-    return [
-        {
-            "pass": step.title,
-            "seconds": step.seconds,
-            "counts": dict(step.log.counts),
-            "rules": {name: {"tries": r.tries, "hits": r.hits} for name, r in step.log.rules.items()},
-        }
-        for step in report.steps
-    ]
-
-
 def _rule_lines(log: PassLog) -> list[str]:
-    if not log.rules:
-        return []
-    width = max(map(len, log.rules))
-    return [f"  (R) {name:<{width}}  {r.tries:>8} tries {r.hits:>8} hits" for name, r in sorted(log.rules.items())]
+    tried = {name: rule for name, rule in sorted(log.rules.items()) if rule.tries}
+    width = max(map(len, tried), default=0)
+    return [f"  (R) {name:<{width}}  {r.tries:>8} tries {r.hits:>8} hits" for name, r in tried.items()]
 
 
 def _title(text: str) -> list[str]:

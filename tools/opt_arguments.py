@@ -117,6 +117,7 @@ def _add_running(group: Any, switch: Any) -> None:
     )
     switch(group, "dump-pass-pipeline", "print the pipeline before it runs")
     switch(group, "verify-each", "verify the module after each pass", default=True)
+    switch(group, "mlir-disable-threading", "run native passes in one thread")
 
 
 def _add_input_output(group: Any, switch: Any) -> None:

@@ -18,8 +18,9 @@ from oxide.dialects.diagnostics import Diagnostic, OxideError
 from oxide.files import write_file
 from oxide.passes.instrumentation import IRPrinting, Selection
 from oxide.passes.manager import PassManager, check_native_options, verify_module
-from oxide.passes.pipeline import Pipeline, make_items, parse_pipeline
+from oxide.passes.pipeline import Pipeline, make_items, parse_pipeline, unknown_pass
 from oxide.passes.printing import PrintOptions
+from oxide.passes.reference import pass_names
 from oxide.passes.report import statistics_table, timing_table
 from oxide.passes.reproducer import read_reproducer
 from oxide.sandbox import check_module_bytes
@@ -75,8 +76,10 @@ class Driver:
         self.printing = _print_options(command)
         self.verify_each = command.options.verify_each
         self.pipeline = self._choose_pipeline(command)
+        self.observers = self._ir_printing()
         self._outputs: list[bytes] = []
         self._timings: list[tuple[str, float]] = []
+        self._failed = False
 
     def run(self) -> bool:
         """Process every chunk; True when nothing is to be complained about."""
@@ -136,26 +139,24 @@ class Driver:
 
     def _process_chunk(self, chunk: Input) -> bool:
         produced: list[Diagnostic] = []
-        headline = ""
+        failure: OxideError | None = None
         try:
             self._outputs.append(self._transform(chunk, produced))
-            succeeded = True
         except OxideError as error:
-            succeeded = False
-            headline = error.message
-            # Without details the message itself is the diagnostic, at an unknown location.
-            produced += error.diagnostics or [Diagnostic("error", error.message)]
+            failure = error
+            produced += error.diagnostics
+            self._failed = True
         text = "" if chunk.is_bytecode else chunk.data.decode(errors="replace")
         if self.options.verify_diagnostics:
+            if failure and not failure.diagnostics:
+                produced.append(Diagnostic("error", failure.message))
             only_expected = self.options.verify_diagnostics == "only-expected"
             produced = verify_diagnostics(text, chunk.name, produced, only_expected)
-            succeeded = not produced
-        elif headline:
-            _say(f"{TOOL}: error: {headline}")
-            produced = [d for d in produced if d.message != headline]
+        elif failure:
+            _say(f"{TOOL}: error: {failure.message}")
         for diagnostic in produced:
             _say(render(diagnostic, text, chunk.name))
-        return succeeded
+        return not produced if self.options.verify_diagnostics else failure is None
 
     def _transform(self, chunk: Input, produced: list[Diagnostic]) -> bytes:
         """The chunk after all passes, as it is to be written; diagnostics other than the fatal one are appended."""
@@ -175,8 +176,12 @@ class Driver:
             return self._printed(module)
 
     def _parse(self, chunk: Input) -> ir.Module:
-        check_module_bytes(chunk.data, chunk.name)
-        module = parse_module(chunk.data, make_context(), chunk.name)
+        # What is left between two markers may be blank, and is then an empty module.
+        if chunk.data.strip() or not self.options.split_input_file:
+            check_module_bytes(chunk.data, chunk.name)
+        context = make_context()
+        context.enable_multithreading(not self.options.mlir_disable_threading)
+        module = parse_module(chunk.data, context, chunk.name)
         if self.options.no_implicit_module and not chunk.is_bytecode:
             _require_module(chunk)
         if not self.options.allow_unregistered_dialect:
@@ -187,17 +192,17 @@ class Driver:
         return module
 
     def _manager(self) -> PassManager:
-        reproducer = self.options.mlir_pass_pipeline_crash_reproducer
-        printing = self._ir_printing()
+        # The first failure is the one to keep: a later chunk would overwrite or remove its reproducer.
+        reproducer = None if self._failed else self.options.mlir_pass_pipeline_crash_reproducer
         return PassManager(
             self.pipeline,
             verify_each=self.verify_each,
-            instrumentations=[printing] if printing else [],
+            instrumentations=self.observers,
             reproducer=Path(reproducer) if reproducer else None,
             local_reproducer=self.options.mlir_pass_pipeline_local_reproducer,
         )
 
-    def _ir_printing(self) -> IRPrinting | None:
+    def _ir_printing(self) -> list[IRPrinting]:
         options = self.options
         before = _selection(options.mlir_print_ir_before, options.mlir_print_ir_before_all)
         after = _selection(options.mlir_print_ir_after, options.mlir_print_ir_after_all)
@@ -207,8 +212,8 @@ class Driver:
         if not (before or after or on_failure) and (folder or options.mlir_print_ir_after_change):
             after = Selection(all=True)
         if not (before or after or on_failure):
-            return None
-        return IRPrinting(
+            return []
+        printing = IRPrinting(
             emit=lambda text: _say(text, end=""),
             print_before=before,
             print_after=after,
@@ -217,6 +222,7 @@ class Driver:
             options=self.printing,
             folder=Path(folder) if folder else None,
         )
+        return [printing]
 
     def _printed(self, module: ir.Module) -> bytes:
         if not self.options.emit_bytecode:
@@ -258,8 +264,13 @@ def _print_options(command: CommandLine) -> PrintOptions:
     )
 
 
-def _selection(names: list[str] | None, every: bool) -> Selection:
-    return Selection(frozenset(name for text in names or [] for name in text.split(",")), every)
+def _selection(lists: list[str] | None, every: bool) -> Selection:
+    names = frozenset(name for text in lists or [] for name in text.split(","))
+    known = pass_names()
+    for name in sorted(names):
+        if name not in known:
+            raise UsageError(unknown_pass(name))
+    return Selection(names, every)
 
 
 def _without_braces(options: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -189,6 +191,24 @@ def test_the_named_reproducer_is_there_after_any_failure_only(module: ir.Module,
     reproduction = read_reproducer(path.read_text(), "crash.mlir")
     assert str(reproduction.pipeline) == "builtin.module(test-mark,test-refuse)"
     assert reproduction.verify_each
+
+
+def test_the_named_reproducer_is_there_after_the_process_died(module: ir.Module, tmp_path: Path) -> None:
+    path = tmp_path / "crash.mlir"
+    code = """
+import os, sys
+from pathlib import Path
+from oxide.dialects.context import parse_module
+from oxide.passes.manager import PassManager
+from oxide.passes.pipeline import parse_pipeline
+from oxide.passes.print_op_stats import PrintOpStats
+PrintOpStats.run = lambda *_: os._exit(7)
+PassManager(parse_pipeline("print-op-stats"), reproducer=Path(sys.argv[1])).run(parse_module(sys.argv[2]))
+"""
+    died = subprocess.run([sys.executable, "-c", code, str(path), ADD], check=False)
+    assert died.returncode == 7
+    assert str(read_reproducer(path.read_text(), "crash.mlir").pipeline) == "builtin.module(print-op-stats)"
+    assert str(parse_module(path.read_text())) == str(module)
 
 
 def test_a_local_reproducer_holds_the_failing_pass_and_its_input(module: ir.Module, tmp_path: Path) -> None:

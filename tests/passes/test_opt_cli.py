@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from oxide.passes import reference
+from oxide.passes.print_op_stats import PrintOpStats
 from oxide.tools import opt
 from oxide.tools.opt_arguments import parse_command_line
 
@@ -97,6 +98,7 @@ def test_output_into_a_device_and_into_nowhere(run: Run, tmp_path: Path) -> None
         (["--pass-pipeline=builtin.module(nothing-like-it)"], "unknown pass nothing-like-it"),
         (["--pass-pipeline=builtin.module(sccp"], "expected ',' or ')'"),
         (["--pass-pipeline=sccp", "--sccp"], "exclude each other"),
+        (["--sccp", "--mlir-print-ir-after=scp"], "unknown pass scp; did you mean sccp"),
         (["--verify-each=perhaps"], "true or false"),
         (["--verify-diagnostics=some"], "invalid choice"),
         (["--emit-bytecode-version=x"], "invalid int"),
@@ -139,6 +141,26 @@ def test_an_unregistered_operation_is_accepted_on_request(run: Run) -> None:
     status, out, _ = run("-allow-unregistered-dialect", stdin='"a.b"() : () -> ()')
     assert status == 0
     assert b'"a.b"()' in out
+
+
+def test_an_internal_error_leaves_a_reproducer_and_says_where(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: PrintOpStats, module: object, log: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(PrintOpStats, "run", broken)
+    status, out, err = run("--print-op-stats")
+    (path,) = tmp_path.iterdir()
+    assert (status, out) == (1, b"")
+    assert (
+        f"internal error in pass print-op-stats: ZeroDivisionError: division by zero; a reproducer is in {path}"
+        in err
+    )
+    assert run("--run-reproducer", str(path))[0] == 1
+    monkeypatch.undo()
+    assert run("--run-reproducer", str(path))[0] == 0
 
 
 def test_pass_flags_keep_their_order_and_do_not_swallow_the_file(tmp_path: Path) -> None:
