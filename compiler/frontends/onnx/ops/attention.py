@@ -154,7 +154,7 @@ def soft_cap(x: ir.Value, cap: float) -> ir.Value:
 def softmax_dtype(node: Node, softmax_precision: int | None, natural: np.dtype) -> np.dtype:
     if not softmax_precision:
         return natural
-    dtype = element_dtype(softmax_precision)
+    dtype = element_dtype(softmax_precision, "softmax_precision")
     if not dtypes.is_float(dtype) or dtype.itemsize < 2:
         raise node.error(f"softmax_precision {softmax_precision} ({dtype}) is not a supported floating point type")
     return dtype
