@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -126,6 +127,12 @@ def test_function_passes_run_on_functions_wherever_they_are_named() -> None:
 def test_mistakes_are_explained(text: str, message: str) -> None:
     with pytest.raises(OxideError, match=message):
         parse_pipeline(text)
+
+
+@given(st.text(alphabet="abc-{}()=,\"'\\ \n", max_size=30), st.sampled_from(["", "test-everything{", "func.func("]))
+def test_any_text_is_read_or_refused(text: str, start: str) -> None:
+    with suppress(OxideError):
+        parse_pipeline(start + text)
 
 
 def test_native_options_are_checked_without_running() -> None:

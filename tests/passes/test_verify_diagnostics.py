@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oxide.dialects.diagnostics import Diagnostic
 from oxide.tools.split_input import split_input
@@ -112,6 +114,15 @@ def test_a_directive_that_makes_no_sense_is_an_error(text: str, complaint: str) 
     problems = _problems(text)
     assert len(problems) == 1
     assert complaint in problems[0]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["expected-error", "-re", "@+1", "@above", "@below", " 2 ", "{{", "}}", "(", "x", "\n"])
+    )
+)
+def test_any_text_is_searched_for_directives(words: list[str]) -> None:
+    verify_diagnostics("".join(words), "f.mlir", [_error(1, "x")])
 
 
 def test_chunks_keep_the_line_numbers_of_the_file() -> None:
