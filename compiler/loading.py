@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from oxide.artefacts import attach_parameters
@@ -40,48 +41,69 @@ _FOREIGN = (
 _HEAD_BYTES = 4096
 
 
-def load(source: str | os.PathLike[str] | bytes, *, name: str | None = None, weights: Path | None = None) -> Model:
+def load(
+    source: str | os.PathLike[str] | bytes,
+    *,
+    name: str | None = None,
+    weights: Path | None = None,
+    dims: Mapping[str, int] | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Model:
     """Load ONNX, StableHLO text, MLIR bytecode or a portable artefact, with the weights that lie beside it.
 
     `source` is a path, or the bytes themselves (then there is nothing beside it).  `name` becomes the model's;
-    `weights` is another place for the weights of a StableHLO file.  Raises OxideError that says what is wrong,
-    or what the file looks like instead.
+    `weights` is another place for the weights of a StableHLO file.  `dims` and `shapes` fix sizes that an ONNX
+    model leaves open, as in `import_onnx`.  Raises OxideError that says what is wrong, or what the file looks
+    like instead.
     """
-    if isinstance(source, bytes):
-        return _load(source[:_HEAD_BYTES], source, None, name, weights)
-    path = Path(source)
-    try:
-        with open(path, "rb") as stream:
-            head = stream.read(_HEAD_BYTES)
-    except OSError as error:
-        raise OxideError(f"cannot read {path}: {error.strerror or error}") from error
-    return _load(head, None, path, name, weights)
-
-
-def _load(head: bytes, data: bytes | None, path: Path | None, name: str | None, weights: Path | None) -> Model:
+    head = _head_of(source)
+    path = None if isinstance(source, bytes) else Path(source)
     label = str(path) if path else "<bytes>"
     foreign = looks_like(head)
     if foreign:
         raise OxideError(f"{label}: not a model: it looks like {foreign}")
     name = name or (path.stem if path else "model")
-    if head.startswith(BYTECODE_MAGIC) or _is_text(head):
-        data = path.read_bytes() if data is None and path else data or b""
+    if _is_mlir(head):
+        if dims or shapes:
+            raise OxideError(f"{label}: dimensions can be fixed in ONNX models only; this is MLIR")
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
         module = import_module(data, label)
         if path is None and weights is None:
             return Model(module, {}, name)
         store = attach_parameters(read_signature(module), path or Path(label), data, weights)
         return Model(module, store, name)
-    return _load_onnx(data if path is None else path, label, name)
+    import_onnx = _onnx_importer(label)
+    return import_onnx(source, name=name, dims=dims, shapes=shapes)
 
 
-def _load_onnx(source: Path | bytes | None, label: str, name: str) -> Model:
+def is_onnx(source: str | os.PathLike[str] | bytes) -> bool:
+    """Whether `load` would take a file for an ONNX model.  Raises OxideError when it cannot be read."""
+    head = _head_of(source)
+    return not looks_like(head) and not _is_mlir(head)
+
+
+def _head_of(source: str | os.PathLike[str] | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:_HEAD_BYTES]
+    try:
+        with open(source, "rb") as stream:
+            return stream.read(_HEAD_BYTES)
+    except OSError as error:
+        raise OxideError(f"cannot read {Path(source)}: {error.strerror or error}") from error
+
+
+def _is_mlir(head: bytes) -> bool:
+    return head.startswith(BYTECODE_MAGIC) or _is_text(head)
+
+
+def _onnx_importer(label: str) -> Callable[..., Model]:
     try:
         from oxide.frontends.onnx import import_onnx
     except ModuleNotFoundError as error:
         if error.name != "onnx":
             raise
         raise OxideError(f"{label}: reading ONNX needs the onnx package: pip install 'oxide-mlir[onnx]'") from error
-    return import_onnx(source or b"", name=name)
+    return import_onnx
 
 
 def looks_like(head: bytes) -> str:
