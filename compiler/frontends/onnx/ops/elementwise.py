@@ -39,7 +39,6 @@ UNARY: list[tuple[str, tuple[int, ...], Callable[[ir.Value], ir.Value]]] = [
     ("Erf", (9, 13), hlo.erf),
     ("Exp", (6, 13), hlo.exp),
     ("Floor", (6, 13), hlo.floor),
-    ("Identity", (1, 13, 14, 16, 19, 21, 23, 24, 25), lambda x: x),
     ("IsNaN", (9, 13, 20), hlo.is_nan),
     ("Log", (6, 13), hlo.log),
     ("Neg", (6, 13), hlo.negate),
