@@ -9,7 +9,8 @@ from typing import Any
 
 from oxide.costs import module_cost
 from oxide.dialects import dtypes
-from oxide.model import Model, TensorSpec
+from oxide.model import Model
+from oxide.signature import TensorSpec
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,3 @@ def element_count(spec: TensorSpec) -> int:
 
 def spec_json(spec: TensorSpec) -> dict[str, Any]:
     return {"name": spec.name, "shape": list(spec.shape), "dtype": dtypes.spelling(spec.dtype)}
-
-
-def spec_text(spec: TensorSpec) -> str:
-    """`f32[1,3,224,224]`, a dynamic dimension as `?`."""
-    dims = ",".join("?" if dim is None else str(dim) for dim in spec.shape)
-    return f"{dtypes.spelling(spec.dtype)}[{dims}]"

@@ -14,6 +14,7 @@ from jaxlib.mlir.dialects import stablehlo
 from oxide.dialects.constants import dense, read_constant
 from oxide.dialects.diagnostics import OxideError
 from oxide.model import Model
+from oxide.passes.manager import run_pipeline
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -74,7 +75,7 @@ def _guarded(call: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
 
 def interpreter_oracle(model: Model) -> Oracle:
     """Run the module in StableHLO's reference interpreter: slow, and independent of XLA."""
-    lowered = model.run_passes("lower")
+    lowered = Model(run_pipeline(model.module, "lower"), model.parameters, model.name)
     parameters = [lowered.parameters[spec.name] for spec in lowered.parameter_specs]
     names = [spec.name for spec in lowered.outputs]
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from oxide.dialects.diagnostics import OxideError
-from oxide.inspection import spec_text
-from oxide.model import TensorSpec
+from oxide.signature import TensorSpec
 
 # Integers may index a table whose size a shape does not tell, so they stay small.
 INTEGER_LIMIT = 8
@@ -26,9 +25,7 @@ def random_inputs(specs: Sequence[TensorSpec], seed: int = 0) -> dict[str, np.nd
 def random_array(spec: TensorSpec, rng: np.random.Generator) -> np.ndarray:
     shape = [dim for dim in spec.shape if dim is not None]
     if len(shape) != len(spec.shape):
-        raise OxideError(
-            f"input {spec.name!r} is {spec_text(spec)}: fix its dynamic dimensions with --dim or --shape"
-        )
+        raise OxideError(f"cannot make up an input of open size: {spec}; give its file, or fix sizes with --shape")
     if spec.dtype.kind == "b":
         return rng.integers(0, 2, shape).astype(bool)
     if spec.dtype.kind in "iu":
@@ -47,7 +44,7 @@ def complete_inputs(
     Raises one OxideError that names every input that is unknown, missing, or of the wrong shape or dtype.
     """
     known = {spec.name: spec for spec in specs}
-    expected = ", ".join(f"{spec.name!r}: {spec_text(spec)}" for spec in specs) or "none"
+    expected = ", ".join(map(str, specs)) or "none"
     problems = [f"{name!r} is not an input" for name in given if name not in known]
     problems += [mismatch(known[name], array) for name, array in given.items() if name in known]
     if not fill:
@@ -66,4 +63,4 @@ def mismatch(spec: TensorSpec, array: np.ndarray) -> str:
     )
     if fits and array.dtype == spec.dtype:
         return ""
-    return f"{spec.name!r} is {array.dtype}{list(array.shape)}, the model takes {spec_text(spec)}"
+    return f"{spec.name!r} is {array.dtype}{list(array.shape)}, the model takes {spec}"
