@@ -161,9 +161,7 @@ def attach_parameters(
     return store
 
 
-def _save_artefact(
-    files: OutputFiles, model: Model, signature: Signature, path: Path, version: str
-) -> list[Path]:
+def _save_artefact(files: OutputFiles, model: Model, signature: Signature, path: Path, version: str) -> list[Path]:
     data = serialize(model.module, version)
     files.write(path, data)
     return _save_weights(files, model, signature, path, {TIE: hashlib.sha256(data).hexdigest()})

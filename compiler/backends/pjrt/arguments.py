@@ -70,9 +70,8 @@ def _as_numpy(value: Any, spec: TensorSpec) -> np.ndarray:
 def _check(dtype: np.dtype, shape: tuple[int, ...], spec: TensorSpec) -> None:
     if dtype != spec.dtype:
         wanted, given = dtypes.spelling(spec.dtype), _spelled(dtype)
-        raise OxideError(
-            f"input {spec.name!r} has dtype {given}, the model takes {wanted}; convert it with .astype({spec.dtype})"
-        )
+        how = f"convert it with .astype({spec.dtype})"
+        raise OxideError(f"input {spec.name!r} has dtype {given}, the model takes {wanted}; {how}")
     if shape == spec.shape:
         return
     fits = len(shape) == len(spec.shape) and all(

@@ -1,7 +1,8 @@
 """Compiled executables on disk, by a hash of the program, the options and everything they were compiled for.
 
-An entry is a SHA-256 of the executable followed by it, so damage is noticed and leads to a recompilation.  Loading an
-executable runs code: entries are only read from a folder that belongs to this user and that no other can write to.
+An entry is a SHA-256 of the executable followed by it, so damage is noticed and leads to a recompilation.
+Loading an executable runs code: entries are only read from a folder that belongs to this user and that no other
+can write to.
 """
 
 from __future__ import annotations

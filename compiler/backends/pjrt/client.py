@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.metadata import version
 from typing import Any
 
 import jax
-import jaxlib
 import numpy as np
+from jax.core import ShapedArray, Tracer
 from jax.extend import backend
-from jaxlib import _jax, xla_client
+from jaxlib import _jax, xla_client  # pyright: ignore[reportAttributeAccessIssue]
 
 from oxide.dialects.diagnostics import OxideError
 
@@ -42,10 +43,15 @@ class Device:
     @property
     def fingerprint(self) -> str:
         """What a compiled executable depends on beside the program: platform, device kind and versions."""
-        return "\n".join(
-            [self.client.platform, self.client.platform_version, self.device.device_kind, jaxlib.__version__]
-            + [str(self.device.id), _host_features(self.client.platform)]
+        parts = (
+            self.client.platform,
+            self.client.platform_version,
+            self.device.device_kind,
+            str(self.device.id),
+            version("jaxlib"),
+            _host_features(self.client.platform),
         )
+        return "\n".join(parts)
 
     def compile(self, program: bytes, options: Options) -> Any:
         """A loaded executable of a StableHLO program (bytecode).  Raises OxideError with XLA's message."""
@@ -100,7 +106,7 @@ class Device:
 
 
 def find_device(platform: str, index: int = 0) -> Device:
-    """The device of a platform (`cpu`, `gpu`, `tpu` or a PJRT plug-in's name).  Raises OxideError if there is none."""
+    """The device of a platform: `cpu`, `gpu`, `tpu` or a PJRT plug-in's name.  Raises OxideError without one."""
     try:
         client = backend.get_backend(platform)
     except RuntimeError as error:
@@ -112,7 +118,7 @@ def find_device(platform: str, index: int = 0) -> Device:
 
 
 def is_tracer(value: object) -> bool:
-    return isinstance(value, jax.core.Tracer)
+    return isinstance(value, Tracer)
 
 
 def execute(executable: Any, arguments: Sequence[jax.Array], handlers: Sequence[Any]) -> list[jax.Array]:
@@ -140,11 +146,11 @@ def unoptimized_hlo(program: bytes) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _aval(shape: tuple[int, ...], dtype: np.dtype) -> jax.core.ShapedArray:
-    return jax.core.ShapedArray(shape, dtype)
+def _aval(shape: tuple[int, ...], dtype: np.dtype) -> ShapedArray:
+    return ShapedArray(shape, dtype)
 
 
-def _compile_options(options: Options) -> xla_client.CompileOptions:
+def _compile_options(options: Options) -> Any:
     compile_options = xla_client.CompileOptions()
     compile_options.num_replicas = 1
     compile_options.num_partitions = 1

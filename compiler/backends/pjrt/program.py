@@ -34,7 +34,7 @@ def specialize(
         "stablehlo-legalize-composite-to-call,"  # shape refinement does not look into composites
         f"stablehlo-refine-arguments{{types={types}}},"
         "stablehlo-refine-shapes,"
-        "func.func(stablehlo-canonicalize-dynamism)"
+        "func.func(stablehlo-canonicalize-dynamism,stablehlo-check-shape-assertions)"
     )
     fixed = run_pipeline(module, pipeline, verify_each=False)
     wrong = verify_module(fixed)
