@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jaxlib.mlir import ir
 
+from oxide.dialects.diagnostics import OxideError
 from oxide.passes.pipeline import Step
 from oxide.passes.printing import PrintOptions
 
@@ -81,9 +82,12 @@ class IRPrinting(Instrumentation):
             self.emit(text + "\n")
             return
         folder = self.folder / f"builtin_module_{_symbol(module)}"
-        folder.mkdir(parents=True, exist_ok=True)
         suffix = "_before" if when == "Before" else "_failed" if outcome else ""
-        (folder / f"{self._dumps}_{step.name}{suffix}.mlir").write_text(text)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{self._dumps}_{step.name}{suffix}.mlir").write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OxideError(f"cannot print IR into {folder}: {error.strerror}") from error
         self._dumps += 1
 
 

@@ -210,12 +210,16 @@ class _FailureWriter:
         try:
             self._write(path, [f"pass {step.name}: {what}", "".join(traceback.format_exception(error))])
             left = f"a reproducer is in {path} (oxide-opt --run-reproducer)"
-        except OSError as problem:
-            left = f"no reproducer could be written: {problem}"
+        except OxideError as problem:
+            left = problem.message
         return OxideError(f"internal error in pass {step.name}: {what}; {left}", details)
 
     def _write(self, path: Path, reason: list[str]) -> None:
-        path.write_text(reproducer_text(self._input, self._pipeline, self._manager.verify_each, reason))
+        text = reproducer_text(self._input, self._pipeline, self._manager.verify_each, reason)
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OxideError(f"cannot write the reproducer {path}: {error.strerror}") from error
 
 
 def _native_details(error: Exception) -> list[Diagnostic]:

@@ -77,4 +77,4 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(markdown())
+    Path(sys.argv[1]).write_text(markdown(), encoding="utf-8")

@@ -151,6 +151,9 @@ def _check(kind: Composite, types: Sequence[ir.Type], values: Mapping[str, Attri
     low, high = kind.operands
     if not low <= len(types) <= high:
         raise OxideError(f"{kind.name} takes {low} to {high} operands, not {len(types)}")
+    unranked = [str(t) for t in types if not isinstance(t, ir.RankedTensorType)]
+    if unranked:
+        raise OxideError(f"{kind.name} takes ranked tensors, not {', '.join(unranked)}")
     kind.verify([ir.RankedTensorType(t) for t in types], **values)
 
 

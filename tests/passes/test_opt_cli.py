@@ -131,6 +131,16 @@ def test_bad_input_has_status_1_and_a_message(run: Run, data: str | bytes, messa
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("flag", ["--mlir-print-ir-tree-dir", "--mlir-pass-pipeline-crash-reproducer"])
+def test_a_place_that_cannot_be_written_has_status_1(run: Run, tmp_path: Path, flag: str) -> None:
+    (tmp_path / "file").touch()
+    status, out, err = run("--print-op-stats", f"{flag}={tmp_path}/file/below")
+    assert (status, out) == (1, b"")
+    assert f"{tmp_path}/file/below" in err
+    assert "Not a directory" in err
+    assert "Traceback" not in err
+
+
 def test_a_missing_file_has_status_1(run: Run) -> None:
     status, _, err = run("no/such.mlir")
     assert status == 1
@@ -200,4 +210,6 @@ def test_starting_up_loads_no_framework() -> None:
 
 def test_the_pass_reference_is_up_to_date() -> None:
     path = Path(__file__).parents[2] / "docs" / "passes.md"
-    assert path.read_text() == reference.markdown(), "run: python -m oxide.passes.reference docs/passes.md"
+    assert path.read_text(encoding="utf-8") == reference.markdown(), (
+        "run: python -m oxide.passes.reference docs/passes.md"
+    )
