@@ -17,12 +17,11 @@ import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
-from oxide.dialects import constants
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native, location_text
 from oxide.files import OutputFiles, writing
 from oxide.parameters import check_parameters
 from oxide.safetensors import dump_safetensors, open_safetensors
-from oxide.signature import Signature, entry_function, read_signature
+from oxide.signature import Signature
 
 if TYPE_CHECKING:
     from oxide.model import Model
@@ -47,9 +46,9 @@ def save(model: Model, path: Path, *, target_version: str, inline_weights: bool)
     if inline_weights:
         if path.suffix == ".py":
             raise OxideError("weights cannot be inlined into Python source; use .mlirbc or .mlir for one file")
-        from oxide.model import Model
+        from oxide.inline_weights import inline_weights
 
-        model = Model(inline_parameters(model.module, model.parameters), {}, model.name)
+        model = inline_weights(model)
     signature = model.check()
     with writing() as files:
         return [path, *writer(files, model, signature, path, target_version)]
@@ -106,33 +105,6 @@ def resolve_version(target: str) -> str:
     return version
 
 
-def inline_parameters(module: ir.Module, parameters: Mapping[str, np.ndarray]) -> ir.Module:
-    """A copy of the module in which every weight is a constant instead of an argument."""
-    from oxide.passes.manager import clone_module
-
-    signature = read_signature(module)
-    check_parameters(signature.parameters, parameters)
-    module = clone_module(module)
-    function = entry_function(module)
-    with module.context:
-        block = function.regions[0].blocks[0]
-        first = len(signature.inputs)
-        for spec, argument in zip(signature.parameters, list(block.arguments)[first:], strict=True):
-            with ir.InsertionPoint.at_block_begin(block), ir.Location.name(spec.name):
-                constant = stablehlo.ConstantOp(constants.dense(parameters[spec.name]))
-            argument.replace_all_uses_with(constant.result)
-        for index in reversed(range(first, len(block.arguments))):
-            block.erase_argument(index)
-        kind = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
-        function.attributes["function_type"] = ir.TypeAttr.get(
-            ir.FunctionType.get(list(kind.inputs)[:first], list(kind.results))
-        )
-        if "arg_attrs" in function.attributes:
-            kept = list(ir.ArrayAttr(function.attributes["arg_attrs"]))[:first]
-            function.attributes["arg_attrs"] = ir.ArrayAttr.get(kept)
-    return module
-
-
 def attach_parameters(
     signature: Signature, path: Path, data: bytes, weights: Path | None = None
 ) -> Mapping[str, np.ndarray]:
@@ -168,7 +140,7 @@ def _save_artefact(files: OutputFiles, model: Model, signature: Signature, path:
 
 
 def _save_text(files: OutputFiles, model: Model, signature: Signature, path: Path, version: str) -> list[Path]:
-    files.write(path, model.module.operation.get_asm(enable_debug_info=True) + "\n")
+    files.write(path, text_of(model.module))
     # Text is there to be edited, so its weights are not tied to its bytes.
     return _save_weights(files, model, signature, path, {})
 
@@ -203,6 +175,12 @@ def _save_weights(
     with files.open(place) as stream:
         dump_safetensors(stream, _used(model, signature), metadata)
     return [place]
+
+
+def text_of(module: ir.Module) -> str:
+    """MLIR text with locations."""
+    text = module.operation.get_asm(binary=False, enable_debug_info=True)
+    return text if text.endswith("\n") else text + "\n"
 
 
 def _used(model: Model, signature: Signature) -> dict[str, np.ndarray]:

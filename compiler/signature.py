@@ -28,6 +28,13 @@ class TensorSpec:
     def is_static(self) -> bool:
         return None not in self.shape
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape of a tensor without dynamic dimensions.  Raises OxideError when there is one."""
+        if not self.is_static:
+            raise OxideError(f"{self} has a dynamic shape")
+        return tuple(size for size in self.shape if size is not None)
+
     def __str__(self) -> str:
         """As StableHLO writes it: `x: 1x?xf32`."""
         dims = ["?" if size is None else str(size) for size in self.shape]

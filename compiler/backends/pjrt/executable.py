@@ -42,7 +42,7 @@ class _Compiler:
         self.cache = cache
 
     def program(self, module: ir.Module, signature: Signature) -> _Program:
-        handlers = [self.device.result_handler(spec.dtype, _static(spec)) for spec in signature.outputs]
+        handlers = [self.device.result_handler(spec.dtype, spec.sizes) for spec in signature.outputs]
         return _Program(self._executable(bytecode(module)), handlers)
 
     def _executable(self, program: bytes) -> Any:
@@ -147,7 +147,3 @@ def compile_model(model: Model, platform: str, *, device: int, options: Options,
     """Compile a model; `Model.compile` says what the arguments mean."""
     place = find_device(platform, device)
     return Executable(model, _Compiler(place, options, ExecutableCache(default_folder()) if cache else None))
-
-
-def _static(spec: TensorSpec) -> tuple[int, ...]:
-    return tuple(size for size in spec.shape if size is not None)

@@ -29,7 +29,7 @@ def specialize(
     than the shapes of the arguments.
     """
     with module.context, ir.Location.unknown():
-        types = ",".join(str(hlo.make_type(spec.shape, spec.dtype)) for spec in (*inputs, *parameters))
+        types = ",".join(str(hlo.make_type(spec.sizes, spec.dtype)) for spec in (*inputs, *parameters))
     pipeline = (
         "stablehlo-legalize-composite-to-call,"  # shape refinement does not look into composites
         f"stablehlo-refine-arguments{{types={types}}},"

@@ -75,6 +75,7 @@ def _trace(function: Callable[..., Any], *arguments: Any) -> tuple[ir.Module, An
         native = lowered.compiler_ir("stablehlo")
     except Exception as error:  # the function is the user's: it can raise anything
         raise OxideError(f"JAX cannot trace the function: {type(error).__name__}: {error}") from error
+    assert native is not None, "lowered for another dialect"
     _refuse_callbacks(native)
     # As text: the bytecode of some dialects JAX uses (sdy) cannot be read back.
     return parse_module(lowered.as_text(debug_info=True)), lowered.out_info

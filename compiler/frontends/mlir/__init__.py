@@ -11,7 +11,7 @@ from oxide.sandbox import check_module_bytes
 from oxide.signature import ENTRY, read_signature
 
 
-def read_module(data: bytes, name: str) -> ir.Module:
+def read_module(data: bytes, name: str, *, allow_unregistered: bool = False) -> ir.Module:
     """Parse and verify a stranger's bytes; `name` is what diagnostics call them.
 
     Raises OxideError on damaged or hostile input, operations of unknown dialects, and `oxide.*` composites that
@@ -19,7 +19,8 @@ def read_module(data: bytes, name: str) -> ir.Module:
     """
     check_module_bytes(data, name)
     module = parse_module(data, name=name)
-    reject_unregistered(module)
+    if not allow_unregistered:
+        reject_unregistered(module)
     wrong = verify_module(module)
     if wrong:
         raise OxideError(f"{name}: not a valid module", wrong)
