@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from jaxlib.mlir import ir
 
@@ -13,6 +13,7 @@ from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, emits
 from oxide.backends.jax_source.syntax import call, literal
 from oxide.dialects.attributes import string, symbol
+from oxide.dialects.composites import attributes_of
 
 Attributes = dict[str, Any]
 
@@ -23,27 +24,12 @@ def composite(e: Emitter, op: ir.OpView) -> Emitted:
     emitter = _EMITTERS.get(name)
     decomposition = symbol(op.operation, "decomposition")
     if emitter is not None:
-        written = emitter(e, op, _attributes(op))
+        written = emitter(e, op, attributes_of(op.operation))
         if written is not None:
             return written
     if name == "oxide.fusion":
         return e.inline(decomposition, list(op.operands))
     return e.call(decomposition, list(op.operands))
-
-
-def _attributes(op: ir.OpView) -> Attributes:
-    if "composite_attributes" not in op.attributes:
-        return {}
-    found = cast(ir.DictAttr, op.attributes["composite_attributes"])
-    return {(item := found[i]).name: _python(item.attr) for i in range(len(found))}
-
-
-def _python(attribute: ir.Attribute) -> Any:
-    if isinstance(attribute, ir.DenseI64ArrayAttr):
-        return tuple(attribute)
-    if isinstance(attribute, ir.IntegerAttr | ir.FloatAttr | ir.StringAttr | ir.BoolAttr):
-        return attribute.value
-    return attribute
 
 
 def _wide(e: Emitter, op: ir.OpView) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Arrays with more elements are stored beside the weights.
 LONGEST_LITERAL = 32
 # What safetensors stores under numpy; other dtypes are stored in a form that converts back exactly.
-_STORED = frozenset("i1 i8 i16 i32 i64 ui8 ui16 ui32 ui64 f16 f32 f64".split())
+_STORED = frozenset(["i1", "i8", "i16", "i32", "i64", "ui8", "ui16", "ui32", "ui64", "f16", "f32", "f64"])
 
 
 def scalar(value: np.generic, type_: TensorType) -> ast.expr | None:
@@ -112,7 +112,9 @@ def _stored(e: Emitter, term: Constant, at: ast.expr, name: str) -> ast.expr:
         parts = (syntax.index(at, ast.Constant(...), syntax.literal(i)) for i in range(2))
         return syntax.call("lax.complex", *parts)
     if term.type.is_integer or value.dtype.itemsize * 8 != _bits(element):
-        e.constants[name] = value.astype(np.int8 if element[0] == "i" else np.uint8 if element[0] == "u" else np.float32)
+        e.constants[name] = value.astype(
+            np.int8 if element[0] == "i" else np.uint8 if element[0] == "u" else np.float32
+        )
         return syntax.method(at, "astype", e.dtype(element))
     e.constants[name] = value.view(np.dtype(f"uint{_bits(element)}"))
     return syntax.call("lax.bitcast_convert_type", at, e.dtype(element))

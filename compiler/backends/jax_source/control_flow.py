@@ -12,7 +12,7 @@ from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.idioms import producer
 from oxide.backends.jax_source.registry import Emitted, emits
 from oxide.backends.jax_source.syntax import call, comparison, literal
-from oxide.dialects.attributes import integer, symbol
+from oxide.dialects.attributes import integer, keyword, symbol
 from oxide.dialects.constants import constant_value
 
 
@@ -27,12 +27,14 @@ def while_(e: Emitter, op: ir.OpView) -> Emitted:
     condition, body = (r.blocks[0] for r in op.regions)
     initial = [e.array(v) for v in op.operands]
     names = [_state_name(i, len(initial)) for i in range(len(initial))]
+    if len(initial) == 1:
+        functions = (e.region(condition, "condition", names), e.region(body, "body", names))
+        return call("lax.while_loop", *functions, initial[0])
+    places = [(0, i) for i in range(len(initial))]
     functions = (
-        e.region(condition, "condition", names, unpack="state"),
+        e.region(condition, "condition", ["state"], places=places),
         e.region(body, "body", names, unpack="state"),
     )
-    if len(initial) == 1:
-        return call("lax.while_loop", *functions, initial[0])
     return call("lax.while_loop", *functions, syntax.tuple_(initial))
 
 
@@ -58,11 +60,6 @@ def case(e: Emitter, op: ir.OpView) -> Emitted:
 
 
 def _in_range(e: Emitter, selector: ir.Value, count: int) -> ast.expr:
-    clamp = producer(selector, "stablehlo.clamp")
-    if clamp is not None:
-        low, _, high = (e.splat(v) if v in _constants(e, clamp) else None for v in clamp.operands)
-        if low is not None and high is not None and int(low) >= 0 and int(high) < count:
-            return e.array(selector)
     number = e.splat(selector)
     if number is not None and 0 <= int(number) < count:
         return e.array(selector)
@@ -71,14 +68,12 @@ def _in_range(e: Emitter, selector: ir.Value, count: int) -> ast.expr:
     return call("jnp.where", comparison("<", index, literal(0)), literal(count - 1), index)
 
 
-def _constants(e: Emitter, op: ir.OpView) -> list[ir.Value]:
-    return [v for v in op.operands if producer(v, "stablehlo.constant") is not None]
-
-
 @emits("stablehlo.map")
 def map_(e: Emitter, op: ir.OpView) -> Emitted:
     operands = [e.array(v) for v in op.operands]
-    parameters = list("abcdefgh")[: len(operands)] if len(operands) <= 8 else [f"a{i}" for i in range(len(operands))]
+    parameters = (
+        list("abcdefgh")[: len(operands)] if len(operands) <= 8 else [f"a{i}" for i in range(len(operands))]
+    )
     function = e.region(op.regions[0].blocks[0], "each", parameters)
     return syntax.call(call("jnp.vectorize", function), *operands)
 
@@ -89,7 +84,7 @@ def sort(e: Emitter, op: ir.OpView) -> Emitted:
     operands = list(op.operands)
     axis = literal(integer(op.operation, "dimension"))
     nodes = [e.array(v) for v in operands]
-    keys = _jax_order(op.regions[0]) if len(operands) < 26 else 0
+    keys = _jax_order(op.regions[0])
     if keys:
         return _lax_sort(nodes, axis, keys)
     order = regions.comparison(op.regions[0])
@@ -119,45 +114,68 @@ def _lax_sort(nodes: list[ast.expr], axis: ast.expr, keys: int) -> ast.expr:
 
 
 def _jax_order(region: ir.Region) -> int:
-    """1 for the comparator `lax.sort` itself makes for one float key (zeros are equal, NaN is largest), else 0."""
-    work = [op for op in regions.body(region) if op.OPERATION_NAME != "stablehlo.constant"]
-    if len(work) != 10:
-        return 0
-    first, second = region.blocks[0].arguments[0], region.blocks[0].arguments[1]
-    left = _canonical(work[0:4], first)
-    right = _canonical(work[4:8], second)
-    if left is None or right is None:
-        return 0
-    last, terminator = work[8:]
-    direct = last.OPERATION_NAME == "stablehlo.compare" and list(last.operands) == [left, right]
-    less = direct and "LT" in str(last.attributes["comparison_direction"])
-    total = less and "compare_type" in last.attributes and "TOTALORDER" in str(last.attributes["compare_type"])
-    return int(total and list(terminator.operands) == list(last.results))
+    """How many keys the comparator `lax.sort` itself makes would compare; 0 for any other comparator.
+
+    Integers compare as they are, floats with zeros equal and NaN largest, later keys where earlier ones are equal.
+    """
+    terminator = regions.body(region)[-1]
+    return _keys(terminator.operands[0], list(region.blocks[0].arguments), 0)
 
 
-def _canonical(work: list[ir.OpView], x: ir.Value) -> ir.Value | None:
-    """The value with -0 made 0 and every NaN made one NaN, if these four operations compute that of `x`."""
-    names = tuple(op.OPERATION_NAME.removeprefix("stablehlo.") for op in work)
-    if names != ("compare", "select", "compare", "select"):
+def _keys(decision: ir.Value, arguments: list[ir.Value], position: int) -> int:
+    """The number of keys from `position` on that a bool of the comparator compares; 0 if it is anything else."""
+    if 2 * position + 1 >= len(arguments):
+        return 0
+    pair = arguments[2 * position : 2 * position + 2]
+    if _compares(decision, "LT", pair):
+        return 1
+    either = producer(decision, "stablehlo.or")
+    both = producer(either.operands[1], "stablehlo.and") if either is not None else None
+    if either is None or both is None:
+        return 0
+    if not (_compares(either.operands[0], "LT", pair) and _compares(both.operands[0], "EQ", pair)):
+        return 0
+    rest = _keys(both.operands[1], arguments, position + 1)
+    return rest + 1 if rest else 0
+
+
+def _compares(decision: ir.Value, direction: str, pair: list[ir.Value]) -> bool:
+    compare = producer(decision, "stablehlo.compare")
+    if compare is None or keyword(compare.operation, "comparison_direction") != direction:
+        return False
+    kind = keyword(compare.operation, "compare_type") if "compare_type" in compare.attributes else ""
+    operands = list(compare.operands)
+    element = str(ir.RankedTensorType(pair[0].type).element_type)
+    if element[0] in "fb":
+        return kind == "TOTALORDER" and [_canonical(v) for v in operands] == pair
+    return not element.startswith("complex") and operands == pair
+
+
+def _canonical(value: ir.Value) -> ir.Value | None:
+    """`x` for a value that is x with -0 made 0 and every NaN made one NaN, None for any other."""
+    outer = producer(value, "stablehlo.select")
+    inner = producer(outer.operands[2], "stablehlo.select") if outer is not None else None
+    if outer is None or inner is None:
         return None
-    is_zero, zeroed, is_nan, result = work
-    facts = [
-        "EQ" in str(is_zero.attributes["comparison_direction"]),
+    is_nan = producer(outer.operands[0], "stablehlo.compare")
+    is_zero = producer(inner.operands[0], "stablehlo.compare")
+    if is_nan is None or is_zero is None:
+        return None
+    x = inner.operands[2]
+    facts = (
+        keyword(is_nan.operation, "comparison_direction") == "NE",
+        list(is_nan.operands) == [x, x],
+        np.isnan(_float_constant(outer.operands[1])),
+        keyword(is_zero.operation, "comparison_direction") == "EQ",
         is_zero.operands[0] == x,
         _float_constant(is_zero.operands[1]) == 0,
-        zeroed.operands[0] == is_zero.results[0],
-        _float_constant(zeroed.operands[1]) == 0,
-        zeroed.operands[2] == x,
-        "NE" in str(is_nan.attributes["comparison_direction"]),
-        list(is_nan.operands) == [x, x],
-        result.operands[0] == is_nan.results[0],
-        np.isnan(_float_constant(result.operands[1])),
-        result.operands[2] == zeroed.results[0],
-    ]
-    return result.results[0] if all(facts) else None
+        _float_constant(inner.operands[1]) == 0,
+    )
+    return x if all(facts) else None
 
 
 def _float_constant(value: ir.Value) -> float:
+    """The value of a scalar constant; 1, which no caller looks for, when it is none."""
     array = constant_value(value)
     return float(array) if array is not None and array.size == 1 else 1.0
 

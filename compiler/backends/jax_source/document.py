@@ -137,7 +137,11 @@ def _signature(main: ir.OpView) -> Signature:
         if i not in marked
     ]
     outputs = [_text(a, "oxide.name") if a and "oxide.name" in a else f"result{i}" for i, a in enumerate(results)]
-    repeated = sorted({n for _, n in weights if sum(n == m for _, m in weights) > 1}) if len({n for _, n in weights}) < len(weights) else []
+    repeated = (
+        sorted({n for _, n in weights if sum(n == m for _, m in weights) > 1})
+        if len({n for _, n in weights}) < len(weights)
+        else []
+    )
     if repeated:
         raise OxideError(f"two weights of one name: {', '.join(map(repr, repeated))}")
     return Signature(inputs, weights, outputs)
@@ -168,7 +172,9 @@ def _arguments(
         try:
             type_ = emitter.type(argument)
         except Unsupported as reason:
-            emitter.errors.append(Diagnostic("error", f"argument {position}: {reason}", location_text(argument.location)))
+            emitter.errors.append(
+                Diagnostic("error", f"argument {position}: {reason}", location_text(argument.location))
+            )
             type_ = TensorType((), "f32")
         emitter.uses_wide |= type_.element in WIDE
         terms.append(Bound(type_, at[position]))
@@ -186,7 +192,11 @@ def _forward(
 
     lines = [f"{listed(inputs)} -> {listed(outputs)}"]
     if len(lines[0]) > 90:
-        rows = [f"{word} {printable(n)} {t}" for word, items in (("takes", inputs), ("gives", outputs)) for n, t in items]
+        rows = [
+            f"{word} {printable(n)} {t}"
+            for word, items in (("takes", inputs), ("gives", outputs))
+            for n, t in items
+        ]
         lines = ["The model.", "", *rows]
     documentation = ast.Expr(ast.Constant("\n".join(lines)))
     return syntax.function("forward", ["params", *parameters], [documentation, *body])
@@ -262,5 +272,9 @@ def _imports(code: str, loads: bool, uses_wide: bool) -> list[str]:
     if reads:
         lines.append("from safetensors.flax import load_file")
     if uses_wide:
-        lines += ["", "# The model computes with 64-bit types, which JAX leaves out unless asked.", 'jax.config.update("jax_enable_x64", True)']
+        lines += [
+            "",
+            "# The model computes with 64-bit types, which JAX leaves out unless asked.",
+            'jax.config.update("jax_enable_x64", True)',
+        ]
     return lines

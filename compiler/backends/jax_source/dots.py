@@ -15,7 +15,8 @@ from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits
 from oxide.backends.jax_source.shape_ops import constant_integers
 from oxide.backends.jax_source.syntax import attribute, binary, call, literal
-from oxide.dialects.attributes import integer, string as text
+from oxide.dialects.attributes import integer
+from oxide.dialects.attributes import string as text
 
 _PRECISIONS = {"DEFAULT": None, "HIGH": "lax.Precision.HIGH", "HIGHEST": "lax.Precision.HIGHEST"}
 # jax.lax.DotAlgorithmPreset by the parts of StableHLO's dot_algorithm: (operand type, components, accumulation,
@@ -110,7 +111,12 @@ def _matrices(
 
 
 def _einsum_spec(
-    left: int, right: int, lhs_contract: list[int], rhs_contract: list[int], lhs_batch: list[int], rhs_batch: list[int]
+    left: int,
+    right: int,
+    lhs_contract: list[int],
+    rhs_contract: list[int],
+    lhs_batch: list[int],
+    rhs_batch: list[int],
 ) -> str:
     letters = iter(string.ascii_letters)
     lhs = [next(letters) for _ in range(left)]
@@ -134,7 +140,10 @@ def _precision(op: ir.OpView) -> ast.expr | None:
         return None
     if len(set(names)) == 1:
         return nodes[0]
-    return syntax.tuple_(syntax.path("lax.Precision.DEFAULT") if n == "DEFAULT" else node for n, node in zip(names, nodes, strict=True))
+    return syntax.tuple_(
+        syntax.path("lax.Precision.DEFAULT") if n == "DEFAULT" else node
+        for n, node in zip(names, nodes, strict=True)
+    )
 
 
 def _algorithm(algorithm: stablehlo.DotAlgorithm) -> ast.expr:
@@ -175,9 +184,7 @@ def convolution(e: Emitter, op: ir.OpView) -> Emitted:
     ones = [1] * spatial
     x, kernel = e.array(lhs), e.array(rhs)
     flipped = [
-        numbers.kernel_spatial_dimensions[i]
-        for i, reverse in enumerate(_bools(op, "window_reversal"))
-        if reverse
+        numbers.kernel_spatial_dimensions[i] for i, reverse in enumerate(_bools(op, "window_reversal")) if reverse
     ]
     if flipped:
         kernel = call("jnp.flip", kernel, axis=literal(tuple(flipped)))

@@ -12,7 +12,7 @@ from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits, register
 from oxide.backends.jax_source.syntax import binary, call, comparison, method
-from oxide.backends.jax_source.terms import Constant, TensorType
+from oxide.backends.jax_source.terms import Constant, Reduction, TensorType
 from oxide.dialects.attributes import integer, keyword
 
 # Functions of one array that keep or infer the dtype as the operation does.
@@ -149,10 +149,14 @@ def extremum(e: Emitter, op: ir.OpView) -> Emitted:
     type_ = e.type(left)
     if type_.element == "i1":
         return _operator("", e, op)
-    if op.OPERATION_NAME == "stablehlo.maximum" and type_.is_float:
-        for x, zero in ((left, right), (right, left)):
-            if _is_number(e, zero, 0.0):
+    if type_.is_float:
+        biggest = op.OPERATION_NAME == "stablehlo.maximum"
+        for x, other in ((left, right), (right, left)):
+            if biggest and _is_number(e, other, 0.0):
                 return call("jax.nn.relu", e.array(x))
+            if e.splat(other) == (-np.inf if biggest else np.inf):
+                # The neutral element; jax.nn.softmax guards an empty maximum with it.
+                return e.term(x)
     return _broadcasting(BROADCASTING[op.OPERATION_NAME], e, op)
 
 
@@ -163,9 +167,7 @@ def clamp(e: Emitter, op: ir.OpView) -> Emitted:
     type_ = e.type(x)
     if type_.is_float and _is_number(e, low, 0.0) and _is_number(e, high, 6.0):
         return call("jax.nn.relu6", e.array(x))
-    return e.elementwise(
-        [x, low, high], lambda *n: call("jnp.clip", *n), typed=[0], shape=type_.shape
-    )
+    return e.elementwise([x, low, high], lambda *n: call("jnp.clip", *n), typed=[0], shape=type_.shape)
 
 
 @emits("stablehlo.negate")
@@ -215,7 +217,12 @@ def _mean(e: Emitter, total: ir.Value, count: ir.Value) -> ast.expr | None:
     term = e.term(total)
     made = getattr(term, "made", None)
     number = e.splat(count)
-    if made is None or made.kind != "sum" or number is None or term.type.element not in ("f32", "f64"):
+    if (
+        not isinstance(made, Reduction)
+        or made.kind != "sum"
+        or number is None
+        or term.type.element not in ("f32", "f64")
+    ):
         return None
     extents = [made.operand_type.shape[a] for a in made.axes]
     if float(number) != float(np.prod(extents)):
@@ -239,7 +246,11 @@ def power(e: Emitter, op: ir.OpView) -> Emitted:
 def compare(e: Emitter, op: ir.OpView) -> Emitted:
     symbol = COMPARISONS[keyword(op.operation, "comparison_direction")]
     left, right = op.operands
-    if e.type(left).is_float and "compare_type" in op.attributes and keyword(op.operation, "compare_type") == "TOTALORDER":
+    if (
+        e.type(left).is_float
+        and "compare_type" in op.attributes
+        and keyword(op.operation, "compare_type") == "TOTALORDER"
+    ):
         key = e.helper("total_order")
         return comparison(symbol, call(key, e.array(left)), call(key, e.array(right)))
     return e.elementwise([left, right], partial(comparison, symbol))
@@ -259,10 +270,34 @@ def convert(e: Emitter, op: ir.OpView) -> Emitted:
     source, target = e.type(op.operands[0]), e.type(op.results[0])
     if source == target:
         return e.term(op.operands[0])
+    folded = _converted(e, op.operands[0], target)
+    if folded is not None:
+        return folded
     x = e.array(op.operands[0])
     if source.is_complex and not target.is_complex:
         x = call("jnp.real", x)
     return method(x, "astype", e.dtype(target.element))
+
+
+def _converted(e: Emitter, value: ir.Value, target: TensorType) -> Constant | None:
+    """A splat constant in another dtype, where no rounding towards integers or overflow is involved."""
+    number = e.splat(value)
+    if number is None or np.iscomplexobj(number):
+        return None
+    plain = float(number)
+    if target.is_integer and not (plain == int(plain) if np.isfinite(plain) else False):
+        return None
+    if target.is_integer and not _holds(target, int(number)):
+        return None
+    converted = np.asarray(number).astype(target.dtype)
+    return Constant(target, np.broadcast_to(converted, target.shape))
+
+
+def _holds(type_: TensorType, number: int) -> bool:
+    """Whether an integer type can hold a number."""
+    bits = int(type_.element.lstrip("ui"))
+    low, high = (0, 2**bits) if type_.is_unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1))
+    return low <= number < high
 
 
 @emits("stablehlo.bitcast_convert")

@@ -19,7 +19,17 @@ from oxide.backends.jax_source.constants import array_expression, is_large, scal
 from oxide.backends.jax_source.names import Namespace, identifier, printable, source_name, variable_name
 from oxide.backends.jax_source.printer import flat, with_comment
 from oxide.backends.jax_source.registry import EMITTERS, Emitted, Unsupported, refusal
-from oxide.backends.jax_source.terms import JNP_NAMES, WIDE, Bound, Constant, Spread, TensorType, Term, tensor_type
+from oxide.backends.jax_source.terms import (
+    JNP_NAMES,
+    WIDE,
+    Bound,
+    Constant,
+    Reduction,
+    Spread,
+    TensorType,
+    Term,
+    tensor_type,
+)
 from oxide.dialects.constants import read_constant
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 
@@ -61,6 +71,7 @@ class Emitter:
     _idioms: dict[ir.Operation, idioms.Match] = field(default_factory=dict)
     _live: dict[ir.Block, list[ir.OpView]] = field(default_factory=dict)
     _function_names: dict[str, str] = field(default_factory=dict)
+    _returned: set[ir.Value] = field(default_factory=set)
     _sizes: dict[str, bool] = field(default_factory=dict)
     _cost: int = 0
     _scope: FunctionScope = field(default_factory=lambda: FunctionScope(Namespace()))
@@ -121,6 +132,12 @@ class Emitter:
         bound = self._assign(term.type, self.written(term), name)
         self._terms[value] = bound
         return bound.node
+
+    def define(self, node: ast.expr, name: str) -> ast.expr:
+        """A new variable for something that is not an array, such as a function."""
+        target = self._scope.names.fresh(name)
+        self._scope.statements.append(syntax.assign([target], node))
+        return syntax.name(target)
 
     def named(self, type_: TensorType, node: ast.expr, name: str) -> ast.expr:
         """A new variable for an expression an emitter needs more than once."""
@@ -228,27 +245,43 @@ class Emitter:
             source = self._assign(term.source.type, self.written(term.source), "")
             self._terms[value] = Spread(term.type, source, term.dims)
 
-    def region(self, block: ir.Block, name: str, parameters: Sequence[str], unpack: str = "") -> ast.expr:
+    def region(
+        self,
+        block: ir.Block,
+        name: str,
+        parameters: Sequence[str],
+        *,
+        places: Sequence[tuple[int, int]] | None = None,
+        unpack: str = "",
+    ) -> ast.expr:
         """A region as a function: a lambda where it is one expression, else a nested `def` and its name.
 
         `parameters` are the wanted names of the block's arguments.  With `unpack` the function takes one tuple
-        of that name, as the bodies of loops do.
+        of that name and names its items; with `places` argument i is item `places[i][1]` of parameter
+        `places[i][0]`.
         """
         outer = self._scope
         own = outer.names.inner()
-        chosen = [own.fresh(p) for p in parameters]
-        for argument, parameter in zip(block.arguments, chosen, strict=True):
-            self._terms[argument] = Bound(self.type(argument), syntax.name(parameter))
+        carry = own.fresh(unpack) if unpack else ""
+        if unpack:
+            chosen = [
+                own.fresh(p) if a in self._uses else "_" for p, a in zip(parameters, block.arguments, strict=True)
+            ]
+        else:
+            chosen = [own.fresh(p) for p in parameters]
+        for position, argument in enumerate(block.arguments):
+            parameter, item = places[position] if places else (position, None)
+            node: ast.expr = syntax.name(chosen[parameter])
+            if item is not None:
+                node = syntax.index(node, syntax.literal(item))
+            self._terms[argument] = Bound(self.type(argument), node)
         cost, self._cost = self._cost, 0
         self._scope = FunctionScope(own)
         returned = self._results(self._block(block))
         body, self._scope, self._cost = self._scope.statements, outer, cost
-        if unpack and len(chosen) == 1:
-            unpack = ""
         if not body and not unpack and returned.value is not None and len(flat(returned.value)) <= WIDEST:
             return syntax.lambda_(chosen, returned.value)
         if unpack:
-            carry = own.fresh(unpack)
             body.insert(0, syntax.assign(chosen, syntax.name(carry)))
             chosen = [carry]
         function = outer.names.fresh(name)
@@ -274,8 +307,10 @@ class Emitter:
                 operands: Sequence[ir.Value] = match.operands
             else:
                 operands = op.operands
-                for region in op.regions:
-                    self._analyse_region(region)
+            for region in op.regions:
+                self._analyse_region(region)
+            if op.OPERATION_NAME in _RETURNS and len(op.operands) == 1:
+                self._returned.add(op.operands[0])
             for operand in operands:
                 self._uses[operand] = self._uses.get(operand, 0) + 1
         self._live[block] = live[::-1]
@@ -337,7 +372,7 @@ class Emitter:
         if isinstance(term, Bound) and term.cost:
             if isinstance(term.node, ast.Name):
                 term = Bound(term.type, term.node)
-            elif uses > 1 or (uses == 1 and not self._may_inline(term)):
+            elif uses > 1 or (uses == 1 and result not in self._returned and not self._may_inline(term)):
                 term = self._assign(term.type, term.node, self._wanted_name(op), op)
         elif isinstance(term, Spread) and uses > 1 and term.source.cost:
             source = self._assign(term.source.type, term.source.node, self._wanted_name(op), op)
@@ -398,7 +433,7 @@ class Emitter:
         for extent, dim in zip(shape, dims, strict=True):
             kept[dim] = extent
         made = source.made
-        if made is not None and rank == made.operand_type.rank:
+        if isinstance(made, Reduction) and rank == made.operand_type.rank:
             rest = tuple(d for d in range(rank) if d not in made.axes)
             if rest == dims:
                 return made.build(made.kind, True), tuple(kept)
@@ -475,7 +510,9 @@ _KIND_NAMES = {
     "stablehlo.scatter": "updated",
 }
 _WEIGHTLESS = frozenset({"stablehlo.constant", "stablehlo.broadcast_in_dim", "func.return", "stablehlo.return"})
-_NEVER_SMALL = frozenset({"stablehlo.while", "stablehlo.case", "stablehlo.if", "func.call", "stablehlo.custom_call"})
+_NEVER_SMALL = frozenset(
+    {"stablehlo.while", "stablehlo.case", "stablehlo.if", "func.call", "stablehlo.custom_call"}
+)
 
 
 def _returned(block: ir.Block) -> Sequence[ir.Value]:

@@ -6,11 +6,11 @@ because it needs JAX.  They are ordinary code: formatted, type-checked and teste
 # The copies carry no annotations of their own module, so these stay plain.
 # pyright: basic
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 from jax import lax
-from pathlib import Path
-
 from safetensors.flax import load_file
 
 PARAMETERS_FILE = "model.safetensors"
@@ -155,6 +155,12 @@ def integer_power(x, y):
         return result
     odd = jnp.where(y & 1 == 1, x, jnp.ones_like(x))
     return jnp.where(y >= 0, result, jnp.where(abs(x) == 1, odd, jnp.zeros_like(x)))
+
+
+def pullback(function, x, gradient):
+    """The gradient at x of what has this gradient at function(x)."""
+    _, pull = jax.vjp(function, x)
+    return pull(gradient)[0]
 
 
 def total_order(x):

@@ -126,7 +126,9 @@ def row_gather(op: ir.OpView) -> tuple[int, ir.Value, bool] | None:
         if made is None:
             continue
         source = list(ir.RankedTensorType(made.operands[0].type).shape)
-        leading = name.endswith("reshape") or integers(made.operation, "broadcast_dimensions") == list(range(indices))
+        leading = name.endswith("reshape") or integers(made.operation, "broadcast_dimensions") == list(
+            range(indices)
+        )
         if source == index_shape[:-1] and leading:
             return axis, made.operands[0], False
     return axis, starts, True
@@ -161,7 +163,9 @@ def _dynamic_slice(op: ir.OpView) -> Match | None:
 
     def emit(e: Emitter, op: ir.OpView) -> ast.expr:
         sizes = syntax.literal(tuple(integers(op.operation, "slice_sizes")))
-        return syntax.call("lax.dynamic_slice", e.array(op.operands[0]), _starts(e, starts), sizes, **_negative(e, starts))
+        return syntax.call(
+            "lax.dynamic_slice", e.array(op.operands[0]), _starts(e, starts), sizes, **_negative(e, starts)
+        )
 
     return Match(values, emit)
 
@@ -208,7 +212,37 @@ def _negative(e: Emitter, starts: Sequence[Start]) -> dict[str, ast.expr]:
     return {} if all(flags) else {"allow_negative_indices": syntax.literal(tuple(flags))}
 
 
+def _case(op: ir.OpView) -> Match | None:
+    """The index of a case as JAX's own cond and switch make it: a bool, or clamped to the branches."""
+    (selector,) = op.operands
+    convert = producer(selector, "stablehlo.convert")
+    if convert is not None and len(op.regions) == 2:
+        predicate = convert.operands[0]
+        if str(ir.RankedTensorType(predicate.type).element_type) == "i1":
+
+            def emit_cond(e: Emitter, op: ir.OpView) -> ast.expr:
+                test = e.array(predicate)
+                branches = [e.region(op.regions[i].blocks[0], n, []) for i, n in ((1, "on_true"), (0, "on_false"))]
+                return syntax.call("lax.cond", test, *branches)
+
+            return Match([predicate], emit_cond)
+    clamp = producer(selector, "stablehlo.clamp")
+    if clamp is None:
+        return None
+    low, index, high = clamp.operands
+    if splat(low) != 0 or splat(high) != len(op.regions) - 1:
+        return None
+
+    def emit_switch(e: Emitter, op: ir.OpView) -> ast.expr:
+        # lax.switch clamps its index itself.
+        branches = [e.region(r.blocks[0], f"branch{i}", []) for i, r in enumerate(op.regions)]
+        return syntax.call("lax.switch", e.array(index), syntax.list_(branches))
+
+    return Match([index], emit_switch)
+
+
 _MATCHERS: dict[str, Callable[[ir.OpView], Match | None]] = {
+    "stablehlo.case": _case,
     "stablehlo.gather": _take,
     "stablehlo.dynamic_slice": _dynamic_slice,
     "stablehlo.dynamic_update_slice": _dynamic_update_slice,

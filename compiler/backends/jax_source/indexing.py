@@ -107,9 +107,7 @@ def scatter(e: Emitter, op: ir.OpView) -> Emitted:
     numbers = stablehlo.ScatterDimensionNumbers(op.attributes["scatter_dimension_numbers"])
     x, starts, updates = op.operands
     function = _scatter_function(e, op)
-    indices, batching = _indices_last(
-        e, starts, numbers.index_vector_dim, numbers.scatter_indices_batching_dims
-    )
+    indices, batching = _indices_last(e, starts, numbers.index_vector_dim, numbers.scatter_indices_batching_dims)
     fields: dict[str, Sequence[int]] = {
         "update_window_dims": numbers.update_window_dims,
         "inserted_window_dims": numbers.inserted_window_dims,

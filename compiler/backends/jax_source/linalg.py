@@ -153,7 +153,9 @@ def _library_call(e: Emitter, op: ir.OpView, target: str) -> Emitted:
         "vmap_method": None,
     }
     shapes = results[0] if len(results) == 1 else syntax.tuple_(results)
-    function = call("jax.ffi.ffi_call", literal(target), shapes, **call_options)
+    function = e.define(
+        call("jax.ffi.ffi_call", literal(target), shapes, **call_options), target.removesuffix("_ffi")
+    )
     return syntax.call(function, *(e.array(v) for v in op.operands), **options)
 
 

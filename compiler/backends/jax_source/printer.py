@@ -95,6 +95,11 @@ def _flat_binary(node: ast.BinOp) -> str:
     if level == 13:
         # `**` binds tighter than a sign on its left and looser than one on its right.
         return f"{_within(node.left, _ATOM)} {symbol} {_within(node.right, _PREFIX)}"
+    if level < 10:
+        # Nobody remembers how tightly the bitwise operators bind.
+        left = node.left
+        same = isinstance(left, ast.BinOp) and type(left.op) is type(node.op) and level < 9
+        return f"{_within(left, level if same else _PREFIX)} {symbol} {_within(node.right, _PREFIX)}"
     return f"{_within(node.left, level)} {symbol} {_within(node.right, level + 1)}"
 
 
@@ -263,9 +268,11 @@ def with_comment(statement: ast.stmt, comment: str) -> ast.stmt:
 def statements(body: Sequence[ast.stmt], indent: int = 0) -> list[str]:
     """The lines of a block of statements."""
     lines: list[str] = []
-    for statement in body:
+    for position, statement in enumerate(body):
         if isinstance(statement, ast.FunctionDef):
-            lines += _function(statement, indent)
+            if position and lines[-1]:
+                lines.append("")
+            lines += [*_function(statement, indent), ""] if indent else _function(statement, indent)
         else:
             lines += _commented(statement, indent)
     return lines
@@ -329,12 +336,18 @@ def docstring(text: str, indent: int = 0) -> str:
     """A triple-quoted string whose value is `text` (with `indent` after its line breaks), whatever it holds."""
     lines = []
     for line in text.split("\n"):
-        safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line.replace("\\", "\\\\"))
+        safe = "".join(
+            c if c.isprintable() else c.encode("unicode_escape").decode() for c in line.replace("\\", "\\\\")
+        )
         lines.append(safe.replace('"""', '\\"\\"\\"'))
     if lines[-1].endswith('"'):
         lines[-1] = lines[-1][:-1] + '\\"'
     margin = "\n" + " " * indent
-    return '"""' + "\n".join(lines).replace("\n", margin).replace(f"{margin}\n", "\n\n") + ('"""' if len(lines) == 1 else f'{margin}"""')
+    return (
+        '"""'
+        + "\n".join(lines).replace("\n", margin).replace(f"{margin}\n", "\n\n")
+        + ('"""' if len(lines) == 1 else f'{margin}"""')
+    )
 
 
 _STATEMENT = {ast.Assign: _lay_assign, ast.Return: _lay_return, ast.Expr: _lay_docstring}

@@ -14,7 +14,6 @@ from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits
 from oxide.backends.jax_source.syntax import binary, call, literal, method
 from oxide.backends.jax_source.terms import Bound, Reduction, TensorType
-from oxide.dialects import dtypes
 from oxide.dialects.attributes import integers
 
 # Body operation -> method of an array, and the operator that joins an initial value.
@@ -118,11 +117,13 @@ def _general_reduce(e: Emitter, op: ir.OpView, axes: tuple[int, ...]) -> ast.exp
     block = op.regions[0].blocks[0]
     if count == 1:
         return call("lax.reduce", xs[0], starts[0], e.region(block, "combine", ["a", "b"]), dims)
-    parameters = [f"{side}{i}" for side in "ab" for i in range(count)]
-    combine = e.region(block, "combine", parameters)
-    left, right = syntax.name("a"), syntax.name("b")
-    spread = syntax.lambda_(["a", "b"], syntax.call(combine, syntax.starred(left), syntax.starred(right)))
-    return call("lax.reduce", syntax.tuple_(xs), syntax.tuple_(starts), spread, dims)
+    return call("lax.reduce", syntax.tuple_(xs), syntax.tuple_(starts), _pairwise(e, op, count), dims)
+
+
+def _pairwise(e: Emitter, op: ir.OpView, count: int) -> ast.expr:
+    """The region of a reduction of several arrays, as a function of two tuples."""
+    places = [(side, i) for side in range(2) for i in range(count)]
+    return e.region(op.regions[0].blocks[0], "combine", ["a", "b"], places=places)
 
 
 def _argument_reduction(e: Emitter, op: ir.OpView, axes: tuple[int, ...]) -> list[ast.expr | Bound] | None:
@@ -152,7 +153,9 @@ def _argument_reduction(e: Emitter, op: ir.OpView, axes: tuple[int, ...]) -> lis
 
 def _shape_of(region: ir.Region) -> tuple[object, ...]:
     rows = []
-    for name, operands, attributes in cast(list[tuple[str, tuple[int, ...], tuple[str, ...]]], regions.fingerprint(region)):
+    for name, operands, attributes in cast(
+        list[tuple[str, tuple[int, ...], tuple[str, ...]]], regions.fingerprint(region)
+    ):
         directions = [a for a in attributes if a.startswith("comparison_direction")]
         rows.append((name.removeprefix("stablehlo."), operands, directions[0][-3:-1] if directions else ""))
     return tuple(rows)
@@ -209,11 +212,7 @@ def reduce_window(e: Emitter, op: ir.OpView) -> Emitted:
         combine = e.region(op.regions[0].blocks[0], "combine", ["a", "b"])
         return call("lax.reduce_window", xs[0], start, combine, **window)
     starts = [e.array(v) for v in initials]
-    parameters = [f"{side}{i}" for side in "ab" for i in range(count)]
-    combine = e.region(op.regions[0].blocks[0], "combine", parameters)
-    arguments = (syntax.starred(syntax.name(side)) for side in "ab")
-    spread = syntax.lambda_(["a", "b"], syntax.call(combine, *arguments))
-    return call("lax.reduce_window", syntax.tuple_(xs), syntax.tuple_(starts), spread, **window)
+    return call("lax.reduce_window", syntax.tuple_(xs), syntax.tuple_(starts), _pairwise(e, op, count), **window)
 
 
 @emits("stablehlo.select_and_scatter")
@@ -226,10 +225,11 @@ def select_and_scatter(e: Emitter, op: ir.OpView) -> Emitted:
     if pooling is None or regions.monoid(op.regions[1]) != "add" or not type_.is_float:
         raise Unsupported("a choice and scatter that is not the gradient of max or min pooling")
     function, start = pooling
-    pool = call("lax.reduce_window", syntax.name("x"), literal(start), syntax.path(function), **_window(op, type_.rank))
+    pool = call(
+        "lax.reduce_window", syntax.name("x"), literal(start), syntax.path(function), **_window(op, type_.rank)
+    )
     x, gradient = e.array(operand), e.array(source)
-    back = syntax.index(call("jax.vjp", syntax.lambda_(["x"], pool), x), literal(1))
-    result = syntax.index(syntax.call(back, gradient), literal(0))
+    result = syntax.call(e.helper("pullback"), syntax.lambda_(["x"], pool), x, gradient)
     if _starts_neutral(e, initial, "add", type_):
         return result
     # Every element starts at the initial value.

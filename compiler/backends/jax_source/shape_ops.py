@@ -12,7 +12,7 @@ from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits
 from oxide.backends.jax_source.syntax import call, literal, method
-from oxide.backends.jax_source.terms import Bound, Constant, Spread, TensorType
+from oxide.backends.jax_source.terms import Bound, Constant, Reduction, Slicing, Spread, TensorType
 from oxide.dialects.attributes import integer, integers
 
 # Element types whose jnp.arange is an iota.
@@ -27,13 +27,36 @@ def reshape(e: Emitter, op: ir.OpView) -> Emitted:
         return term
     if isinstance(term, Constant):
         return reshaped_constant(term, target)
-    if isinstance(term, Bound) and term.made is not None:
+    if isinstance(term, Bound) and isinstance(term.made, Slicing):
+        picked = _picked(term.made, target.shape)
+        if picked is not None:
+            e.array(value)
+            return picked
+    if isinstance(term, Bound) and isinstance(term.made, Reduction):
         made = term.made
         kept = tuple(1 if d in made.axes else n for d, n in enumerate(made.operand_type.shape))
         if kept == target.shape:
             e.array(value)
             return Bound(target, made.build(made.kind, True), term.cost, made)
     return method(e.array(value), "reshape", *reshape_arguments(target.shape))
+
+
+def _picked(made: Slicing, shape: tuple[int, ...]) -> ast.expr | None:
+    """`x[1:2].reshape(...)` without the sliced dimension of one element is `x[1]`."""
+    kept: list[int] = []
+    key: list[ast.expr] = []
+    for position, extent in enumerate(made.shape):
+        part = made.key[position] if position < len(made.key) else syntax.FULL_SLICE
+        if extent == 1 and isinstance(part, ast.Slice) and (part.lower or part.upper):
+            key.append(part.lower or literal(0))
+        else:
+            key.append(part)
+            kept.append(extent)
+    if tuple(kept) != shape:
+        return None
+    while key and isinstance(last := key[-1], ast.Slice) and not (last.lower or last.upper or last.step):
+        key.pop()
+    return syntax.index(made.operand, *key)
 
 
 def reshape_arguments(shape: tuple[int, ...]) -> list[ast.expr]:
@@ -98,7 +121,7 @@ def spread(e: Emitter, value: ir.Value, dims: tuple[int, ...], target: TensorTyp
     if source.type.shape == target.shape:
         return source
     made = source.made
-    if made is not None and target.rank == made.operand_type.rank:
+    if isinstance(made, Reduction) and target.rank == made.operand_type.rank:
         kept = tuple(1 if d in made.axes else n for d, n in enumerate(made.operand_type.shape))
         rest = tuple(d for d in range(target.rank) if d not in made.axes)
         if kept == target.shape and dims == rest:
@@ -117,13 +140,13 @@ def spread(e: Emitter, value: ir.Value, dims: tuple[int, ...], target: TensorTyp
 
 @emits("stablehlo.slice")
 def slice_(e: Emitter, op: ir.OpView) -> Emitted:
-    starts, limits, strides = (
-        integers(op.operation, n) for n in ("start_indices", "limit_indices", "strides")
-    )
+    starts, limits, strides = (integers(op.operation, n) for n in ("start_indices", "limit_indices", "strides"))
     return sliced(e, op.operands[0], starts, limits, strides)
 
 
-def sliced(e: Emitter, value: ir.Value, starts: Sequence[int], limits: Sequence[int], strides: Sequence[int]) -> Emitted:
+def sliced(
+    e: Emitter, value: ir.Value, starts: Sequence[int], limits: Sequence[int], strides: Sequence[int]
+) -> Emitted:
     shape = e.type(value).shape
     key: list[ast.expr] = []
     for start, limit, stride, extent in zip(starts, limits, strides, shape, strict=True):
@@ -136,7 +159,12 @@ def sliced(e: Emitter, value: ir.Value, starts: Sequence[int], limits: Sequence[
         )
     while key and isinstance(last := key[-1], ast.Slice) and not (last.lower or last.upper or last.step):
         key.pop()
-    return syntax.index(e.array(value), *key) if key else e.term(value)
+    if not key:
+        return e.term(value)
+    result = tuple(len(range(*bounds)) for bounds in zip(starts, limits, strides, strict=True))
+    node = e.array(value)
+    made = Slicing(node, key, result)
+    return Bound(TensorType(result, e.type(value).element), syntax.index(node, *key), e.spent() + 1, made)
 
 
 @emits("stablehlo.real_dynamic_slice")
@@ -152,7 +180,11 @@ def real_dynamic_slice(e: Emitter, op: ir.OpView) -> Emitted:
     parts = [syntax.index(starts, literal(i)) for i in range(e.type(op.operands[1]).size)]
     size = literal(e.type(op.results[0]).shape)
     return call(
-        "lax.dynamic_slice", e.array(op.operands[0]), syntax.tuple_(parts), size, allow_negative_indices=literal(False)
+        "lax.dynamic_slice",
+        e.array(op.operands[0]),
+        syntax.tuple_(parts),
+        size,
+        allow_negative_indices=literal(False),
     )
 
 

@@ -113,6 +113,15 @@ class Reduction:
 
 
 @dataclass(slots=True)
+class Slicing:
+    """A `x[1:2, :]` that may yet become `x[1]`: the operand, its index, and the result's shape."""
+
+    operand: ast.expr
+    key: list[ast.expr]
+    shape: tuple[int, ...]
+
+
+@dataclass(slots=True)
 class Bound:
     """An expression whose value is an array of exactly `type`.
 
@@ -123,7 +132,7 @@ class Bound:
     type: TensorType
     node: ast.expr
     cost: int = 0
-    made: Reduction | None = None
+    made: Reduction | Slicing | None = None
 
 
 @dataclass(slots=True)
