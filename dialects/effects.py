@@ -1,4 +1,4 @@
-"""Which operations have no effect but their results: the facts behind dead code and common subexpressions.
+"""Facts about operations that passes share: which are elementwise, and which do nothing but yield results.
 
 Listed by name because the bindings do not expose MLIR's effect interface for queries.  What is not listed
 (custom calls, collectives, infeed, rng, unknown dialects) is taken to have effects.
@@ -23,6 +23,15 @@ shift_right_arithmetic shift_right_logical sign sine slice sort sqrt subtract ta
 transpose triangular_solve tuple uniform_dequantize uniform_quantize while xor
 """
 PURE: frozenset[str] = frozenset(f"stablehlo.{name}" for name in _PURE_STABLEHLO.split())
+
+# Element i of the result depends on element i of the operands (or on rank-0 operands) alone.
+_ELEMENTWISE = """
+abs add and atan2 cbrt ceil clamp compare complex convert cosine count_leading_zeros divide exponential
+exponential_minus_one floor imag is_finite log log_plus_one logistic maximum minimum multiply negate not or
+popcnt power real reduce_precision remainder round_nearest_afz round_nearest_even rsqrt select shift_left
+shift_right_arithmetic shift_right_logical sign sine sqrt subtract tan tanh xor
+"""
+ELEMENTWISE = frozenset(f"stablehlo.{name}" for name in _ELEMENTWISE.split())
 
 # The attribute that names the function an operation runs.
 CALLEE_ATTRIBUTE = {"func.call": "callee", "stablehlo.composite": "decomposition"}

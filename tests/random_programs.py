@@ -65,7 +65,8 @@ class Program:
     def step(self) -> ir.Value:
         make = self.choose([self.unary, self.binary, self.binary, self.with_constant, self.compare, self.select,
                             self.convert, self.reshape, self.transpose, self.broadcast, self.slice,
-                            self.concatenate, self.pad, self.reverse, self.dynamic_slice, self.branch])  # fmt: skip
+                            self.concatenate, self.pad, self.reverse, self.dynamic_slice, self.branch,
+                            self.loop])  # fmt: skip
         return make(self.favour_recent(self.values))
 
     def unary(self, x: ir.Value) -> ir.Value:
@@ -143,6 +144,22 @@ class Program:
             with ir.InsertionPoint(region.blocks.append()):
                 stablehlo.return_([self.unary(x)])
         return op.results[0]
+
+    def loop(self, x: ir.Value) -> ir.Value:
+        """Three rounds of an operation on x and a value from outside the loop."""
+        zero, three, one = (stablehlo.constant(dense(np.array(n, np.int32))) for n in (0, 3, 1))
+        outside = self.pick(kind=kind_of(x), shape=shape_of(x))
+        op = stablehlo.WhileOp([zero.type, x.type], [zero, x])
+        condition, body = (region.blocks.append(zero.type, x.type) for region in op.regions)
+        with ir.InsertionPoint(condition):
+            less = stablehlo.ComparisonDirectionAttr.get("LT")
+            stablehlo.return_([stablehlo.compare(condition.arguments[0], three, less)])
+        with ir.InsertionPoint(body):
+            counter, carried = body.arguments
+            inner = self.unary(carried)
+            combined = self.choose(BINARY[kind_of(x)])(inner, outside)
+            stablehlo.return_([stablehlo.add(counter, one), combined])
+        return op.results[1]
 
 
 def random_program(seed: int, operations: int = 40) -> tuple[ir.Module, list[np.ndarray]]:

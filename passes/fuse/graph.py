@@ -9,14 +9,8 @@ from enum import Enum
 from jaxlib.mlir import ir
 
 from oxide.dialects.constants import read_constant
+from oxide.dialects.effects import ELEMENTWISE
 
-_ELEMENTWISE = """
-abs add and atan2 cbrt ceil clamp compare complex convert cosine count_leading_zeros divide exponential
-exponential_minus_one floor imag is_finite log log_plus_one logistic maximum minimum multiply negate not or
-popcnt power real reduce_precision remainder round_nearest_afz round_nearest_even rsqrt select shift_left
-shift_right_arithmetic shift_right_logical sign sine sqrt subtract tan tanh xor
-"""
-ELEMENTWISE = frozenset(f"stablehlo.{name}" for name in _ELEMENTWISE.split())
 # Operations that only say which element of the operand an element of the result is.
 INDEXING = frozenset(
     f"stablehlo.{name}" for name in ("broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "iota")

@@ -1,0 +1,264 @@
+"""Buffer plans are sound, near the lower bound, and compute the same numbers inside one arena."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jaxlib.mlir import ir
+from random_programs import random_program
+from reference_interpreter import evaluate
+
+from oxide.dialects.attributes import integers
+from oxide.dialects.context import parse_module
+from oxide.dialects.diagnostics import OxideError
+from oxide.passes.assign_buffers import AssignBuffers, main_block
+from oxide.passes.assign_buffers.attributes import SLICE, arena_size, slices_of
+from oxide.passes.assign_buffers.checker import check_plan
+from oxide.passes.assign_buffers.executor import execute
+from oxide.passes.base import PassLog
+from oxide.passes.fuse import Fuse
+
+
+def assigned(module: ir.Module, report: str = "") -> dict[str, int]:
+    log = PassLog()
+    AssignBuffers(report=report).run(module, log)
+    assert module.operation.verify()
+    return log.counts
+
+
+def same(left: list[np.ndarray], right: list[np.ndarray]) -> None:
+    for old, new in zip(left, right, strict=True):
+        assert old.dtype == new.dtype
+        np.testing.assert_array_equal(old, new)
+
+
+def operations(module: ir.Module) -> list[ir.Operation]:
+    found: list[ir.Operation] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        found.append(op)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit, ir.WalkOrder.PRE_ORDER)
+    return found
+
+
+def named(module: ir.Module, name: str) -> list[ir.Operation]:
+    return [op for op in operations(module) if op.name == f"stablehlo.{name}"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_running_in_the_arena_gives_the_same_numbers(seed: int, fuse_first: bool) -> None:
+    module, arguments = random_program(seed)
+    expected = evaluate(module, arguments)
+    if fuse_first:
+        Fuse().run(module, PassLog())
+    counts = assigned(module)
+    assert counts["lower bound bytes"] <= counts["arena bytes"] <= counts["bytes without reuse"]
+    same(expected, execute(module, main_block(module), arguments))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.data())
+def test_the_checker_rejects_or_the_numbers_stay_right(seed: int, data: st.DataObject) -> None:
+    """Move one value to where another lies: either the checker refuses, or the move was harmless and the
+    arena still gives the reference numbers.  Nothing wrong gets past the checker."""
+    module, arguments = random_program(seed, operations=15)
+    expected = evaluate(module, arguments)
+    assigned(module)
+    placed = [op for op in operations(module) if SLICE in op.attributes and len(op.results) == 1]
+    if len(placed) < 2:
+        return
+    victim, other = (data.draw(st.sampled_from(placed)) for _ in range(2))
+    offset, size = integers(other, SLICE)[0], integers(victim, SLICE)[1]
+    with module.context:
+        victim.attributes[SLICE] = ir.DenseI64ArrayAttr.get([offset, size])
+    try:
+        check_plan(module, main_block(module))
+    except OxideError:
+        return
+    same(expected, execute(module, main_block(module), arguments))
+
+
+CHAIN = """func.func @main(%x: tensor<100xf32>) -> tensor<100xf32> {
+  %0 = stablehlo.exponential %x : tensor<100xf32>
+  %1 = stablehlo.reverse %0, dims = [0] : tensor<100xf32>
+  %2 = stablehlo.add %0, %1 : tensor<100xf32>
+  %3 = stablehlo.reverse %2, dims = [0] : tensor<100xf32>
+  return %3 : tensor<100xf32>
+}"""
+
+
+def mutated(text: str, name: str, numbers: list[int], index: int = 0) -> ir.Module:
+    module = parse_module(text)
+    assigned(module)
+    with module.context:
+        named(module, name)[index].attributes[SLICE] = ir.DenseI64ArrayAttr.get(numbers)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "message"),
+    [
+        ("add", [32, 400], "misaligned"),
+        ("add", [-64, 400], "outside the arena|no slice"),
+        ("add", [1 << 20, 400], "outside the arena"),
+        ("add", [0, 396], "slice of 396 bytes for a value of 400"),
+        ("add", [0, 400, 0, 400], "1 results and 2 slices"),
+    ],
+)
+def test_the_checker_names_what_is_wrong_with_a_slice(name: str, numbers: list[int], message: str) -> None:
+    module = mutated(CHAIN, name, numbers)
+    with pytest.raises(OxideError, match=message):
+        check_plan(module, main_block(module))
+
+
+def test_the_checker_finds_an_overwritten_value() -> None:
+    module = parse_module(CHAIN)
+    assigned(module)
+    first = slices_of(named(module, "exponential")[0])[0]
+    assert first is not None
+    with module.context:
+        named(module, "reverse")[0].attributes[SLICE] = ir.DenseI64ArrayAttr.get(list(first))
+    with pytest.raises(OxideError) as error:
+        check_plan(module, main_block(module))
+    text = str(error.value)
+    assert "stablehlo.reverse writes over its own operand 0" in text
+    assert "stablehlo.add reads operand 0 after its bytes were overwritten" in text
+
+
+LOOP = """func.func @main(%n: tensor<i32>, %x: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %one = stablehlo.constant dense<1> : tensor<i32>
+  %zero = stablehlo.constant dense<0> : tensor<i32>
+  %kept = stablehlo.negate %x : tensor<8xf32>
+  %y = stablehlo.abs %x : tensor<8xf32>
+  %i, %a, %b = stablehlo.while(%i0 = %zero, %a0 = %x, %b0 = %y) : tensor<i32>, tensor<8xf32>, tensor<8xf32>
+    cond {
+      %p = stablehlo.compare LT, %i0, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
+      stablehlo.return %p : tensor<i1>
+    } do {
+      %i1 = stablehlo.add %i0, %one : tensor<i32>
+      %s = stablehlo.add %a0, %kept : tensor<8xf32>
+      stablehlo.return %i1, %b0, %s : tensor<i32>, tensor<8xf32>, tensor<8xf32>
+    }
+  return %a, %b : tensor<8xf32>, tensor<8xf32>
+}"""
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2, 5])
+def test_a_loop_that_swaps_its_carried_values(rounds: int) -> None:
+    module = parse_module(LOOP)
+    arguments = [np.array(rounds, np.int32), np.arange(8, dtype=np.float32) - 3]
+    expected = evaluate(module, arguments)
+    assigned(module)
+    same(expected, execute(module, main_block(module), arguments))
+
+
+def test_the_checker_sees_what_the_next_iteration_would_miss() -> None:
+    module = parse_module(LOOP)
+    assigned(module)
+    kept = slices_of(named(module, "negate")[0])[0]
+    assert kept is not None
+    # The sum written over %kept is harmless in the first iteration and wrong in the second.
+    with module.context:
+        named(module, "add")[1].attributes[SLICE] = ir.DenseI64ArrayAttr.get(list(kept))
+    with pytest.raises(OxideError, match="add reads operand 1 after its bytes were overwritten"):
+        check_plan(module, main_block(module))
+
+
+def test_elementwise_chain_works_in_place() -> None:
+    module = parse_module("""func.func @main(%x: tensor<100xf32>) -> tensor<100xf32> {
+      %0 = stablehlo.exponential %x : tensor<100xf32>
+      %1 = stablehlo.negate %0 : tensor<100xf32>
+      %2 = stablehlo.add %1, %1 : tensor<100xf32>
+      return %2 : tensor<100xf32>
+    }""")
+    counts = assigned(module)
+    assert counts["buffers"] == 1
+    assert counts["arena bytes"] == 448
+
+
+def test_an_operand_that_is_needed_later_is_not_overwritten() -> None:
+    module = parse_module("""func.func @main(%x: tensor<100xf32>) -> (tensor<100xf32>, tensor<100xf32>) {
+      %0 = stablehlo.exponential %x : tensor<100xf32>
+      %1 = stablehlo.negate %0 : tensor<100xf32>
+      return %0, %1 : tensor<100xf32>, tensor<100xf32>
+    }""")
+    assert assigned(module)["arena bytes"] == 896
+
+
+def test_reshape_is_a_view_and_keeps_its_operand_alive() -> None:
+    module = parse_module("""func.func @main(%x: tensor<4x4xf32>) -> (tensor<16xf32>, tensor<4x4xf32>) {
+      %0 = stablehlo.negate %x : tensor<4x4xf32>
+      %1 = stablehlo.reshape %0 : (tensor<4x4xf32>) -> tensor<16xf32>
+      %2 = stablehlo.abs %0 : tensor<4x4xf32>
+      return %1, %2 : tensor<16xf32>, tensor<4x4xf32>
+    }""")
+    assert assigned(module)["buffers"] == 2
+    negate, reshape = named(module, "negate")[0], named(module, "reshape")[0]
+    assert slices_of(negate) == slices_of(reshape) != slices_of(named(module, "abs")[0])
+
+
+def test_updating_a_cache_that_dies_happens_in_place() -> None:
+    module = parse_module("""func.func @main(%x: tensor<64xf32>, %u: tensor<4xf32>, %i: tensor<i32>)
+        -> tensor<64xf32> {
+      %0 = stablehlo.negate %x : tensor<64xf32>
+      %1 = stablehlo.dynamic_update_slice %0, %u, %i
+        : (tensor<64xf32>, tensor<4xf32>, tensor<i32>) -> tensor<64xf32>
+      return %1 : tensor<64xf32>
+    }""")
+    assert assigned(module)["buffers"] == 1
+
+
+def test_arguments_and_constants_stay_the_callers() -> None:
+    module = parse_module("""func.func @main(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<2x2xf32>) {
+      %c = stablehlo.constant dense<1.0> : tensor<4xf32>
+      %r = stablehlo.reshape %x : (tensor<4xf32>) -> tensor<2x2xf32>
+      return %x, %c, %r : tensor<4xf32>, tensor<4xf32>, tensor<2x2xf32>
+    }""")
+    assert assigned(module)["arena bytes"] == 0
+    assert arena_size(module) == 0
+    x = np.arange(4, dtype=np.float32)
+    same([x, np.ones(4, np.float32), x.reshape(2, 2)], execute(module, main_block(module), [x]))
+
+
+def test_dynamic_shapes_are_refused_with_their_places() -> None:
+    module = parse_module("""func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {
+      %0 = stablehlo.negate %x : tensor<?xf32> loc("first")
+      %1 = stablehlo.negate %0 : tensor<?xf32> loc("second")
+      return %1 : tensor<?xf32>
+    }""")
+    with pytest.raises(OxideError, match="no size known at compile time") as error:
+        assigned(module)
+    assert [detail.location for detail in error.value.diagnostics] == ['loc("first")', 'loc("second")']
+
+
+def test_the_executor_names_an_operation_it_cannot_run() -> None:
+    module = parse_module("""func.func @main(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
+      %0 = stablehlo.cholesky %x, lower = true : tensor<4x4xf32> loc("factor")
+      return %0 : tensor<4x4xf32>
+    }""")
+    assigned(module)
+    with pytest.raises(OxideError, match=r'cannot run stablehlo.cholesky\nloc\("factor"\)'):
+        execute(module, main_block(module), [np.eye(4, dtype=np.float32)])
+
+
+def test_the_report_names_every_buffer(tmp_path: Path) -> None:
+    module = parse_module(CHAIN)
+    path = tmp_path / "plan.json"
+    counts = assigned(module, report=str(path))
+    found = json.loads(path.read_text())
+    assert found["arena_bytes"] == counts["arena bytes"] == 896
+    assert found["lower_bound_bytes"] == 896
+    assert found["no_reuse_bytes"] == 3 * 448
+    writers = [value["operation"] for buffer in found["buffers"] for value in buffer["values"]]
+    assert writers == ["stablehlo.exponential", "stablehlo.add", "stablehlo.reverse", "stablehlo.reverse"]
+
+
+def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OxideError, match="cannot write the buffer report"):
+        assigned(parse_module(CHAIN), report=str(tmp_path / "missing" / "plan.json"))
