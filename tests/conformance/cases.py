@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 # Operand positions whose value, not only whose shape, decides the shape of the result.
 SHAPE_OPERANDS: dict[str, tuple[int, ...]] = {
@@ -70,7 +70,7 @@ class Case:
 
     @property
     def operators(self) -> set[str]:
-        return set(_operators(self.model.graph))
+        return {node.op_type for node in _nodes(self.model.graph)}
 
 
 @cache
@@ -104,22 +104,25 @@ def specialize(model: ModelProto, inputs: Sequence[Any]) -> tuple[ModelProto, li
 
 def shape_inputs(graph: GraphProto) -> set[str]:
     """Graph inputs from which a value flows into a shape operand."""
-    producers = {name: node for node in graph.node for name in node.output if name}
-    pending = [
-        node.input[position]
-        for node in graph.node
-        for position in SHAPE_OPERANDS.get(node.op_type, ())
-        if position < len(node.input)
-    ]
+    sources: dict[str, list[str]] = {}
+    pending: list[str] = []
+    for node in _nodes(graph):
+        pending += [node.input[i] for i in SHAPE_OPERANDS.get(node.op_type, ()) if i < len(node.input)]
+        used = [] if node.op_type in SHAPE_READERS else list(node.input)
+        for subgraph in _subgraphs(node):
+            # Loop hands its operands to its body one by one; other bodies see slices or a state of any of them.
+            for position, formal in enumerate(subgraph.input):
+                sources[formal.name] = [node.input[position]] if node.op_type == "Loop" else list(node.input)
+            used += [output.name for output in subgraph.output]
+            if node.op_type == "If" and not all(o.type.HasField("tensor_type") for o in subgraph.output):
+                pending.append(node.input[0])  # which branch decides how many tensors there are
+        sources.update({name: used for name in node.output if name})
     reached: set[str] = set()
     while pending:
         name = pending.pop()
-        if name in reached:
-            continue
-        reached.add(name)
-        node = producers.get(name)
-        if node is not None and node.op_type not in SHAPE_READERS:
-            pending.extend(node.input)
+        if name not in reached:
+            reached.add(name)
+            pending.extend(sources.get(name, ()))
     return reached & {value.name for value in graph.input}
 
 
@@ -129,9 +132,13 @@ def as_arrays(values: Sequence[Any]) -> list[Any]:
     return [np.asarray(v) if isinstance(v, np.generic) else v for v in decoded]
 
 
-def _operators(graph: GraphProto) -> Iterator[str]:
+def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    """The nodes of a graph and of the subgraphs in it."""
     for node in graph.node:
-        yield node.op_type
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _operators(attribute.g)
+        yield node
+        for subgraph in _subgraphs(node):
+            yield from _nodes(subgraph)
+
+
+def _subgraphs(node: NodeProto) -> list[GraphProto]:
+    return [attribute.g for attribute in node.attribute if attribute.HasField("g")]

@@ -48,23 +48,23 @@ def type_name(attribute_type: int) -> str:
 def decode(
     attributes: Iterable[AttributeProto],
     declared: Mapping[str, Any],
-    types: Mapping[str, int],
+    types: Mapping[str, int] | None,
     reader: TensorReader,
 ) -> dict[str, Any]:
     """The keyword arguments for a lowering whose attributes are `declared`.
 
-    `types` gives the attribute types the schema demands (empty without a schema).  Raises OxideError for an
-    attribute that is not declared, comes twice, has the wrong type, or cannot be read.
+    `types` gives the attributes and types the schema knows, None when there is no schema.  Raises OxideError
+    for an attribute that is not declared, comes twice, has the wrong type, or cannot be read.
     """
     values: dict[str, Any] = {}
     for attribute in attributes:
         name = attribute.name
-        if name not in declared:
-            known = ", ".join(declared) or "none"
-            raise OxideError(f"attribute {quoted(name)} is not supported here; the lowering knows: {known}")
+        if name not in declared or (types is not None and name not in types):
+            known = ", ".join(n for n in declared if types is None or n in types) or "none"
+            raise OxideError(f"attribute {quoted(name)} is not one of this operator's: {known}")
         if name in values:
             raise OxideError(f"attribute {quoted(name)} is given twice")
-        expected = types.get(name)
+        expected = types and types.get(name)
         # Models of IR version 1 have untyped attributes.
         kind = attribute.type or expected
         if expected is not None and kind != expected:

@@ -27,6 +27,8 @@ from oxide.frontends.onnx.weights import Weights
 from oxide.model import Model
 from oxide.parameters import ParameterStore
 
+from oxide.passes.base import PassLog
+from oxide.passes.dce import DeadCode
 log = logging.getLogger("oxide.onnx")
 
 Source = str | os.PathLike[str] | bytes | ModelProto
@@ -81,7 +83,8 @@ def _import(opened: ModelFile, dims: Dimensions) -> Model:
             outputs = scope.run(graph)
             _check_outputs(graph, outputs, dims)
             hlo.create("func.return", outputs, [])
-        _erase_dead_constants(block)
+        # What was only needed during import, such as target shapes, goes.
+        DeadCode().run(module, PassLog())
         unused = weights.drop_unused()
         if unused:
             log.debug("%s: %d initializers are not used: %s", opened.label, len(unused), ", ".join(unused))
@@ -122,14 +125,6 @@ def _check_outputs(graph: Graph, outputs: Sequence[Any], dims: Dimensions) -> No
             wrong.append(Diagnostic("error", f"output {quoted(name)}: {message}", node_location(node)))
     if wrong:
         raise OxideError("the model's outputs are not what it declares", wrong)
-
-
-def _erase_dead_constants(block: ir.Block) -> None:
-    """Drop the constants that were only needed during import, such as target shapes."""
-    for op in list(block.operations):
-        operation = op.operation
-        if operation.name == "stablehlo.constant" and not any(True for _ in operation.results[0].uses):
-            operation.erase()
 
 
 def _finish(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,6 +13,16 @@ from oxide.dialects.diagnostics import OxideError
 
 if TYPE_CHECKING:
     from oxide.frontends.onnx.graph import Graph
+
+
+class Absent(Enum):
+    """The type of `ABSENT`."""
+
+    ABSENT = "absent"
+
+
+# What a lowering returns for an optional that is empty (None would be an output it did not compute).
+ABSENT = Absent.ABSENT
 
 
 class Tracer(Protocol):

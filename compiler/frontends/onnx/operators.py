@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 from onnx import FunctionProto, defs
 
 from oxide.dialects.diagnostics import Diagnostic, OxideError
 from oxide.frontends.onnx.diagnostics import quoted
-from oxide.frontends.onnx.registry import REGISTRY, Lowering, find, normal_domain, qualified, versions_of
+from oxide.frontends.onnx.registry import (
+    Lowering,
+    find,
+    lowered_domains,
+    normal_domain,
+    qualified,
+    versions_of,
+)
 
 # Domain, name and overload of a model-local function.
 FunctionKey = tuple[str, str, str]
@@ -21,10 +29,10 @@ FIRST_IR_VERSION_WITH_OPSETS = 3
 @dataclass(frozen=True)
 class Operator:
     """How every node of one operator is imported in one scope; exactly one of `lowering`, `function`,
-    `has_body` and `unsupported` says it.
+    `has_body` (the schema defines it by a function body) and `unsupported` (the reason) says it.
 
-    `label` is for messages (`Gemm-13`), `version` the since-version of the schema (0 for local functions),
-    `attribute_types` what the schema demands, `has_body` that the schema defines it by a function body.
+    `label` is for messages (`Gemm-13`), `version` is the since-version of the schema (0 for local functions),
+    `attribute_types` is what the schema demands (None without one).
     """
 
     label: str
@@ -35,7 +43,8 @@ class Operator:
     has_body: bool = False
     unsupported: str = ""
     min_inputs: int = 0
-    attribute_types: Mapping[str, int] = field(default_factory=dict)
+    max_inputs: int = sys.maxsize
+    attribute_types: Mapping[str, int] | None = None
 
 
 class Library:
@@ -76,6 +85,7 @@ class Library:
         label = f"{name}-{version}"
         facts = {
             "min_inputs": schema.min_input,
+            "max_inputs": schema.max_input,
             "attribute_types": {key: int(a.type) for key, a in schema.attributes.items()},
         }
         lowering = find(domain, op_type, version)
@@ -94,7 +104,7 @@ def _without_schema(domain: str, op_type: str, opset: int) -> Operator:
         return Operator(f"{name}-{candidates[-1]}", candidates[-1], lowering=find(domain, op_type, candidates[-1]))
     if domain in known_domains():
         reason = f"opset {opset} of {quoted(domain or 'ai.onnx')} has no such operator"
-    elif any(key[0] == domain for key in REGISTRY):
+    elif domain in lowered_domains():
         reason = _reason(domain, op_type, deprecated=False)
     else:
         reason = f"the domain {quoted(domain)} is unknown and the model has no function of this name"

@@ -9,7 +9,8 @@ A lowering is a function of a node, its inputs and its attributes that returns t
 The parameters after `node` are the operator's inputs in ONNX order: a value each, None for an optional
 input that is absent; `*xs` takes the variadic ones.  The keyword-only parameters are the attributes under
 their ONNX names: one without a default is required.  The importer refuses a node that carries an attribute
-its lowering does not name, so none is ever ignored by accident.
+its lowering does not name, so none is ever ignored by accident; and one that the schema of its version does
+not have, so a function may cover versions that differ in what they take.
 """
 
 from __future__ import annotations
@@ -20,9 +21,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
-from oxide.frontends.onnx.node import Node
+from oxide.frontends.onnx.node import ABSENT, Node
 
-__all__ = ["REGISTRY", "Lowering", "Node", "Signature", "find", "lowering", "register", "versions_of"]
+__all__ = [
+    "ABSENT",
+    "REGISTRY",
+    "Lowering",
+    "Node",
+    "Signature",
+    "find",
+    "lowered_domains",
+    "lowering",
+    "register",
+    "versions_of",
+]
 
 LoweringFunction = Callable[..., Any]
 Function = TypeVar("Function", bound=LoweringFunction)
@@ -96,8 +108,12 @@ def find(domain: str, op_type: str, version: int) -> Lowering | None:
 
 def versions_of(domain: str, op_type: str) -> list[int]:
     """The since-versions of an operator that have a lowering, ascending."""
-    key = (normal_domain(domain), op_type)
-    return sorted(version for *name, version in REGISTRY if tuple(name) == key)
+    domain = normal_domain(domain)
+    return sorted(version for d, name, version in REGISTRY if (d, name) == (domain, op_type))
+
+
+def lowered_domains() -> set[str]:
+    return {domain for domain, _, _ in REGISTRY}
 
 
 def normal_domain(domain: str) -> str:

@@ -13,7 +13,7 @@ from oxide.frontends.onnx.attributes import decode
 from oxide.frontends.onnx.diagnostics import NodeError, node_error, quoted
 from oxide.frontends.onnx.functions import MAX_DEPTH, body_graph, check_call, schema_body, schema_defaults
 from oxide.frontends.onnx.graph import Graph, SourceNode, ordered
-from oxide.frontends.onnx.node import Node
+from oxide.frontends.onnx.node import ABSENT, Node
 from oxide.frontends.onnx.operators import Library, Operator
 from oxide.frontends.onnx.weights import Weights
 
@@ -106,8 +106,9 @@ class Scope:
         while inputs and not source.inputs[len(inputs) - 1]:
             inputs.pop()
         count = len(inputs)
-        if count > len(signature.inputs) and not signature.variadic:
-            raise OxideError(f"it has {count} inputs, the operator takes at most {len(signature.inputs)}")
+        limit = operator.max_inputs if signature.variadic else min(operator.max_inputs, len(signature.inputs))
+        if count > limit:
+            raise OxideError(f"it has {count} inputs, the operator takes at most {limit}")
         # Not `None in inputs`: comparing an ir.Value with None raises.
         present = sum(value is not None for value in inputs[: signature.required])
         if present < signature.required or count < operator.min_inputs:
@@ -161,9 +162,11 @@ class Scope:
         names = source.outputs
         if len(results) < len(names):
             raise OxideError(f"the lowering returned {len(results)} values for {len(names)} outputs")
-        for name, value in zip(names, results, strict=False):
+        for index, (name, value) in enumerate(zip(names, results, strict=False)):
             if name:
-                self.values[name] = value
+                if value is None:
+                    raise OxideError(f"the lowering returned no value for output {index} ({quoted(name)})")
+                self.values[name] = None if value is ABSENT else value
 
     # ------------------------------------------------------------------- what a node asks (node.Tracer)
 
