@@ -46,9 +46,9 @@ def save(model: Model, path: Path, *, target_version: str, inline_weights: bool)
     if inline_weights:
         if path.suffix == ".py":
             raise OxideError("weights cannot be inlined into Python source; use .mlirbc or .mlir for one file")
-        from oxide.inline_weights import inline_weights
+        from oxide.inline_weights import inline_weights as inlined
 
-        model = inline_weights(model)
+        model = inlined(model)
     signature = model.check()
     with writing() as files:
         return [path, *writer(files, model, signature, path, target_version)]
@@ -179,7 +179,7 @@ def _save_weights(
 
 def text_of(module: ir.Module) -> str:
     """MLIR text with locations."""
-    text = module.operation.get_asm(binary=False, enable_debug_info=True)
+    text = str(module.operation.get_asm(binary=False, enable_debug_info=True))
     return text if text.endswith("\n") else text + "\n"
 
 

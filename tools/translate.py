@@ -89,10 +89,10 @@ def _deserialize(module: ir.Module, options: argparse.Namespace) -> bytes:
 
 
 def _interpret(module: ir.Module, options: argparse.Namespace) -> bytes:
-    from oxide.interpreter import interpret_attributes
+    from oxide.dialects.constants import dense
+    from oxide.interpreter import interpret, parse_arguments
 
-    results = interpret_attributes(module, options.args)
-    return "".join(f"{result}\n" for result in results).encode()
+    return "".join(f"{dense(array)}\n" for array in interpret(module, parse_arguments(options.args))).encode()
 
 
 def _emit_jax(module: ir.Module, options: argparse.Namespace) -> bytes:
