@@ -19,7 +19,7 @@ from oxide.dialects.hlo.core import (
     rank,
     shape,
 )
-from oxide.dialects.hlo.elementwise import compare, select
+from oxide.dialects.hlo.elementwise import and_, compare, or_, select
 from oxide.dialects.hlo.reductions import with_block
 from oxide.dialects.hlo.shape_ops import iota, reshape, slice_axis
 
@@ -108,8 +108,10 @@ def while_(
     return list(op.results)
 
 
-def sort(values: Sequence[ir.Value], axis: int, *, descending: bool = False, stable: bool = True) -> list[ir.Value]:
-    """Sort by the first value along an axis and permute the others alike.
+def sort(
+    values: Sequence[ir.Value], axis: int, *, keys: int = 1, descending: bool = False, stable: bool = True
+) -> list[ir.Value]:
+    """Sort along an axis by the first `keys` values, in that order of precedence, and permute all values alike.
 
     Floats order as in numpy: zeros of either sign are equal and NaN is the largest.  The comparator is the one
     `lax.sort` builds, which XLA and the JAX back end recognise.
@@ -118,14 +120,24 @@ def sort(values: Sequence[ir.Value], axis: int, *, descending: bool = False, sta
     attributes = {"dimension": i64(axis), "is_stable": ir.BoolAttr.get(stable)}
     op = create("stablehlo.sort", list(values), [v.type for v in values], attributes, regions=1)
     scalars = [make_type([], element_type(v)) for v in values for _ in range(2)]
-    is_float = dtypes.is_float(dtype(values[0]))
+    direction = "GT" if descending else "LT"
 
-    def before(a: ir.Value, b: ir.Value, *_: ir.Value) -> list[ir.Value]:
-        keys = [_sort_key(a), _sort_key(b)] if is_float else [a, b]
-        return [compare(*keys, "GT" if descending else "LT", total_order=is_float)]
+    def before(*scalars: ir.Value) -> list[ir.Value]:
+        """a before b, or a equal to b and the next key decides."""
+        pairs = [(scalars[2 * i], scalars[2 * i + 1]) for i in range(keys)]
+        decision = _compare_keys(*pairs[-1], direction)
+        for a, b in reversed(pairs[:-1]):
+            decision = or_(_compare_keys(a, b, direction), and_(_compare_keys(a, b, "EQ"), decision))
+        return [decision]
 
     with_block(op.regions[0], scalars, before)
     return list(op.results)
+
+
+def _compare_keys(a: ir.Value, b: ir.Value, direction: str) -> ir.Value:
+    if not dtypes.is_float(dtype(a)):
+        return compare(a, b, direction)
+    return compare(_sort_key(a), _sort_key(b), direction, total_order=True)
 
 
 def _sort_key(x: ir.Value) -> ir.Value:

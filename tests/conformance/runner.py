@@ -9,6 +9,7 @@ from conformance.cases import Case, as_arrays, specialize
 from conformance.xla import Program, mismatch
 
 from oxide import OxideError, import_onnx
+from oxide.bounded import read_bounds, trim
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ def run_case(case: Case) -> Verdict:
         try:
             program = Program(imported.module)
             results = program([*remaining, *imported.parameters.values()])
+            results = trim(results, read_bounds(imported.module))
         except Exception as error:
             return Verdict(case.name, "crash", f"{type(error).__name__}: {error}")
         problem = mismatch(results, as_arrays(outputs), case.rtol, case.atol)

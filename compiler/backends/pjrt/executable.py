@@ -13,6 +13,7 @@ from oxide.backends.pjrt.arguments import bind, put_argument
 from oxide.backends.pjrt.cache import ExecutableCache, cache_key, default_folder
 from oxide.backends.pjrt.client import Device, Options, execute, find_device, memory_stats, optimized_hlo
 from oxide.backends.pjrt.program import bytecode, specialize
+from oxide.bounded import read_bounds, trim, trimmed_specs
 from oxide.dialects.diagnostics import OxideError
 from oxide.signature import Signature, TensorSpec
 
@@ -79,7 +80,8 @@ class Executable:
         signature = model.check()
         self.name = model.name
         self.inputs: tuple[TensorSpec, ...] = signature.inputs
-        self.outputs: tuple[TensorSpec, ...] = signature.outputs
+        self._bounds = read_bounds(model.module)
+        self.outputs: tuple[TensorSpec, ...] = trimmed_specs(signature.outputs, self._bounds)
         self._parameter_specs = signature.parameters
         self._compiler = compiler
         self._module = model.module
@@ -121,7 +123,8 @@ class Executable:
         device = self._compiler.device
         arguments = [put_argument(value, spec, device) for value, spec in zip(values, self.inputs, strict=True)]
         program = self._fixed or self._specialize(arguments)
-        return execute(program.handle, arguments + self._parameters, program.handlers)
+        results = execute(program.handle, arguments + self._parameters, program.handlers)
+        return trim(results, self._bounds) if self._bounds else results
 
     def _specialize(self, arguments: Sequence[jax.Array]) -> _Program:
         shapes = tuple(argument.shape for argument in arguments)

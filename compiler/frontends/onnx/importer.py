@@ -14,6 +14,7 @@ from onnx import ModelProto
 from oxide.dialects import composites, hlo
 from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
+from oxide.frontends.onnx import bounded
 from oxide.frontends.onnx import ops as _registers_lowerings  # noqa: F401
 from oxide.frontends.onnx.diagnostics import node_location, quoted
 from oxide.frontends.onnx.functions import local_functions
@@ -26,9 +27,9 @@ from oxide.frontends.onnx.types import Dimensions, input_specs, output_mismatch
 from oxide.frontends.onnx.weights import Weights
 from oxide.model import Model
 from oxide.parameters import ParameterStore
-
 from oxide.passes.base import PassLog
 from oxide.passes.dce import DeadCode
+
 log = logging.getLogger("oxide.onnx")
 
 Source = str | os.PathLike[str] | bytes | ModelProto
@@ -82,12 +83,14 @@ def _import(opened: ModelFile, dims: Dimensions) -> Model:
         with ir.InsertionPoint(block), composites.library(module):
             outputs = scope.run(graph)
             _check_outputs(graph, outputs, dims)
+            outputs, names, bounds = bounded.flatten(outputs, graph.outputs)
             hlo.create("func.return", outputs, [])
         # What was only needed during import, such as target shapes, goes.
         DeadCode().run(module, PassLog())
         unused = weights.drop_unused()
         if unused:
             log.debug("%s: %d initializers are not used: %s", opened.label, len(unused), ", ".join(unused))
+        function.attributes["res_attrs"] = bounded.result_attributes(names, bounds)
         _finish(function, block, graph, weights, outputs)
         _verify(module, seen)
     return Model(module, ParameterStore(weights.arrays), opened.name)
@@ -118,6 +121,8 @@ def _check_outputs(graph: Graph, outputs: Sequence[Any], dims: Dimensions) -> No
     for name, value in zip(graph.outputs, outputs, strict=True):
         if isinstance(value, ir.Value):
             message = output_mismatch(graph.types[name], value, dims)
+        elif isinstance(value, bounded.Bounded):
+            message = output_mismatch(graph.types[name], value.buffer, dims, open_axis=value.axis)
         else:
             message = "it is a sequence or an optional; the boundary of a model must be tensors"
         if message:
@@ -130,13 +135,12 @@ def _check_outputs(graph: Graph, outputs: Sequence[Any], dims: Dimensions) -> No
 def _finish(
     function: ir.Operation, block: ir.Block, graph: Graph, weights: Weights, outputs: Sequence[ir.Value]
 ) -> None:
-    """Set the type of @main and the names of its arguments and results."""
+    """Set the type of @main and the names of its arguments."""
     types = ir.FunctionType.get([a.type for a in block.arguments], [v.type for v in outputs])
     function.attributes["function_type"] = ir.TypeAttr.get(types)
     names = [("oxide.name", name) for name in graph.inputs]
     names += [("oxide.param", name) for name in weights.arguments]
     function.attributes["arg_attrs"] = _name_attributes(names)
-    function.attributes["res_attrs"] = _name_attributes([("oxide.name", name) for name in graph.outputs])
 
 
 def _name_attributes(names: Sequence[tuple[str, str]]) -> ir.ArrayAttr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.attributes import decode
+from oxide.frontends.onnx.bounded import apply, is_bounded, refuse
 from oxide.frontends.onnx.diagnostics import NodeError, node_error, quoted
 from oxide.frontends.onnx.functions import MAX_DEPTH, body_graph, check_call, schema_body, schema_defaults
 from oxide.frontends.onnx.graph import Graph, SourceNode, ordered
@@ -122,6 +124,9 @@ class Scope:
             if required not in attributes:
                 raise OxideError(f"the required attribute {required} is missing")
         node = Node(self, name, source.op_type, source.domain, operator.version, source.inputs, source.outputs)
+        if is_bounded(inputs):
+            lower = partial(lowering.function, node, **attributes)
+            return apply(source.op_type, inputs, attributes, lower)
         results = lowering.function(node, *inputs, **attributes)
         return results if isinstance(results, tuple | list) else (results,)
 
@@ -144,6 +149,8 @@ class Scope:
             check_call(body, source)
             prefix, location_name = f"{name}/", self.location_name
         else:
+            if is_bounded(inputs):
+                refuse()
             body = schema_body(operator, source, self.opsets.get("", operator.version), inputs)
             prefix, location_name = "", name
         graph = body_graph(body, source, schema_defaults(operator.schema))

@@ -127,8 +127,11 @@ def _symbols(inputs: Mapping[str, TypeProto]) -> set[str]:
     return {d.dim_param for proto in inputs.values() for d in proto.tensor_type.shape.dim if d.dim_param}
 
 
-def output_mismatch(proto: TypeProto, value: ir.Value, dims: Dimensions) -> str:
-    """Why a value does not have the type that the model declares for it; empty when it does."""
+def output_mismatch(proto: TypeProto, value: ir.Value, dims: Dimensions, open_axis: int | None = None) -> str:
+    """Why a value does not have the type that the model declares for it; empty when it does.
+
+    The size along `open_axis` depends on data and is not compared.
+    """
     if proto.WhichOneof("value") is None:
         return ""
     tensor = _tensor(proto, "output")
@@ -142,7 +145,8 @@ def output_mismatch(proto: TypeProto, value: ir.Value, dims: Dimensions) -> str:
     declared = [_size(dim, dims) for dim in tensor.shape.dim]
     if len(declared) != len(shape):
         return f"it has shape {shape}, the model declares rank {len(declared)}"
-    fits = all(want in (None, have) for want, have in zip(declared, shape, strict=True))
+    pairs = enumerate(zip(declared, shape, strict=True))
+    fits = all(want in (None, have) or axis == open_axis for axis, (want, have) in pairs)
     if not fits and not dims.overridden:
         return f"it has shape {shape}, the model declares {tuple('?' if d is None else d for d in declared)}"
     return ""
