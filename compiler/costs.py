@@ -26,16 +26,14 @@ from jaxlib.mlir.dialects import stablehlo
 from oxide.dialects import attributes
 
 # One FLOP for each element of the result.
-ELEMENTWISE = frozenset(
-    f"stablehlo.{name}"
-    for name in (
-        "abs add and atan2 cbrt ceil clamp compare complex cosine count_leading_zeros divide exponential "
-        "exponential_minus_one floor imag is_finite log log_plus_one logistic maximum minimum multiply negate not "
-        "or popcnt power real reduce_precision remainder round_nearest_afz round_nearest_even rsqrt select "
-        "shift_left shift_right_arithmetic shift_right_logical sign sine sqrt subtract tan tanh xor "
-        "uniform_quantize uniform_dequantize"
-    ).split()
-)
+ARITHMETIC = """
+    abs add and atan2 cbrt ceil clamp compare complex cosine count_leading_zeros divide exponential
+    exponential_minus_one floor imag is_finite log log_plus_one logistic maximum minimum multiply negate not
+    or popcnt power real reduce_precision remainder round_nearest_afz round_nearest_even rsqrt select
+    shift_left shift_right_arithmetic shift_right_logical sign sine sqrt subtract tan tanh xor
+    uniform_quantize uniform_dequantize
+"""
+ELEMENTWISE = frozenset(f"stablehlo.{name}" for name in ARITHMETIC.split())
 # CHLO is elementwise arithmetic, but for these.
 CHLO_MOVEMENT = frozenset({"chlo.constant", "chlo.constant_like", "chlo.broadcast_select", "chlo.top_k"})
 
