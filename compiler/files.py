@@ -23,18 +23,17 @@ class OutputFiles:
 
     def open(self, path: str | os.PathLike[str]) -> BinaryIO:
         """A binary file that becomes `path` at the end.  The caller closes it (or uses it in `with`)."""
-        target = Path(path)
-        if target.is_dir():
-            raise OxideError(f"cannot write {target}: it is a folder")
-        if target in self._pending:
-            raise OxideError(f"cannot write {target} twice in one go")
-        # A link is written through, as a plain open() would; otherwise the rename would replace the link.
-        target = Path(os.path.realpath(target))
-        temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.part")
         try:
+            # A link is written through, as a plain open() would; otherwise the rename would replace the link.
+            target = Path(os.path.realpath(path))
+            if target.is_dir():
+                raise OxideError(f"cannot write {path}: it is a folder")
+            if target in self._pending:
+                raise OxideError(f"cannot write {path} twice in one go")
+            temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.part")
             stream = open(temporary, "xb")  # noqa: SIM115 - handed to the caller
-        except OSError as error:
-            raise OxideError(f"cannot write {path}: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:
+            raise OxideError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
         self._pending[target] = temporary
         return stream
 
