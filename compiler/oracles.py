@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxlib.mlir import ir
-from jaxlib.mlir.dialects import stablehlo
 
-from oxide.dialects.constants import dense, read_constant
 from oxide.dialects.diagnostics import OxideError
+from oxide.interpreter import interpret
 from oxide.model import Model
-from oxide.passes.manager import run_pipeline
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -74,25 +71,12 @@ def _guarded(call: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
 
 
 def interpreter_oracle(model: Model) -> Oracle:
-    """Run the module in StableHLO's reference interpreter: slow, and independent of XLA."""
-    lowered = Model(run_pipeline(model.module, "lower"), model.parameters, model.name)
-    parameters = [lowered.parameters[spec.name] for spec in lowered.parameter_specs]
-    names = [spec.name for spec in lowered.outputs]
+    """Run the module in StableHLO's reference interpreter: independent of XLA, and thousands of times slower."""
+    signature = model.check()
+    parameters = [model.parameters[spec.name] for spec in signature.parameters]
 
     def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        arguments = [inputs[spec.name] for spec in lowered.inputs] + parameters
-        return dict(zip(names, evaluate(lowered.module, arguments), strict=True))
+        results = interpret(model.module, [inputs[spec.name] for spec in signature.inputs] + parameters)
+        return {spec.name: value for spec, value in zip(signature.outputs, results, strict=True)}
 
     return Oracle("the StableHLO interpreter", run)
-
-
-def evaluate(module: ir.Module, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Run @main in the reference interpreter.  Raises OxideError for operations that it does not know."""
-    with module.context, ir.Location.unknown():
-        try:
-            results = stablehlo.eval_module(module, [dense(np.asarray(array)) for array in arguments])
-        except (ValueError, RuntimeError) as error:
-            raise OxideError(f"the StableHLO interpreter cannot run this module: {error}") from error
-        holder = ir.Module.create()
-        with ir.InsertionPoint(holder.body):
-            return [np.array(read_constant(stablehlo.constant(result).owner)) for result in results]

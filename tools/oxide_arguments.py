@@ -38,6 +38,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="compare with onnxruntime (ONNX) or the StableHLO interpreter (MLIR)",
     )
     job.add_argument("--tolerance", type=float, help="largest relative error; by default it follows the dtype")
+    job.add_argument(
+        "--against", metavar="MODEL.onnx", help="the ONNX model that IN was made from, to run in onnxruntime"
+    )
     job.add_argument("--layers", action="store_true", help="compare all nodes and find the first that diverges")
 
     job = jobs.add_parser(

@@ -105,8 +105,8 @@ def verify_command(session: Session) -> int:
     inputs = session.inputs(model, fill=True)
     if options.layers:
         return _verify_layers(session, source, inputs)
-    with session.progress.stage("comparing"):
-        oracle = choose_oracle(source, model)
+    oracle = onnxruntime_oracle(options.against) if options.against else choose_oracle(source, model)
+    with session.progress.stage(f"comparing with {oracle.name}"):
         result = verify(model, oracle, inputs, platform=options.platform, tolerance=options.tolerance)
     content = {
         "oracle": result.oracle,
