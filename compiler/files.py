@@ -30,7 +30,9 @@ class OutputFiles:
                 raise OxideError(f"cannot write {path}: it is a folder")
             if target in self._pending:
                 raise OxideError(f"cannot write {path} twice in one go")
-            temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.part")
+            if target.exists() and not target.is_file():
+                return open(target, "wb")  # a device or a pipe: there is nothing to rename onto
+            temporary = target.with_name(f".oxide-{secrets.token_hex(8)}.part")
             stream = open(temporary, "xb")  # noqa: SIM115 - handed to the caller
         except (OSError, ValueError) as error:
             raise OxideError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error

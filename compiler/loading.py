@@ -88,8 +88,8 @@ def _head_of(source: str | os.PathLike[str] | bytes) -> bytes:
     try:
         with open(source, "rb") as stream:
             return stream.read(_HEAD_BYTES)
-    except OSError as error:
-        raise OxideError(f"cannot read {Path(source)}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise OxideError(f"cannot read {Path(source)}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _is_mlir(head: bytes) -> bool:

@@ -69,3 +69,8 @@ def test_new_files_have_the_usual_permissions(tmp_path: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_devices_are_written_to_and_stay() -> None:
+    write_file("/dev/null", b"x")
+    assert not Path("/dev/null").is_file()
