@@ -12,7 +12,9 @@ from oxide.dialects import composites, hlo
 from oxide.dialects.context import make_context
 
 
-def module_of(shapes: Sequence[tuple[int, ...]], element: str, build: Callable[..., Sequence[ir.Value]]) -> ir.Module:
+def module_of(
+    shapes: Sequence[tuple[int, ...]], element: str, build: Callable[..., Sequence[ir.Value]]
+) -> ir.Module:
     """A module whose main applies `build` to arguments of these shapes."""
     context = make_context()
     with context, ir.Location.unknown():

@@ -1,4 +1,4 @@
-"""Constants as Python: numbers where a number keeps the dtype, short arrays in place, the rest in the file of weights."""
+"""Constants as Python: numbers where those keep the dtype, short arrays in place, long ones with the weights."""
 
 from __future__ import annotations
 
@@ -62,9 +62,8 @@ def array_expression(
         number = _number(splat, type_)
         if type_.rank == 0:
             return syntax.call(dtype, number)
-        if isinstance(number, ast.Constant) and number.value in (0, 1) and not type_.is_complex:
-            if type_.element != "i1" or not number.value:
-                return syntax.call("jnp.ones" if number.value else "jnp.zeros", shape, dtype)
+        if isinstance(number, ast.Constant) and number.value in (0, 1):
+            return syntax.call("jnp.ones" if number.value else "jnp.zeros", shape, dtype)
         return syntax.call("jnp.full", shape, number, dtype)
     steps = _progression(term)
     if steps is not None:

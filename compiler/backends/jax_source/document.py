@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import cast
 
 import numpy as np
@@ -71,7 +72,7 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
     signature = _signature(main)
     block = main.regions[0].blocks[0]
     paths = weight_paths([name for _, name in signature.weights])
-    module_names = Namespace(RESERVED | library.helpers().keys())
+    module_names = Namespace(_reserved())
     prefix = _constants_key({path[0] for path in paths.values()})
     emitter = Emitter(symbols, module_names, lambda name: _item([prefix, name]))
     names = module_names.inner()
@@ -92,8 +93,13 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
     return JaxSource(text, constants)
 
 
+@cache
+def _reserved() -> frozenset[str]:
+    return RESERVED | library.helpers().keys()
+
+
 def weight_paths(names: Sequence[str]) -> dict[str, list[str]]:
-    """The keys at which `load_params` puts each weight: its dotted parts, unless one of its prefixes is a weight."""
+    """Where `load_params` puts each weight: at its dotted parts, unless one of its prefixes is a weight."""
     taken = set(names)
     paths: dict[str, list[str]] = {}
     for name in names:

@@ -65,7 +65,7 @@ def product(
     """`x @ w` with `.T` where a matrix product says it, `jnp.einsum` otherwise."""
     lhs, rhs = op.operands
     left, right, result = e.type(lhs), e.type(rhs), e.type(op.results[0])
-    x, w = e.array(lhs), e.array(rhs)
+    x, w = e.simple(lhs), e.simple(rhs)
     precision = _precision(op)
     wanted = None if left.element == right.element == result.element else e.dtype(result.element)
     if left.element != right.element or left.element == "i1":
@@ -182,7 +182,7 @@ def convolution(e: Emitter, op: ir.OpView) -> Emitted:
     numbers = stablehlo.ConvDimensionNumbers(op.attributes["dimension_numbers"])
     spatial = left.rank - 2
     ones = [1] * spatial
-    x, kernel = e.array(lhs), e.array(rhs)
+    x, kernel = e.simple(lhs), e.simple(rhs)
     flipped = [
         numbers.kernel_spatial_dimensions[i] for i, reverse in enumerate(_bools(op, "window_reversal")) if reverse
     ]

@@ -12,7 +12,7 @@ from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits, register
 from oxide.backends.jax_source.syntax import binary, call, comparison, method
-from oxide.backends.jax_source.terms import Constant, Reduction, TensorType
+from oxide.backends.jax_source.terms import Bound, Constant, Floor, Reduction, TensorType
 from oxide.dialects.attributes import integer, keyword
 
 # Functions of one array that keep or infer the dtype as the operation does.
@@ -71,18 +71,8 @@ OPERATORS = {
     "stablehlo.xor": "^",
 }
 # On i1 these are the logical operations (StableHLO spec, add and multiply).
-BOOLEAN_OPERATORS = {
-    "stablehlo.add": "|",
-    "stablehlo.maximum": "|",
-    "stablehlo.minimum": "&",
-    "stablehlo.multiply": "&",
-}
-BROADCASTING = {
-    "stablehlo.atan2": "jnp.arctan2",
-    "stablehlo.maximum": "jnp.maximum",
-    "stablehlo.minimum": "jnp.minimum",
-    "chlo.next_after": "jnp.nextafter",
-}
+BOOLEAN_OPERATORS = {"stablehlo.add": "|", "stablehlo.multiply": "&"}
+BROADCASTING = {"stablehlo.atan2": "jnp.arctan2", "chlo.next_after": "jnp.nextafter"}
 # Functions of jax.lax: arrays of one type; one shape, or a scalar.
 EXACT = {
     "stablehlo.complex": "lax.complex",
@@ -134,30 +124,46 @@ for _name, _target in EXACT.items():
     register(_name, partial(_exact, _target))
 for _name, _symbol in OPERATORS.items():
     register(_name, partial(_operator, _symbol))
-for _name in ("stablehlo.atan2", "chlo.next_after"):
-    register(_name, partial(_broadcasting, BROADCASTING[_name]))
+for _name, _target in BROADCASTING.items():
+    register(_name, partial(_broadcasting, _target))
 
 
-def _is_number(e: Emitter, value: ir.Value, number: float) -> bool:
-    splat = e.splat(value)
-    return splat is not None and bool(splat == number) and not np.signbit(np.real(splat).astype(np.float64))
-
-
-@emits("stablehlo.maximum", "stablehlo.minimum")
-def extremum(e: Emitter, op: ir.OpView) -> Emitted:
+@emits("stablehlo.maximum")
+def maximum(e: Emitter, op: ir.OpView) -> Emitted:
     left, right = op.operands
     type_ = e.type(left)
     if type_.element == "i1":
-        return _operator("", e, op)
-    if type_.is_float:
-        biggest = op.OPERATION_NAME == "stablehlo.maximum"
-        for x, other in ((left, right), (right, left)):
-            if biggest and _is_number(e, other, 0.0):
-                return call("jax.nn.relu", e.array(x))
-            if e.splat(other) == (-np.inf if biggest else np.inf):
-                # The neutral element; jax.nn.softmax guards an empty maximum with it.
-                return e.term(x)
-    return _broadcasting(BROADCASTING[op.OPERATION_NAME], e, op)
+        return _operator("|", e, op)
+    for x, low in ((left, right), (right, left)):
+        if e.splat(low) is None or e.splat(x) is not None:
+            continue
+        if type_.is_float and e.splat(low) == -np.inf:
+            # The neutral element; jax.nn.softmax guards an empty maximum with it.
+            return e.term(x)
+        node, number = e.array(x), e.loose(low)[0]
+        at_least_zero = type_.is_float and e.is_number(low, 0.0)
+        floored = call("jax.nn.relu", node) if at_least_zero else call("jnp.maximum", node, number)
+        return Bound(type_, floored, e.spent() + 1, Floor(node, number))
+    return _broadcasting("jnp.maximum", e, op)
+
+
+@emits("stablehlo.minimum")
+def minimum(e: Emitter, op: ir.OpView) -> Emitted:
+    left, right = op.operands
+    type_ = e.type(left)
+    if type_.element == "i1":
+        return _operator("&", e, op)
+    for x, high in ((left, right), (right, left)):
+        made = getattr(e.term(x), "made", None)
+        if e.splat(high) is None or e.splat(x) is not None:
+            continue
+        if type_.is_float and e.splat(high) == np.inf:
+            return e.term(x)
+        if isinstance(made, Floor):
+            # minimum(maximum(x, low), high) is how jnp.clip is defined.
+            e.array(x)
+            return _clip(type_, made.operand, made.low, e.loose(high)[0])
+    return _broadcasting("jnp.minimum", e, op)
 
 
 @emits("stablehlo.clamp")
@@ -165,9 +171,14 @@ def clamp(e: Emitter, op: ir.OpView) -> Emitted:
     """min(max(x, low), high); the bounds may be scalars."""
     low, x, high = op.operands
     type_ = e.type(x)
-    if type_.is_float and _is_number(e, low, 0.0) and _is_number(e, high, 6.0):
-        return call("jax.nn.relu6", e.array(x))
-    return e.elementwise([x, low, high], lambda *n: call("jnp.clip", *n), typed=[0], shape=type_.shape)
+    return e.elementwise([x, low, high], partial(_clip, type_), typed=[0], shape=type_.shape)
+
+
+def _clip(type_: TensorType, x: ast.expr, low: ast.expr, high: ast.expr) -> ast.expr:
+    bounds = [n.value if isinstance(n, ast.Constant) else None for n in (low, high)]
+    if type_.is_float and bounds == [0.0, 6.0]:
+        return call("jax.nn.relu6", x)
+    return call("jnp.clip", x, low, high)
 
 
 @emits("stablehlo.negate")

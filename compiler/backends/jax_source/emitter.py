@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -36,6 +37,8 @@ from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 # An expression with more operations, or wider, than this gets a name.
 MOST_OPERATIONS = 5
 WIDEST = 64
+# What `simple` calls a short operand.
+SHORT = 2
 # A private function with at most this many operations is written where it is called.
 SMALL_FUNCTION = 3
 
@@ -103,6 +106,11 @@ class Emitter:
         term = self._terms[value]
         return term.splat if isinstance(term, Constant) else None
 
+    def is_number(self, value: ir.Value, number: float) -> bool:
+        """Whether all elements of a value are one constant number (-0 is not 0)."""
+        splat = self.splat(value)
+        return splat is not None and bool(splat == number) and not np.signbit(np.real(splat).astype(np.float64))
+
     def array(self, value: ir.Value) -> ast.expr:
         """The value as an expression of exactly its type."""
         return self.written(self._terms[value])
@@ -123,6 +131,14 @@ class Emitter:
         if (1,) * missing + shape == target.shape and missing <= 3:
             return syntax.index(node, *[syntax.literal(None)] * missing)
         return syntax.call("jnp.broadcast_to", node, syntax.literal(target.shape))
+
+    def simple(self, value: ir.Value) -> ast.expr:
+        """The value for an operation that reads best with short operands: longer ones get a variable."""
+        term = self._terms[value]
+        if isinstance(term, Bound) and term.cost > SHORT and isinstance(value, ir.OpResult):
+            op = value.owner.opview
+            self._terms[value] = self._assign(term.type, self.written(term), self._wanted_name(op), op)
+        return self.array(value)
 
     def atom(self, value: ir.Value, name: str = "") -> ast.expr:
         """The value as an expression that may be written more than once."""
@@ -175,7 +191,7 @@ class Emitter:
             first = typed[0]
             forms[first] = (self.array(values[first]), self.type(values[first]).shape, False)
         for position, (node, own, weak) in enumerate(forms):
-            if np.broadcast_shapes(*(s for _, s, _ in forms)) == shape:
+            if _broadcast(tuple(s for _, s, _ in forms)) == shape:
                 break
             if own != shape:
                 full = self.array(values[position]) if weak else node
@@ -509,7 +525,9 @@ _KIND_NAMES = {
     "stablehlo.while": "state",
     "stablehlo.scatter": "updated",
 }
-_WEIGHTLESS = frozenset({"stablehlo.constant", "stablehlo.broadcast_in_dim", "func.return", "stablehlo.return"})
+_WEIGHTLESS = frozenset(
+    {"stablehlo.constant", "stablehlo.convert", "stablehlo.broadcast_in_dim", "func.return", "stablehlo.return"}
+)
 _NEVER_SMALL = frozenset(
     {"stablehlo.while", "stablehlo.case", "stablehlo.if", "func.call", "stablehlo.custom_call"}
 )
@@ -518,6 +536,11 @@ _NEVER_SMALL = frozenset(
 def _returned(block: ir.Block) -> Sequence[ir.Value]:
     operations = block.operations
     return list(operations[len(operations) - 1].operands)
+
+
+@cache
+def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
+    return np.broadcast_shapes(*shapes)
 
 
 def _has_effect(op: ir.OpView) -> bool:

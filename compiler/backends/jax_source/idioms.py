@@ -78,7 +78,7 @@ def wrapped_index(value: ir.Value) -> tuple[ir.Value, int] | None:
 
 def _python_gather(op: ir.OpView) -> Match | None:
     """Rows of a table by indices that count from the end when negative: `table[ids]`."""
-    table, starts = op.operands
+    table = op.operands[0]
     rows = row_gather(op)
     if rows is None or rows[0] != 0:
         return None

@@ -15,9 +15,9 @@ from jaxlib.mlir import ir
 
 # What the generated file itself uses at module level.
 RESERVED = frozenset(
-    [*dir(builtins), *keyword.kwlist, *keyword.softkwlist, "jax", "jnp", "lax", "np"]
-    + ["params", "path", "Path", "load_file", "load_params", "forward"]
-    + ["INPUT_NAMES", "OUTPUT_NAMES", "PARAMETERS_FILE"]
+    {*dir(builtins), *keyword.kwlist, *keyword.softkwlist}
+    | {"jax", "jnp", "lax", "np", "params", "path", "Path", "load_file", "load_params", "forward"}
+    | {"INPUT_NAMES", "OUTPUT_NAMES", "PARAMETERS_FILE"}
 )
 _LONGEST = 40
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
@@ -40,19 +40,23 @@ def identifier(text: str) -> str:
 
 
 class Namespace:
-    """The identifiers taken in one function; `outer` ones are never reused."""
+    """The identifiers taken in one function; those of `outer`, what is visible around it, are never reused."""
 
-    def __init__(self, taken: set[str] | frozenset[str] = RESERVED) -> None:
-        self._taken = set(taken)
+    def __init__(self, outer: Namespace | frozenset[str] = RESERVED) -> None:
+        self._outer = outer
+        self._taken: set[str] = set()
         self._next: dict[str, int] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._taken or name in self._outer
 
     def fresh(self, wanted: str, fallback: str = "x") -> str:
         """`wanted` if it is free, else `wanted_2`, `wanted_3`, ..."""
         base = wanted or fallback
         chosen = base
-        if chosen in self._taken:
+        if chosen in self:
             number = self._next.get(base, 2)
-            while (chosen := f"{base}_{number}") in self._taken:
+            while (chosen := f"{base}_{number}") in self:
                 number += 1
             self._next[base] = number + 1
         self._taken.add(chosen)
@@ -60,7 +64,7 @@ class Namespace:
 
     def inner(self) -> Namespace:
         """The namespace of a nested function: it must not shadow what is visible around it."""
-        return Namespace(self._taken)
+        return Namespace(self)
 
 
 def source_name(location: ir.Location) -> str:

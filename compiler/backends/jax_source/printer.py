@@ -334,20 +334,19 @@ def _lay_docstring(node: ast.Expr, indent: int) -> str:
 
 def docstring(text: str, indent: int = 0) -> str:
     """A triple-quoted string whose value is `text` (with `indent` after its line breaks), whatever it holds."""
-    lines = []
-    for line in text.split("\n"):
-        safe = "".join(
-            c if c.isprintable() else c.encode("unicode_escape").decode() for c in line.replace("\\", "\\\\")
-        )
-        lines.append(safe.replace('"""', '\\"\\"\\"'))
-    if lines[-1].endswith('"'):
-        lines[-1] = lines[-1][:-1] + '\\"'
-    margin = "\n" + " " * indent
-    return (
-        '"""'
-        + "\n".join(lines).replace("\n", margin).replace(f"{margin}\n", "\n\n")
-        + ('"""' if len(lines) == 1 else f'{margin}"""')
+    lines = [_docstring_line(line) for line in text.split("\n")]
+    margin = " " * indent
+    body = "\n".join([lines[0], *(margin + line if line else "" for line in lines[1:])])
+    return f'"""{body}"""' if len(lines) == 1 else f'"""{body}\n{margin}"""'
+
+
+def _docstring_line(line: str) -> str:
+    if line.isprintable() and "\\" not in line and '"""' not in line and not line.endswith('"'):
+        return line
+    safe = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in line.replace("\\", "\\\\")
     )
+    return safe.replace('"', '\\"')
 
 
 _STATEMENT = {ast.Assign: _lay_assign, ast.Return: _lay_return, ast.Expr: _lay_docstring}

@@ -122,6 +122,14 @@ class Slicing:
 
 
 @dataclass(slots=True)
+class Floor:
+    """A `maximum(x, low)` that may yet become `clip(x, low, high)`."""
+
+    operand: ast.expr
+    low: ast.expr
+
+
+@dataclass(slots=True)
 class Bound:
     """An expression whose value is an array of exactly `type`.
 
@@ -132,7 +140,7 @@ class Bound:
     type: TensorType
     node: ast.expr
     cost: int = 0
-    made: Reduction | Slicing | None = None
+    made: Reduction | Slicing | Floor | None = None
 
 
 @dataclass(slots=True)
