@@ -8,6 +8,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes
+from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 
 # Element types whose memory the bindings hand to numpy; the others are read from the printed attribute.
 _BUFFERED = {"i1", "i8", "i16", "i32", "i64", "ui8", "ui16", "ui32", "ui64", "f16", "f32", "f64"}
@@ -27,12 +28,21 @@ def dense(array: np.ndarray) -> ir.DenseElementsAttr:
 
 
 def defining_constant(value: ir.Value) -> ir.Operation | None:
-    """The `stablehlo.constant` that defines a value, or None."""
+    """The `stablehlo.constant` that defines a value and holds its elements, or None."""
     owner = value.owner
     if isinstance(owner, ir.Block):
         return None
     operation = owner.operation
-    return operation if operation.name == "stablehlo.constant" else None
+    return operation if operation.name == "stablehlo.constant" and _holds_elements(operation) else None
+
+
+def _holds_elements(constant: ir.Operation) -> bool:
+    """False for a `dense_resource`, whose bytes the bindings cannot read."""
+    try:
+        attribute = constant.attributes["value"]
+    except TypeError:
+        return True  # complex elements, for whose attribute there is no Python class
+    return isinstance(attribute, ir.DenseElementsAttr)
 
 
 def constant_value(value: ir.Value) -> np.ndarray | None:
@@ -45,7 +55,13 @@ def constant_value(value: ir.Value) -> np.ndarray | None:
 
 
 def read_constant(constant: ir.Operation) -> np.ndarray:
-    """The array of a `stablehlo.constant`, of any element type numpy and ml_dtypes know."""
+    """The array of a `stablehlo.constant`, of any element type numpy and ml_dtypes know.
+
+    Raises OxideError for a `dense_resource`, which has no elements in the IR.
+    """
+    if not _holds_elements(constant):
+        where = Diagnostic("error", "dense_resource constant", location_text(constant.location))
+        raise OxideError("the elements of a dense_resource constant cannot be read", [where])
     tensor = ir.RankedTensorType(constant.results[0].type)
     spelling = str(tensor.element_type)
     if spelling in _BUFFERED:

@@ -31,7 +31,13 @@ exponential_minus_one floor imag is_finite log log_plus_one logistic maximum min
 popcnt power real reduce_precision remainder round_nearest_afz round_nearest_even rsqrt select shift_left
 shift_right_arithmetic shift_right_logical sign sine sqrt subtract tan tanh xor
 """
-ELEMENTWISE = frozenset(f"stablehlo.{name}" for name in _ELEMENTWISE.split())
+_ELEMENTWISE_CHLO = """
+acos acosh asin asinh atan atanh conj cosh digamma erf erf_inv erfc is_inf is_neg_inf is_pos_inf lgamma next_after
+polygamma sinh square tan zeta
+"""
+ELEMENTWISE = frozenset(f"stablehlo.{name}" for name in _ELEMENTWISE.split()) | frozenset(
+    f"chlo.{name}" for name in _ELEMENTWISE_CHLO.split()
+)
 
 # The attribute that names the function an operation runs.
 CALLEE_ATTRIBUTE = {"func.call": "callee", "stablehlo.composite": "decomposition"}

@@ -64,10 +64,18 @@ def structure(op: ir.Operation, local: dict[ir.Value, int]) -> Hashable:
     operands: list[Hashable] = [local.get(value, value) for value in op.operands]
     if op.name in _COMMUTATIVE:
         operands.sort(key=hash)
-    attributes = tuple((name, op.attributes[name]) for name in op.attributes)
+    attributes = tuple((name, _attribute(op, name)) for name in op.attributes)
     types = tuple(result.type for result in op.results)
     regions = tuple(_region_structure(region, local) for region in op.regions)
     return (op.name, tuple(operands), attributes, types, regions)
+
+
+def _attribute(op: ir.Operation, name: str) -> Hashable:
+    try:
+        return op.attributes[name]
+    except TypeError:
+        # The bindings have no class for the attribute of a complex constant; its text says as much.
+        return str(op)
 
 
 def _region_structure(region: ir.Region, local: dict[ir.Value, int]) -> Hashable:

@@ -14,7 +14,10 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes, hlo
 from oxide.dialects.attributes import keyword, tensor
-from oxide.passes.canonicalize.matching import constant, is_static, number, pattern, producer, splat
+from oxide.dialects.constants import constant_value
+from oxide.dialects.fold import fold, is_splat
+from oxide.dialects.hlo.core import FOLD_ELEMENTS
+from oxide.passes.canonicalize.matching import is_static, number, pattern, producer, splat
 
 _COMMUTATIVE = ["add", "and", "maximum", "minimum", "multiply", "or", "xor"]
 # f(f(x)) = f(x).
@@ -135,12 +138,14 @@ def _associate(op: ir.Operation) -> ir.Value | None:
     inner = producer(op.operands[0], op.name)
     if inner is None or not _is_discrete(op.results[0]):
         return None
-    if producer(op.operands[1], "stablehlo.constant") is None or constant(inner.operands[1]) is None:
+    constants = [constant_value(inner.operands[1]), constant_value(op.operands[1])]
+    known = [array for array in constants if array is not None]
+    if len(known) < 2 or not (all(map(is_splat, known)) or known[0].size <= FOLD_ELEMENTS):
         return None
-    combined = hlo.emit(op.name, [inner.operands[1], op.operands[1]], op.results[0].type)
-    if producer(combined, "stablehlo.constant") is None:
-        return None  # too large to evaluate; the unused operation is dead
-    return hlo.create(op.name, [inner.operands[0], combined], [op.results[0].type]).results[0]
+    combined = fold(op, known)
+    if combined is None:
+        return None
+    return hlo.create(op.name, [inner.operands[0], hlo.constant(combined[0])], [op.results[0].type]).results[0]
 
 
 def _parts_of_complex(op: ir.Operation) -> ir.Value | None:

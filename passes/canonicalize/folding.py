@@ -9,9 +9,9 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import fold, hlo
 from oxide.dialects.attributes import integer, tensor
-from oxide.dialects.constants import read_constant
+from oxide.dialects.constants import defining_constant, read_constant
 from oxide.dialects.rewrite import Pattern
-from oxide.passes.canonicalize.matching import is_static, pattern, producer
+from oxide.passes.canonicalize.matching import is_static, pattern
 
 # An iota is smaller than its elements, and a constant is folded already.
 _KEPT = {"stablehlo.constant", "stablehlo.iota"}
@@ -28,7 +28,7 @@ def constant_fold(limit: int) -> Pattern:
 def _evaluated(op: ir.Operation, limit: int) -> ir.Value | None:
     definitions = []
     for operand in op.operands:
-        definition = producer(operand, "stablehlo.constant")
+        definition = defining_constant(operand)
         if definition is None:
             return None
         definitions.append(definition)

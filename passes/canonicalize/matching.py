@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects.constants import read_constant
+from oxide.dialects.constants import constant_value
 from oxide.dialects.fold import COMPUTED
 from oxide.dialects.rewrite import Pattern, Rewriter, Rule
 
@@ -24,15 +24,15 @@ def producer(value: ir.Value, name: str) -> ir.Operation | None:
     return operation if operation.name == name else None
 
 
-def constant(value: ir.Value) -> np.ndarray | None:
-    """The array of a constant (a zero-stride view for a splat), or None."""
-    definition = producer(value, "stablehlo.constant")
-    return None if definition is None else read_constant(definition)
+def static_producer(value: ir.Value, name: str) -> ir.Operation | None:
+    """`producer`, for rules that rebuild types: only an operation whose shapes are all static."""
+    operation = producer(value, name)
+    return operation if operation is not None and is_static(operation) else None
 
 
 def splat(value: ir.Value) -> np.generic | None:
     """The one element a constant repeats, or None."""
-    array = constant(value)
+    array = constant_value(value)
     if array is None or array.size == 0 or (array.size > 1 and any(array.strides)):
         return None
     return array[(0,) * array.ndim]

@@ -8,7 +8,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.attributes import integers, tensor
-from oxide.passes.canonicalize.matching import is_static, pattern, producer
+from oxide.passes.canonicalize.matching import is_static, pattern, static_producer
 
 
 def _shape(value: ir.Value) -> list[int]:
@@ -23,7 +23,7 @@ def _identity_reshape(op: ir.Operation) -> ir.Value | None:
 
 def _reshape_of_reshape(op: ir.Operation) -> ir.Value | None:
     """reshape(reshape(x)) -> reshape(x)"""
-    inner = producer(op.operands[0], "stablehlo.reshape")
+    inner = static_producer(op.operands[0], "stablehlo.reshape")
     if inner is None:
         return None
     return hlo.create(op.name, [inner.operands[0]], [op.results[0].type]).results[0]
@@ -31,7 +31,7 @@ def _reshape_of_reshape(op: ir.Operation) -> ir.Value | None:
 
 def _reshape_of_repeated_element(op: ir.Operation) -> ir.Value | None:
     """reshape(broadcast(x)) -> broadcast(x) of a rank-0 x"""
-    inner = producer(op.operands[0], "stablehlo.broadcast_in_dim")
+    inner = static_producer(op.operands[0], "stablehlo.broadcast_in_dim")
     if inner is None or _shape(inner.operands[0]) or not is_static(op):
         return None
     return hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), [])
@@ -45,7 +45,7 @@ def _identity_transpose(op: ir.Operation) -> ir.Value | None:
 
 def _transpose_of_transpose(op: ir.Operation) -> ir.Value | None:
     """transpose(transpose(x, p), q) -> transpose(x, p∘q)"""
-    inner = producer(op.operands[0], "stablehlo.transpose")
+    inner = static_producer(op.operands[0], "stablehlo.transpose")
     if inner is None or not is_static(op):
         return None
     first = integers(inner, "permutation")
@@ -54,8 +54,8 @@ def _transpose_of_transpose(op: ir.Operation) -> ir.Value | None:
 
 def _transpose_of_broadcast(op: ir.Operation) -> ir.Value | None:
     """transpose(broadcast(x, dims)) -> broadcast(x, dims through the permutation)"""
-    inner = producer(op.operands[0], "stablehlo.broadcast_in_dim")
-    if inner is None or not is_static(op) or not is_static(inner):
+    inner = static_producer(op.operands[0], "stablehlo.broadcast_in_dim")
+    if inner is None or not is_static(op):
         return None
     permutation = integers(op, "permutation")
     mapping = [permutation.index(axis) for axis in integers(inner, "broadcast_dimensions")]
@@ -95,8 +95,8 @@ def _broadcast_that_transposes(op: ir.Operation) -> ir.Value | None:
 
 def _broadcast_of_broadcast(op: ir.Operation) -> ir.Value | None:
     """broadcast(broadcast(x, d), e) -> broadcast(x, e∘d)"""
-    inner = producer(op.operands[0], "stablehlo.broadcast_in_dim")
-    if inner is None or not is_static(op) or not is_static(inner):
+    inner = static_producer(op.operands[0], "stablehlo.broadcast_in_dim")
+    if inner is None or not is_static(op):
         return None
     outer = integers(op, "broadcast_dimensions")
     mapping = [outer[axis] for axis in integers(inner, "broadcast_dimensions")]
@@ -105,8 +105,8 @@ def _broadcast_of_broadcast(op: ir.Operation) -> ir.Value | None:
 
 def _broadcast_of_unit_reshape(op: ir.Operation) -> ir.Value | None:
     """broadcast(reshape(x)) -> broadcast(x) when the reshape only inserts dimensions of size 1"""
-    inner = producer(op.operands[0], "stablehlo.reshape")
-    if inner is None or not is_static(op) or not is_static(inner):
+    inner = static_producer(op.operands[0], "stablehlo.reshape")
+    if inner is None or not is_static(op):
         return None
     kept = _inserted_around(_shape(inner.operands[0]), _shape(op.operands[0]))
     if kept is None:
@@ -146,7 +146,7 @@ def _reverse_nothing(op: ir.Operation) -> ir.Value | None:
 
 def _reverse_of_reverse(op: ir.Operation) -> ir.Value | None:
     """reverse(reverse(x, a), b) -> reverse(x, a xor b)"""
-    inner = producer(op.operands[0], "stablehlo.reverse")
+    inner = static_producer(op.operands[0], "stablehlo.reverse")
     if inner is None or not is_static(op):
         return None
     moving = sorted(set(integers(inner, "dimensions")) ^ set(integers(op, "dimensions")))

@@ -11,7 +11,8 @@ from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import hlo
 from oxide.dialects.attributes import integer, integers, tensor
-from oxide.passes.canonicalize.matching import constant, is_static, pattern, producer
+from oxide.dialects.constants import constant_value
+from oxide.passes.canonicalize.matching import is_static, pattern, static_producer
 
 
 def _shape(value: ir.Value) -> list[int]:
@@ -31,8 +32,8 @@ def _identity_slice(op: ir.Operation) -> ir.Value | None:
 
 def _slice_of_slice(op: ir.Operation) -> ir.Value | None:
     """x[a:b:s][c:d:t] -> x[a+c*s : a+d*s : s*t]"""
-    inner = producer(op.operands[0], "stablehlo.slice")
-    if inner is None or not is_static(op) or not is_static(inner):
+    inner = static_producer(op.operands[0], "stablehlo.slice")
+    if inner is None or not is_static(op):
         return None
     starts, limits, strides = [], [], []
     for (start, _, step), (low, high, stride) in zip(
@@ -48,8 +49,8 @@ def _slice_of_slice(op: ir.Operation) -> ir.Value | None:
 
 def _slice_of_concatenate(op: ir.Operation) -> ir.Value | None:
     """concatenate(x, y, z)[within y] -> y[...]"""
-    inner = producer(op.operands[0], "stablehlo.concatenate")
-    if inner is None or not is_static(op) or not is_static(inner):
+    inner = static_producer(op.operands[0], "stablehlo.concatenate")
+    if inner is None or not is_static(op):
         return None
     axis = integer(inner, "dimension")
     starts, limits, strides = _bounds(op)
@@ -66,7 +67,7 @@ def _slice_of_concatenate(op: ir.Operation) -> ir.Value | None:
 
 def _slice_of_repeated_element(op: ir.Operation) -> ir.Value | None:
     """broadcast(x)[...] -> broadcast(x) of a rank-0 x"""
-    inner = producer(op.operands[0], "stablehlo.broadcast_in_dim")
+    inner = static_producer(op.operands[0], "stablehlo.broadcast_in_dim")
     if inner is None or _shape(inner.operands[0]) or not is_static(op):
         return None
     return hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), [])
@@ -105,7 +106,7 @@ def _concatenate_of_slices(op: ir.Operation) -> ir.Value | None:
 
 def _joined(left: ir.Value, right: ir.Value, axis: int) -> ir.Value | None:
     """One slice for two that follow each other along an axis, or None."""
-    first, second = producer(left, "stablehlo.slice"), producer(right, "stablehlo.slice")
+    first, second = static_producer(left, "stablehlo.slice"), static_producer(right, "stablehlo.slice")
     if first is None or second is None or first.operands[0] != second.operands[0]:
         return None
     starts, limits, strides = _bounds(first)
@@ -125,7 +126,7 @@ def _concatenate_of_concatenate(op: ir.Operation) -> ir.Value | None:
     axis = integer(op, "dimension")
     pieces: list[ir.Value] = []
     for piece in op.operands:
-        inner = producer(piece, "stablehlo.concatenate")
+        inner = static_producer(piece, "stablehlo.concatenate")
         single = inner is not None and integer(inner, "dimension") == axis and len(list(piece.uses)) == 1
         pieces.extend(inner.operands if inner is not None and single else [piece])
     return hlo.concatenate(pieces, axis) if len(pieces) > len(op.operands) else None
@@ -143,8 +144,8 @@ def _identity_pad(op: ir.Operation) -> ir.Value | None:
 
 def _pad_of_pad(op: ir.Operation) -> ir.Value | None:
     """pad(pad(x, v), v) -> pad(x, v) when both only add at the edges"""
-    inner = producer(op.operands[0], "stablehlo.pad")
-    if inner is None or not is_static(op) or not is_static(inner):
+    inner = static_producer(op.operands[0], "stablehlo.pad")
+    if inner is None or not is_static(op):
         return None
     if not _same_element(inner.operands[1], op.operands[1]):
         return None
@@ -161,13 +162,13 @@ def _pad_of_pad(op: ir.Operation) -> ir.Value | None:
 def _same_element(x: ir.Value, y: ir.Value) -> bool:
     if x == y:
         return True
-    left, right = constant(x), constant(y)
+    left, right = constant_value(x), constant_value(y)
     return left is not None and right is not None and left.tobytes() == right.tobytes()
 
 
 def _known_starts(operands: Sequence[ir.Value], shape: list[int], sizes: list[int]) -> list[int] | None:
     """Constant window starts, clamped as StableHLO says, or None when one is not constant."""
-    arrays = [constant(start) for start in operands]
+    arrays = [constant_value(start) for start in operands]
     known = [array for array in arrays if array is not None]
     if len(known) < len(arrays):
         return None
@@ -200,7 +201,7 @@ def _full_update(op: ir.Operation) -> ir.Value | None:
 
 def _single_gather(op: ir.Operation) -> ir.Value | None:
     """gather of one window at a constant index -> reshape(slice(x))"""
-    starts = constant(op.operands[1])
+    starts = constant_value(op.operands[1])
     if starts is None or not is_static(op):
         return None
     x = op.operands[0]
@@ -219,7 +220,7 @@ def _single_gather(op: ir.Operation) -> ir.Value | None:
 
 def _consecutive_take(op: ir.Operation) -> ir.Value | None:
     """gather of whole rows at constant, evenly spaced, ascending indices -> slice(x)"""
-    starts = constant(op.operands[1])
+    starts = constant_value(op.operands[1])
     if starts is None or starts.size < 2 or not is_static(op) or math.prod(_shape(op.results[0])) == 0:
         return None
     x = op.operands[0]

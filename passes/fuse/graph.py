@@ -8,8 +8,9 @@ from enum import Enum
 
 from jaxlib.mlir import ir
 
-from oxide.dialects.constants import read_constant
+from oxide.dialects.constants import constant_value
 from oxide.dialects.effects import ELEMENTWISE
+from oxide.dialects.fold import is_splat
 
 # Operations that only say which element of the operand an element of the result is.
 INDEXING = frozenset(
@@ -103,8 +104,9 @@ def _role(op: ir.Operation, size: int, closed: bool) -> Role:
         return Role.HERO
     if name == "stablehlo.reduce":
         return Role.REDUCTION if _is_self_contained(op) else Role.OPAQUE
-    if name == "stablehlo.constant" and (size <= CLONED_ELEMENTS or not any(read_constant(op).strides)):
-        return Role.CONSTANT
+    if name == "stablehlo.constant":
+        array = constant_value(op.results[0])
+        return Role.CONSTANT if array is not None and (size <= CLONED_ELEMENTS or is_splat(array)) else Role.OPAQUE
     return Role.OPAQUE
 
 
