@@ -15,8 +15,13 @@ class NodeError(OxideError):
     """An OxideError that already names the node it is about."""
 
 
-def quoted(name: str) -> str:
-    """A name from a model for a message: on one line, in double quotes, with control characters escaped."""
+def quoted(name: str | bytes) -> str:
+    """A name from a model for a message: on one line, in double quotes, with control characters escaped.
+
+    protobuf hands out text that is not UTF-8 as bytes.
+    """
+    if isinstance(name, bytes):
+        name = name.decode(errors="backslashreplace")
     escaped = "".join(c if c.isprintable() and c not in '"\\' else ascii(c)[1:-1] for c in name)
     return f'"{escaped.replace(chr(34), chr(92) + chr(34))}"'
 

@@ -29,8 +29,8 @@ class ExternalFiles:
     def read(self, entries: Mapping[str, str]) -> memoryview:
         """The bytes an `external_data` entry stands for.  Raises OxideError."""
         location = entries.get("location", "")
-        if not location:
-            raise OxideError("external data without a location")
+        if not isinstance(location, str) or not location:  # bytes when it is not UTF-8
+            raise OxideError("external data without a location, or with one that is not UTF-8")
         data = self._map(location)
         offset = _integer(entries, "offset", default=0)
         length = _integer(entries, "length", default=len(data) - offset)

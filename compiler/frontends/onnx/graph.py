@@ -29,6 +29,7 @@ class SourceNode:
         while outputs and not outputs[-1]:
             outputs = outputs[:-1]
         self.outputs: tuple[str, ...] = outputs
+        require_text(self.op_type, self.domain, self.overload, proto.name, *self.inputs, *outputs)
         self.name: str = proto.name or next((o for o in outputs if o), "") or f"<unnamed {self.op_type}>"
         self.attributes: Sequence[AttributeProto] = proto.attribute
         self.captures: frozenset[str] = frozenset()
@@ -64,6 +65,9 @@ class Graph:
 
     @staticmethod
     def of_proto(proto: GraphProto) -> Graph:
+        values = (*proto.input, *proto.output)
+        require_text(proto.name, *(value.name for value in values), *(t.name for t in proto.initializer))
+        require_text(*(sparse.values.name for sparse in proto.sparse_initializer))
         return Graph(
             name=proto.name,
             nodes=[SourceNode(node) for node in proto.node],
@@ -71,11 +75,26 @@ class Graph:
             outputs=[value.name for value in proto.output],
             initializers=proto.initializer,
             sparse_initializers=proto.sparse_initializer,
-            types={value.name: value.type for value in (*proto.input, *proto.output)},
+            types={value.name: value.type for value in values},
         )
 
     def initializer_names(self) -> list[str]:
         return [t.name for t in self.initializers] + [s.values.name for s in self.sparse_initializers]
+
+
+def require_text(*names: str) -> None:
+    """Raise OxideError for names that are not UTF-8, which protobuf hands out as bytes."""
+    try:
+        "".join(names)
+    except TypeError:
+        bad = next(name for name in names if not isinstance(name, str))
+        raise OxideError(f"the name {quoted(bad)} is not UTF-8") from None
+
+
+def refuse_repeated(kind: str, names: Sequence[str]) -> None:
+    if len(set(names)) != len(names):
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        raise OxideError(f"more than one graph {kind} is called {listed(repeated)}")
 
 
 def free_names(proto: GraphProto) -> frozenset[str]:
@@ -119,14 +138,10 @@ def ordered(graph: Graph, is_outer: Callable[[str], bool]) -> list[SourceNode]:
 
 
 def _given_names(graph: Graph) -> set[str]:
-    names = {""}
-    for kind, group in (("input", graph.inputs), ("initializer", graph.initializer_names())):
-        distinct = set(group)
-        if len(distinct) != len(group):
-            repeated = sorted(name for name in distinct if group.count(name) > 1)
-            raise OxideError(f"more than one graph {kind} is called {listed(repeated)}")
-        names |= distinct
-    return names
+    weights = graph.initializer_names()
+    refuse_repeated("input", graph.inputs)
+    refuse_repeated("initializer", weights)
+    return {"", *graph.inputs, *weights}
 
 
 def _refuse_redefinition(graph: Graph, given: set[str]) -> None:

@@ -18,7 +18,7 @@ from oxide.frontends.onnx import bounded
 from oxide.frontends.onnx import ops as _registers_lowerings  # noqa: F401
 from oxide.frontends.onnx.diagnostics import node_location, quoted
 from oxide.frontends.onnx.functions import local_functions
-from oxide.frontends.onnx.graph import Graph
+from oxide.frontends.onnx.graph import Graph, refuse_repeated, require_text
 from oxide.frontends.onnx.model_file import ModelFile, open_model
 from oxide.frontends.onnx.operators import Library, model_opsets
 from oxide.frontends.onnx.scope import Scope
@@ -56,17 +56,22 @@ def import_onnx(
         return _import(opened, Dimensions.of(dims, shapes))
     except OxideError as error:
         raise OxideError(f"{opened.label}: {error.message}", error.diagnostics) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        what = "a name that is not UTF-8" if isinstance(error, UnicodeDecodeError) else "too deep a nesting"
-        raise OxideError(f"{opened.label}: the model has {what}") from error
+    except RecursionError as error:
+        raise OxideError(f"{opened.label}: the model is nested too deeply") from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise OxideError(f"{opened.label}: internal error: {reason}; please report it with the model") from error
 
 
 def _import(opened: ModelFile, dims: Dimensions) -> Model:
     proto = opened.proto
+    require_text(*(entry.domain for entry in proto.opset_import), *(f.name for f in proto.functions))
     library = Library(model_opsets(proto.ir_version, proto.opset_import), local_functions(proto.functions))
     graph = Graph.of_proto(proto.graph)
     weight_names = set(graph.initializer_names())
     graph.inputs = [value for value in graph.inputs if value not in weight_names]
+    refuse_repeated("input", graph.inputs)
+    refuse_repeated("output", graph.outputs)
     check_supported(graph.nodes, library)
     specs = input_specs({value: graph.types[value] for value in graph.inputs}, dims)
 
@@ -114,8 +119,6 @@ def _entry(module: ir.Module) -> tuple[ir.Operation, ir.Block]:
 
 
 def _check_outputs(graph: Graph, outputs: Sequence[Any], dims: Dimensions) -> None:
-    if len(set(graph.outputs)) != len(graph.outputs):
-        raise OxideError("two graph outputs have the same name")
     producers = {name: node for node in graph.nodes for name in node.outputs}
     wrong: list[Diagnostic] = []
     for name, value in zip(graph.outputs, outputs, strict=True):

@@ -44,7 +44,8 @@ def open_model(
     if not proto.HasField("graph"):
         raise OxideError(f"{label}: not an ONNX model: it has no graph")
     reader = TensorReader(ExternalFiles(base_dir), raw.resolve)
-    return ModelFile(proto, reader, label, name or stem or proto.graph.name or "model")
+    graph_name = proto.graph.name if isinstance(proto.graph.name, str) else ""
+    return ModelFile(proto, reader, label, name or stem or graph_name or "model")
 
 
 def _map(path: Path) -> memoryview:

@@ -9,7 +9,7 @@ from onnx import FunctionProto
 
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.diagnostics import Unsupported, quoted, unsupported_error
-from oxide.frontends.onnx.functions import static_schema_body
+from oxide.frontends.onnx.functions import MAX_DEPTH, static_schema_body
 from oxide.frontends.onnx.graph import Graph, SourceNode
 from oxide.frontends.onnx.operators import Library, Operator
 from oxide.frontends.onnx.registry import qualified
@@ -55,6 +55,8 @@ class _Survey:
             start = next(i for i, caller in enumerate(self.calling) if caller is body)
             chain = [qualified(f.domain, f.name) for f in [*self.calling[start:], body]]
             raise OxideError(f"model functions may not be recursive: {quoted(' -> '.join(chain))}")
+        if len(self.calling) >= MAX_DEPTH:
+            raise OxideError(f"node {quoted(node.name)}: functions are nested more than {MAX_DEPTH} deep")
         self.calling.append(body)
         self.visit([SourceNode(proto) for proto in body.node], library.of_body(body))
         self.calling.pop()

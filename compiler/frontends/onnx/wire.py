@@ -25,12 +25,14 @@ _NESTED: dict[str, dict[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {},
 }
+# protobuf's own limit.
+_MAX_DEPTH = 100
 _RAW_DATA = 9  # field number in TensorProto
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
 
 
 class Irregular(Exception):
-    """The bytes are not a sequence of complete fields."""
+    """The bytes are not a sequence of complete fields, or nested too deeply."""
 
 
 class RawData:
@@ -62,8 +64,10 @@ def take_out_tensors(model: memoryview) -> tuple[bytes, RawData]:
     return b"".join(pieces), taken
 
 
-def _strip(message: memoryview, kind: str, taken: RawData) -> list[Buffer]:
+def _strip(message: memoryview, kind: str, taken: RawData, depth: int = 0) -> list[Buffer]:
     """The pieces of a message, with tokens in place of large tensors at any depth."""
+    if depth > _MAX_DEPTH:
+        raise Irregular
     nested = _NESTED[kind]
     pieces: list[Buffer] = []
     kept_from = position = 0
@@ -79,7 +83,7 @@ def _strip(message: memoryview, kind: str, taken: RawData) -> list[Buffer]:
             is_raw_data = kind == "tensor" and tag >> 3 == _RAW_DATA
             if length >= MIN_BYTES and position <= end and (inner or is_raw_data):
                 payload = message[payload_start:position]
-                replacement = _strip(payload, inner, taken) if inner else [taken.add(payload)]
+                replacement = _strip(payload, inner, taken, depth + 1) if inner else [taken.add(payload)]
                 size = sum(len(piece) for piece in replacement)
                 pieces += [message[kept_from:start], _encode(tag), _encode(size), *replacement]
                 kept_from = position
