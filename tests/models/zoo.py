@@ -2,7 +2,7 @@
 
 Nine are the `light_*` architectures of the onnx package with seeded random weights, five are exported from
 PyTorch.  `light_as_shipped` gives the nine without new weights.  Building takes seconds to a minute, so the
-files are kept under build/zoo, named by the content of the sources that made them.
+files are kept under build/zoo, in a folder named by the content of the sources that made them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ZooModel:
 
     def path(self) -> Path:
         """The model's file, built when it is not in the cache."""
-        target = CACHE / f"{self.name}-{fingerprint()}.onnx"
+        target = CACHE / fingerprint() / f"{self.name}.onnx"
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             model = self.build()
