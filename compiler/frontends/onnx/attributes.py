@@ -9,7 +9,7 @@ from onnx import AttributeProto
 
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.diagnostics import quoted
-from oxide.frontends.onnx.graph import Graph
+from oxide.frontends.onnx.graph import SourceNode
 from oxide.frontends.onnx.initializers import TensorReader
 
 Decoder = Callable[[AttributeProto, TensorReader], Any]
@@ -27,14 +27,12 @@ _DECODERS: dict[int, Decoder] = {
     AttributeProto.INT: lambda a, _: a.i,
     AttributeProto.STRING: lambda a, _: _text(a.s),
     AttributeProto.TENSOR: lambda a, reader: reader.array(a.t, a.name),
-    AttributeProto.GRAPH: lambda a, _: Graph.of_proto(a.g),
     AttributeProto.SPARSE_TENSOR: lambda a, reader: reader.sparse_array(a.sparse_tensor),
     AttributeProto.TYPE_PROTO: lambda a, _: a.tp,
     AttributeProto.FLOATS: lambda a, _: list(a.floats),
     AttributeProto.INTS: lambda a, _: list(a.ints),
     AttributeProto.STRINGS: lambda a, _: [_text(s) for s in a.strings],
     AttributeProto.TENSORS: lambda a, reader: [reader.array(t, a.name) for t in a.tensors],
-    AttributeProto.GRAPHS: lambda a, _: [Graph.of_proto(g) for g in a.graphs],
     AttributeProto.SPARSE_TENSORS: lambda a, reader: [reader.sparse_array(s) for s in a.sparse_tensors],
     AttributeProto.TYPE_PROTOS: lambda a, _: list(a.type_protos),
 }
@@ -46,18 +44,18 @@ def type_name(attribute_type: int) -> str:
 
 
 def decode(
-    attributes: Iterable[AttributeProto],
+    node: SourceNode,
     declared: Mapping[str, Any],
     types: Mapping[str, int] | None,
     reader: TensorReader,
 ) -> dict[str, Any]:
-    """The keyword arguments for a lowering whose attributes are `declared`.
+    """The attributes of a node as keyword arguments for a lowering that has declared them.
 
     `types` gives the attributes and types the schema knows, None when there is no schema.  Raises OxideError
     for an attribute that is not declared, comes twice, has the wrong type, or cannot be read.
     """
     values: dict[str, Any] = {}
-    for attribute in attributes:
+    for attribute in node.attributes:
         name = attribute.name
         if name not in declared or (types is not None and name not in types):
             known = ", ".join(n for n in declared if types is None or n in types) or "none"
@@ -69,6 +67,10 @@ def decode(
         kind = attribute.type or expected
         if expected is not None and kind != expected:
             raise OxideError(f"attribute {name} must be {type_name(expected)}, not {type_name(kind or 0)}")
+        if kind in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
+            graphs = node.graphs[name]
+            values[name] = graphs[0] if kind == AttributeProto.GRAPH else graphs
+            continue
         decoder = _DECODERS.get(kind or 0)
         if decoder is None:
             raise OxideError(f"attribute {quoted(name)} has the unknown type {type_name(kind or 0)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from onnx import AttributeProto, GraphProto, NodeProto, SparseTensorProto, TensorProto, TypeProto
@@ -15,9 +15,23 @@ _GRAPH_TYPES = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
 
 
 class SourceNode:
-    """A NodeProto with its fields read once (each access to a protobuf field costs)."""
+    """A NodeProto with its fields read once (each access to a protobuf field costs).
 
-    __slots__ = ("attributes", "captures", "domain", "inputs", "name", "op_type", "outputs", "overload", "proto")
+    `graphs` are the subgraphs by attribute, `captures` the names they take from the graphs around the node.
+    """
+
+    __slots__ = (
+        "attributes",
+        "captures",
+        "domain",
+        "graphs",
+        "inputs",
+        "name",
+        "op_type",
+        "outputs",
+        "overload",
+        "proto",
+    )
 
     def __init__(self, proto: NodeProto) -> None:
         self.proto = proto
@@ -32,27 +46,25 @@ class SourceNode:
         require_text(self.op_type, self.domain, self.overload, proto.name, *self.inputs, *outputs)
         self.name: str = proto.name or next((o for o in outputs if o), "") or f"<unnamed {self.op_type}>"
         self.attributes: Sequence[AttributeProto] = proto.attribute
+        self.graphs: dict[str, list[Graph]] = {}
         self.captures: frozenset[str] = frozenset()
         for attribute in self.attributes:
             if attribute.type in _GRAPH_TYPES:
-                graphs = [attribute.g] if attribute.type == AttributeProto.GRAPH else attribute.graphs
-                self.captures |= frozenset().union(*map(free_names, graphs))
+                protos = [attribute.g] if attribute.type == AttributeProto.GRAPH else attribute.graphs
+                graphs = self.graphs[attribute.name] = [Graph.of_proto(graph) for graph in protos]
+                self.captures = self.captures.union(*(graph.captures for graph in graphs))
 
-    def subgraphs(self) -> list[GraphProto]:
-        found: list[GraphProto] = []
-        for attribute in self.attributes:
-            if attribute.type == AttributeProto.GRAPH:
-                found.append(attribute.g)
-            elif attribute.type == AttributeProto.GRAPHS:
-                found.extend(attribute.graphs)
-        return found
+    def subgraphs(self) -> Iterator[Graph]:
+        for graphs in self.graphs.values():
+            yield from graphs
 
 
 @dataclass
 class Graph:
     """A graph, subgraph or function body.
 
-    `types` are the declared types of inputs and outputs, by name, where there are any.
+    `types` are the declared types of inputs and outputs, by name, where there are any; `captures` the names
+    taken from the graphs around.
     """
 
     name: str
@@ -62,13 +74,14 @@ class Graph:
     initializers: Sequence[TensorProto] = ()
     sparse_initializers: Sequence[SparseTensorProto] = ()
     types: Mapping[str, TypeProto] = field(default_factory=dict)
+    captures: frozenset[str] = frozenset()
 
     @staticmethod
     def of_proto(proto: GraphProto) -> Graph:
         values = (*proto.input, *proto.output)
         require_text(proto.name, *(value.name for value in values), *(t.name for t in proto.initializer))
         require_text(*(sparse.values.name for sparse in proto.sparse_initializer))
-        return Graph(
+        graph = Graph(
             name=proto.name,
             nodes=[SourceNode(node) for node in proto.node],
             inputs=[value.name for value in proto.input],
@@ -77,6 +90,13 @@ class Graph:
             sparse_initializers=proto.sparse_initializer,
             types={value.name: value.type for value in values},
         )
+        defined = {"", *graph.inputs, *graph.initializer_names()}
+        used = set(graph.outputs)
+        for node in graph.nodes:
+            defined.update(node.outputs)
+            used.update(node.inputs, node.captures)
+        graph.captures = frozenset(used - defined)
+        return graph
 
     def initializer_names(self) -> list[str]:
         return [t.name for t in self.initializers] + [s.values.name for s in self.sparse_initializers]
@@ -95,22 +115,6 @@ def refuse_repeated(kind: str, names: Sequence[str]) -> None:
     if len(set(names)) != len(names):
         repeated = sorted({name for name in names if names.count(name) > 1})
         raise OxideError(f"more than one graph {kind} is called {listed(repeated)}")
-
-
-def free_names(proto: GraphProto) -> frozenset[str]:
-    """The names a subgraph takes from the graphs around it."""
-    defined = {v.name for v in proto.input} | {t.name for t in proto.initializer}
-    defined |= {s.values.name for s in proto.sparse_initializer}
-    used: set[str] = {v.name for v in proto.output}
-    for node in proto.node:
-        used.update(node.input)
-        defined.update(node.output)
-        for attribute in node.attribute:
-            if attribute.type == AttributeProto.GRAPH:
-                used |= free_names(attribute.g)
-            elif attribute.type == AttributeProto.GRAPHS:
-                used |= frozenset().union(*map(free_names, attribute.graphs))
-    return frozenset(used - defined - {""})
 
 
 def ordered(graph: Graph, is_outer: Callable[[str], bool]) -> list[SourceNode]:

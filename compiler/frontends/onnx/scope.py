@@ -117,9 +117,7 @@ class Scope:
             self._refuse_missing_input(operator, source, inputs)
         attributes: dict[str, Any] = {}
         if source.attributes:
-            attributes = decode(
-                source.attributes, signature.attributes, operator.attribute_types, self.weights.reader
-            )
+            attributes = decode(source, signature.attributes, operator.attribute_types, self.weights.reader)
         for required in signature.required_attributes:
             if required not in attributes:
                 raise OxideError(f"the required attribute {required} is missing")

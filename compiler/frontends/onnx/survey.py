@@ -10,7 +10,7 @@ from onnx import FunctionProto
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.diagnostics import Unsupported, quoted, unsupported_error
 from oxide.frontends.onnx.functions import MAX_DEPTH, static_schema_body
-from oxide.frontends.onnx.graph import Graph, SourceNode
+from oxide.frontends.onnx.graph import SourceNode
 from oxide.frontends.onnx.operators import Library, Operator
 from oxide.frontends.onnx.registry import qualified
 
@@ -40,7 +40,7 @@ class _Survey:
             elif operator.lowering is None:
                 self._visit_body(operator, node, library)
             for graph in node.subgraphs():
-                self.visit(Graph.of_proto(graph).nodes, library)
+                self.visit(graph.nodes, library)
 
     def _report(self, operator: Operator, node: SourceNode) -> None:
         key = (operator.label, operator.unsupported)
