@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from oxide.dialects.diagnostics import OxideError
     from oxide.backends.pjrt import Executable
+    from oxide.dialects.diagnostics import OxideError
     from oxide.frontends.jax import import_jax
     from oxide.frontends.onnx import import_onnx
     from oxide.loading import load

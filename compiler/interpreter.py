@@ -54,7 +54,10 @@ def interpret(module: ir.Module, arguments: Sequence[np.ndarray]) -> list[np.nda
 
 def parse_arguments(text: str) -> list[np.ndarray]:
     """The arrays of `[dense<1.0> : tensor<2xf32>, ...]`, MLIR's way to write them; none for an empty text."""
-    inside = text.strip().removeprefix("[").removesuffix("]")
+    text = text.strip() or "[]"
+    if not (text.startswith("[") and text.endswith("]")):
+        raise OxideError("--args: not a list of dense attributes: it is not in brackets")
+    inside = text[1:-1]
     if not inside.strip():
         return []
     # As constants of a module: the bindings have no class for some attributes that stand alone.

@@ -27,6 +27,7 @@ _FOREIGN = (
     (b"HloModule", "XLA HLO text, which Oxide writes but does not read; keep the .mlirbc"),
     (b"ir_version:", "ONNX as protobuf text; save it in ONNX's binary form"),
     (b"ir_version ", "ONNX as protobuf text; save it in ONNX's binary form"),
+    (b"<\n   ir_version", "ONNX as text; save it in ONNX's binary form"),
     (b'{"', "JSON, not a model"),
     (b"{\n", "JSON, not a model"),
     (b"[", "JSON, not a model"),
@@ -38,6 +39,9 @@ _FOREIGN = (
 )
 
 
+# The first byte of ONNX is the protobuf tag of one of ModelProto's fields (1-8, 14, 20, 25), nearly always of
+# ir_version, which is number 1.
+_ONNX_TAGS = b"\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca"
 _HEAD_BYTES = 4096
 
 
@@ -116,9 +120,7 @@ def looks_like(head: bytes) -> str:
             return what
     if int.from_bytes(head[:8], "little") < 1 << 27 and head[8:10] == b'{"':
         return "a safetensors file: weights without a model; give the .mlirbc or .mlir beside it"
-    # ONNX starts with the protobuf tag of one of ModelProto's fields, nearly always ir_version (1, a varint).
-    is_onnx = 1 <= head[0] >> 3 <= 25 and head[0] & 7 in (0, 2)
-    if head.startswith(BYTECODE_MAGIC) or _is_text(head) or is_onnx:
+    if head.startswith(BYTECODE_MAGIC) or _is_text(head) or head[0] in _ONNX_TAGS:
         return ""
     return "binary data of an unknown kind"
 
