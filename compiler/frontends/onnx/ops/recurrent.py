@@ -100,8 +100,8 @@ def _recurrent(
         raise node.error(f"direction is {direction!r}, expected forward, reverse or bidirectional")
     count = len(kind.default)
     names = list(activations or kind.default * len(directions))
-    if kind is RNN and activations and len(names) > len(directions):
-        names = names[: len(directions)]  # RNN's declared default is two functions for any direction
+    if kind is RNN and len(names) == 2 and len(directions) == 1:
+        names = names[:1]  # the schema's default names two functions, also for one direction
     if len(names) != count * len(directions):
         raise node.error(f"{len(names)} activations for {len(directions)} directions of {count}")
     functions = activation_functions(node, names, activation_alpha, activation_beta, clip, count)

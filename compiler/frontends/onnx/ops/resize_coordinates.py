@@ -63,7 +63,7 @@ def _half_pixel_symmetric(x: np.ndarray, axis: Axis) -> np.ndarray:
 
 
 def _align_corners(x: np.ndarray, axis: Axis) -> np.ndarray:
-    return x * ((axis.length - 1) / (axis.target - 1)) if axis.target != 1 else np.zeros_like(x)
+    return x * (axis.length - 1) / (axis.target - 1) if axis.target != 1 else np.zeros_like(x)
 
 
 def _asymmetric(x: np.ndarray, axis: Axis) -> np.ndarray:
@@ -79,7 +79,7 @@ def _crop(x: np.ndarray, axis: Axis) -> np.ndarray:
     last = axis.length - 1
     if axis.target == 1:
         return np.full_like(x, 0.5 * (start + end) * last)
-    return start * last + x * ((end - start) * last / (axis.target - 1))
+    return start * last + x * (end - start) * last / (axis.target - 1)
 
 
 # coordinate_transformation_mode: output positions to positions in the input
@@ -94,8 +94,18 @@ COORDINATES: dict[str, Callable[[np.ndarray, Axis], np.ndarray]] = {
 }
 
 
-def source_positions(mode: str, axis: Axis, dtype: type[np.floating] = np.float64) -> np.ndarray:
-    return COORDINATES[mode](np.arange(axis.size, dtype=dtype), axis)
+def source_positions(mode: str, axis: Axis) -> np.ndarray:
+    return COORDINATES[mode](np.arange(axis.size, dtype=np.float64), axis)
+
+
+def single_positions(mode: str, axis: Axis) -> np.ndarray:
+    """Positions computed in float32 where being just off an integer would matter, as runtimes do.
+
+    With the scale 1/3 they land on integers, in float64 just below them.
+    """
+    start, end = map(np.float32, axis.roi)
+    single = Axis(axis.length, axis.size, np.float32(axis.scale), (start, end))  # pyright: ignore[reportArgumentType]
+    return COORDINATES[mode](np.arange(axis.size, dtype=np.float32), single).astype(np.float32)
 
 
 # ---------------------------------------------------------------------------------------------- nearest
@@ -111,12 +121,8 @@ NEAREST: dict[str, Callable[[np.ndarray, Axis], np.ndarray]] = {
 
 
 def nearest_indices(mode: str, nearest_mode: str, axis: Axis) -> np.ndarray:
-    """The input element of each output element, int64.
-
-    Positions are float32, as in runtimes: with the scale 1/3 they land on integers, not just below them.
-    """
-    single = Axis(axis.length, axis.size, np.float32(axis.scale), axis.roi)  # pyright: ignore[reportArgumentType]
-    positions = source_positions(mode, single, np.float32).astype(np.float32)
+    """The input element of each output element, int64."""
+    positions = single_positions(mode, axis)
     return np.clip(NEAREST[nearest_mode](positions, axis), 0, axis.length - 1).astype(np.int64)
 
 
@@ -173,5 +179,5 @@ def dense(indices: np.ndarray, weights: np.ndarray, length: int) -> np.ndarray:
 
 def outside(mode: str, axis: Axis) -> np.ndarray:
     """Which output elements a crop takes from outside of the input; bool [size]."""
-    positions = source_positions(mode, axis)
+    positions = single_positions(mode, axis)
     return (positions < 0) | (positions > axis.length - 1)
