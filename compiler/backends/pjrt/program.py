@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 from jaxlib.mlir import ir
 
@@ -36,11 +37,14 @@ def specialize(
         "stablehlo-refine-shapes,"
         "func.func(stablehlo-canonicalize-dynamism,stablehlo-check-shape-assertions)"
     )
-    fixed = run_pipeline(module, pipeline, verify_each=False)
+    misfit = f"the model does not work for inputs of these shapes: {', '.join(map(str, inputs))}"
+    try:
+        fixed = run_pipeline(module, pipeline, verify_each=False)
+    except OxideError as error:  # an assertion on shapes that the module carries does not hold
+        raise OxideError(misfit, [replace(item, notes=()) for item in error.diagnostics[:5]]) from error
     wrong = verify_module(fixed)
     if wrong:
-        shapes = ", ".join(map(str, inputs))
-        raise OxideError(f"the model does not work for inputs of these shapes: {shapes}", wrong[:5])
+        raise OxideError(misfit, wrong[:5])
     _refuse_dynamic(fixed)
     return fixed, read_signature(fixed)
 
