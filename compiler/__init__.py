@@ -6,8 +6,13 @@ needs neither torch nor onnx; a front end says which extra to install.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# XLA's informational log lines say nothing about the model.  JAX silences them in the same way when it is the first
+# to load jaxlib, which here it is not.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
 __version__ = "0.1.0"
 
