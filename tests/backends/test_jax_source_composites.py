@@ -1,5 +1,6 @@
 """Composites: known ones read as one call and agree with their decomposition, others are what they are made of."""
 
+# ruff: noqa: E501  (MLIR is easier to read unbroken)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -6,9 +6,11 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.backends.jax_source import syntax
+from oxide.backends.jax_source.constants import shortest
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, emits
 from oxide.backends.jax_source.syntax import call, literal
@@ -53,6 +55,12 @@ def _softmax(function: str) -> Callable[[Emitter, ir.OpView, Attributes], ast.ex
     return emit
 
 
+def _number(e: Emitter, op: ir.OpView, value: float) -> ast.expr:
+    """A number as float32, in which it is used unless an operand is wider: 1e-05, not 9.999999747378752e-06."""
+    wide = any(e.type(v).element == "f64" for v in op.operands)
+    return literal(value if wide else shortest(np.float32(value), value))
+
+
 def _gelu(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
     tanh = attributes["approximate"] == "tanh"
     return call("jax.nn.gelu", e.array(op.operands[0]), approximate=literal(tanh))
@@ -71,7 +79,7 @@ def _norm(helper: str) -> Callable[[Emitter, ir.OpView, Attributes], ast.expr]:
         if axes == tuple(range(rank - len(axes), rank)):
             axes = tuple(a - rank for a in axes)
         nodes = [e.array(v) for v in op.operands]
-        epsilon = literal(attributes["epsilon"])
+        epsilon = _number(e, op, attributes["epsilon"])
         return syntax.call(e.helper(helper), *nodes, axes=literal(axes), epsilon=epsilon)
 
     return emit
@@ -79,14 +87,14 @@ def _norm(helper: str) -> Callable[[Emitter, ir.OpView, Attributes], ast.expr]:
 
 def _batch_norm(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
     nodes = [e.array(v) for v in op.operands]
-    options = {n: literal(attributes[n]) for n in ("axis", "epsilon")}
-    return syntax.call(e.helper("batch_norm"), *nodes, **options)
+    axis, epsilon = literal(attributes["axis"]), _number(e, op, attributes["epsilon"])
+    return syntax.call(e.helper("batch_norm"), *nodes, axis=axis, epsilon=epsilon)
 
 
 def _attention(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
     nodes = [e.array(v) for v in op.operands]
     causal = literal(True) if attributes["causal"] else None
-    return syntax.call(e.helper("attention"), *nodes, scale=literal(attributes["scale"]), causal=causal)
+    return syntax.call(e.helper("attention"), *nodes, scale=_number(e, op, attributes["scale"]), causal=causal)
 
 
 _EMITTERS: dict[str, Callable[[Emitter, ir.OpView, Attributes], ast.expr | None]] = {

@@ -30,11 +30,11 @@ def scalar(value: np.generic, type_: TensorType) -> ast.expr | None:
     if type_.is_complex:
         number = complex(value)
         real_only = number.imag == 0 and not np.signbit(number.imag)
-        return syntax.literal(_shortest(value.real, number.real) if real_only else number)
-    return syntax.literal(_shortest(value, float(value)))
+        return syntax.literal(shortest(value.real, number.real) if real_only else number)
+    return syntax.literal(shortest(value, float(value)))
 
 
-def _shortest(value: np.generic, exact: float) -> float:
+def shortest(value: np.generic, exact: float) -> float:
     """The shortest decimal that rounds to `value`, so that float32 0.1 reads 0.1."""
     if not np.isfinite(exact):
         return exact

@@ -74,7 +74,7 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
     paths = weight_paths([name for _, name in signature.weights])
     module_names = Namespace(_reserved())
     prefix = _constants_key({path[0] for path in paths.values()})
-    emitter = Emitter(symbols, module_names, lambda name: _item([prefix, name]))
+    emitter = Emitter(lambda name: _item([prefix, name]), symbols=symbols, module_names=module_names)
     names = module_names.inner()
     terms, parameters = _arguments(emitter, block, signature, paths, names)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import string
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
@@ -189,6 +189,9 @@ def convolution(e: Emitter, op: ir.OpView) -> Emitted:
     if flipped:
         kernel = call("jnp.flip", kernel, axis=literal(tuple(flipped)))
     padding = _padding(e, op, spatial)
+    plain = _plain_conv(op, numbers, spatial, result.element == left.element and not flipped)
+    if plain is not None:
+        return syntax.call(e.helper("conv"), x, kernel, **window_options(padding=padding, **plain))
     options = {
         "lhs_dilation": _list(op, "lhs_dilation", ones),
         "rhs_dilation": _list(op, "rhs_dilation", ones),
@@ -206,6 +209,52 @@ def convolution(e: Emitter, op: ir.OpView) -> Emitted:
         precision=_precision(op),
         preferred_element_type=None if result.element == left.element else e.dtype(result.element),
     )
+
+
+# Where batch, feature and spatial dimensions lie in PyTorch's and ONNX's convolutions.
+_PLAIN = (0, 1, 1, 0, 0, 1)
+
+
+def _plain_conv(
+    op: ir.OpView, numbers: stablehlo.ConvDimensionNumbers, spatial: int, plain: bool
+) -> dict[str, Any] | None:
+    """Stride, dilation and groups of a convolution in PyTorch's layout, None for any other."""
+    dims = (
+        numbers.input_batch_dimension,
+        numbers.input_feature_dimension,
+        numbers.kernel_input_feature_dimension,
+        numbers.kernel_output_feature_dimension,
+        numbers.output_batch_dimension,
+        numbers.output_feature_dimension,
+    )
+    orders = (
+        numbers.input_spatial_dimensions,
+        numbers.kernel_spatial_dimensions,
+        numbers.output_spatial_dimensions,
+    )
+    ones = [1] * spatial
+    ordered = all(list(order) == list(range(2, 2 + spatial)) for order in orders)
+    special = _list(op, "lhs_dilation", ones) != ones or integer(op.operation, "batch_group_count") != 1
+    if not plain or dims != _PLAIN or not ordered or special or _precision(op) is not None or not spatial:
+        return None
+    return {
+        "stride": _list(op, "window_strides", ones),
+        "dilation": _list(op, "rhs_dilation", ones),
+        "groups": integer(op.operation, "feature_group_count"),
+    }
+
+
+def window_options(**options: Any) -> dict[str, ast.expr]:
+    """Keyword arguments of `conv` and the pools: left out at their default, one number where all agree."""
+    shown: dict[str, ast.expr] = {}
+    for name, value in options.items():
+        if not isinstance(value, int):
+            value = tuple(v[0] if isinstance(v, tuple) and v[0] == v[1] else v for v in value)
+            if len(set(value)) == 1 and isinstance(value[0], int):
+                value = value[0]
+        if value != (0 if name == "padding" else 1):
+            shown[name] = literal(value)
+    return {n: shown[n] for n in ("stride", "padding", "dilation", "groups") if n in shown}
 
 
 def _list(op: ir.OpView, name: str, default: list[int]) -> list[int]:

@@ -48,6 +48,49 @@ def load_params_with_whole_names(path=None):
     return params
 
 
+def conv(x, kernel, *, stride=1, padding=0, dilation=1, groups=1):
+    """Convolution of x [batch, features, ...] with kernel [features out, features in / groups, ...].
+
+    One number for stride, padding or dilation holds for every dimension.
+    """
+    rank = x.ndim - 2
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        window_strides=each(stride, rank),
+        padding=sides(padding, rank),
+        rhs_dilation=each(dilation, rank),
+        feature_group_count=groups,
+    )
+
+
+def max_pool(x, size, *, stride=1, padding=0):
+    """The largest element of each window over x [batch, features, ...]."""
+    return pool(x, -jnp.inf, lax.max, size, stride, padding)
+
+
+def sum_pool(x, size, *, stride=1, padding=0):
+    """The sum of each window over x [batch, features, ...]."""
+    return pool(x, 0.0, lax.add, size, stride, padding)
+
+
+def pool(x, start, combine, size, stride, padding):
+    """Reduce each window over x [batch, features, ...]."""
+    rank = x.ndim - 2
+    window, strides = (1, 1, *each(size, rank)), (1, 1, *each(stride, rank))
+    return lax.reduce_window(x, start, combine, window, strides, [(0, 0), (0, 0), *sides(padding, rank)])
+
+
+def each(number, rank):
+    """One number for every dimension, unless there is one for each already."""
+    return (number,) * rank if isinstance(number, int) else number
+
+
+def sides(padding, rank):
+    """(before, after) for every dimension."""
+    return [(p, p) if isinstance(p, int) else p for p in each(padding, rank)]
+
+
 def float32_or_wider(x):
     """Half precision as float32; anything else as it is."""
     return x.astype(jnp.float32) if x.dtype.itemsize < 4 else x

@@ -9,7 +9,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.backends.jax_source import regions, syntax
-from oxide.backends.jax_source.dots import pairs
+from oxide.backends.jax_source.dots import pairs, window_options
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits
 from oxide.backends.jax_source.syntax import binary, call, literal, method
@@ -183,13 +183,9 @@ _ARGUMENT_BODIES = {_argument_body("GT"): "argmax", _argument_body("LT"): "argmi
 def _window(op: ir.OpView, rank: int) -> dict[str, ast.expr | None]:
     ones = [1] * rank
     padding = pairs(op, "padding", rank)
-
-    def option(name: str) -> list[int]:
-        return integers(op.operation, name) if name in op.attributes else ones
-
-    strides, base, dilation = map(option, ("window_strides", "base_dilations", "window_dilations"))
+    sizes, strides, base, dilation = _sizes(op, rank).values()
     return {
-        "window_dimensions": literal(tuple(option("window_dimensions"))),
+        "window_dimensions": literal(tuple(sizes)),
         "window_strides": None if strides == ones else literal(tuple(strides)),
         "padding": None if not any(map(any, padding)) else literal(padding),
         "base_dilation": None if base == ones else literal(tuple(base)),
@@ -206,6 +202,9 @@ def reduce_window(e: Emitter, op: ir.OpView) -> Emitted:
     xs = [e.array(v) for v in values]
     if count == 1:
         monoid = regions.monoid(op.regions[0])
+        pooled = _pool(e, op, monoid, type_, xs[0])
+        if pooled is not None:
+            return pooled
         start = e.loose(initials[0])[0] if type_.element == "f32" else e.array(initials[0])
         if monoid in _LAX:
             return call("lax.reduce_window", xs[0], start, syntax.path(_LAX[monoid]), **window)
@@ -213,6 +212,29 @@ def reduce_window(e: Emitter, op: ir.OpView) -> Emitted:
         return call("lax.reduce_window", xs[0], start, combine, **window)
     starts = [e.array(v) for v in initials]
     return call("lax.reduce_window", syntax.tuple_(xs), syntax.tuple_(starts), _pairwise(e, op, count), **window)
+
+
+_POOLS = {"maximum": "max_pool", "add": "sum_pool"}
+
+
+def _pool(e: Emitter, op: ir.OpView, monoid: str, type_: TensorType, x: ast.expr) -> ast.expr | None:
+    """Pooling in PyTorch's layout, over the dimensions after batch and features."""
+    window = _sizes(op, type_.rank)
+    padding = pairs(op, "padding", type_.rank)
+    plain = window["base_dilations"] == window["window_dilations"] == [1] * type_.rank
+    outer = [window[n][:2] for n in ("window_dimensions", "window_strides")]
+    if not plain or outer != [[1, 1], [1, 1]] or any(map(any, padding[:2])) or type_.rank < 3:
+        return None
+    if monoid not in _POOLS or type_.element != "f32" or not _starts_neutral(e, op.operands[1], monoid, type_):
+        return None
+    size = tuple(window["window_dimensions"][2:])
+    options = window_options(stride=window["window_strides"][2:], padding=padding[2:])
+    return syntax.call(e.helper(_POOLS[monoid]), x, literal(size[0] if len(set(size)) == 1 else size), **options)
+
+
+def _sizes(op: ir.OpView, rank: int) -> dict[str, list[int]]:
+    names = ("window_dimensions", "window_strides", "base_dilations", "window_dilations")
+    return {n: integers(op.operation, n) if n in op.attributes else [1] * rank for n in names}
 
 
 @emits("stablehlo.select_and_scatter")

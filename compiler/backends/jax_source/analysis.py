@@ -1,0 +1,66 @@
+"""Which operations of a block are needed, and how often each value is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from jaxlib.mlir import ir
+
+from oxide.backends.jax_source import idioms
+
+RETURNS = frozenset({"func.return", "stablehlo.return"})
+
+
+@dataclass
+class Analysis:
+    """Facts about the blocks visited so far.
+
+    `live` holds a block's needed operations in order, `uses` how often a value is written (not there: never),
+    `idioms` the operations that stand for several, `returned` the values that are all a block returns.
+    """
+
+    live: dict[ir.Block, list[ir.OpView]] = field(default_factory=dict)
+    uses: dict[ir.Value, int] = field(default_factory=dict)
+    idioms: dict[ir.Operation, idioms.Match] = field(default_factory=dict)
+    returned: set[ir.Value] = field(default_factory=set)
+
+    def visit(self, block: ir.Block) -> list[ir.OpView]:
+        """The live operations of a block, last operation first on the way, regions included."""
+        if block in self.live:
+            return self.live[block]
+        live: list[ir.OpView] = []
+        for op in reversed(list(block.operations)):
+            used = any(r in self.uses for r in op.results)
+            if not (used or op.OPERATION_NAME in RETURNS or _has_effect(op)):
+                continue
+            live.append(op)
+            match = idioms.find(op)
+            if match is not None:
+                self.idioms[op.operation] = match
+            for region in op.regions:
+                self._visit_region(region)
+            if op.OPERATION_NAME in RETURNS and len(op.operands) == 1:
+                self.returned.add(op.operands[0])
+            for operand in self._operands(op):
+                self.uses[operand] = self.uses.get(operand, 0) + 1
+        self.live[block] = live[::-1]
+        return self.live[block]
+
+    def _visit_region(self, region: ir.Region) -> None:
+        """A use inside a region counts twice: computing a value again in every iteration is no improvement."""
+        for block in region.blocks:
+            live = self.visit(block)
+            inside = {r for op in live for r in op.results} | set(block.arguments)
+            for op in live:
+                for operand in self._operands(op):
+                    if operand not in inside:
+                        self.uses[operand] = self.uses.get(operand, 0) + 1
+
+    def _operands(self, op: ir.OpView) -> Sequence[ir.Value]:
+        match = self.idioms.get(op.operation)
+        return match.operands if match is not None else op.operands
+
+
+def _has_effect(op: ir.OpView) -> bool:
+    return op.OPERATION_NAME == "stablehlo.custom_call" and str(op.attributes.get("has_side_effect", "")) == "true"
