@@ -81,7 +81,7 @@ def node_cases() -> tuple[Case, ...]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numpy's, while the cases compute their expected values
         loaded = load_model_tests(kind="node")
-    cases = [Case(c.name, c.model, c.data_sets, c.rtol, c.atol) for c in loaded if c.model is not None]
+    cases = [Case(c.name, c.model, c.data_sets or [], c.rtol, c.atol) for c in loaded if c.model is not None]
     return tuple(sorted(cases, key=lambda case: case.name))
 
 

@@ -62,18 +62,18 @@ def decode(
             raise OxideError(f"attribute {quoted(name)} is not one of this operator's: {known}")
         if name in values:
             raise OxideError(f"attribute {quoted(name)} is given twice")
-        expected = types and types.get(name)
+        expected = None if types is None else types.get(name)
         # Models of IR version 1 have untyped attributes.
-        kind = attribute.type or expected
+        kind = int(attribute.type) or expected or 0
         if expected is not None and kind != expected:
-            raise OxideError(f"attribute {name} must be {type_name(expected)}, not {type_name(kind or 0)}")
+            raise OxideError(f"attribute {name} must be {type_name(expected)}, not {type_name(kind)}")
         if kind in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
             graphs = node.graphs[name]
             values[name] = graphs[0] if kind == AttributeProto.GRAPH else graphs
             continue
-        decoder = _DECODERS.get(kind or 0)
+        decoder = _DECODERS.get(kind)
         if decoder is None:
-            raise OxideError(f"attribute {quoted(name)} has the unknown type {type_name(kind or 0)}")
+            raise OxideError(f"attribute {quoted(name)} has the unknown type {type_name(kind)}")
         try:
             values[name] = decoder(attribute, reader)
         except OxideError as error:

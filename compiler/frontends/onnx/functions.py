@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from jaxlib.mlir import ir
-from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto, defs
+from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.attributes import substitute
 from oxide.frontends.onnx.diagnostics import quoted
 from oxide.frontends.onnx.graph import Graph, SourceNode
-from oxide.frontends.onnx.operators import FunctionKey, Operator
+from oxide.frontends.onnx.operators import FunctionKey, Operator, find_schema
 from oxide.frontends.onnx.registry import normal_domain
 from oxide.frontends.onnx.types import type_proto
 
@@ -62,7 +63,7 @@ def static_schema_body(operator: Operator, opset: int) -> FunctionProto | None:
 
 @cache
 def _static_body(name: str, since_version: int, domain: str, opset: int) -> FunctionProto:
-    schema = defs.get_schema(name, since_version, domain)
+    schema = find_schema(name, since_version, domain)
     version = _body_version(schema.function_opset_versions, opset)
     return FunctionProto.FromString(schema.get_function_with_opset_version(version))
 
@@ -104,7 +105,7 @@ def check_call(body: FunctionProto, call: SourceNode) -> None:
         raise OxideError(f"the function has no attribute {', '.join(map(quoted, unknown))}")
 
 
-def schema_defaults(schema: defs.OpSchema | None) -> dict[str, AttributeProto]:
+def schema_defaults(schema: Any) -> dict[str, AttributeProto]:
     """The attributes that a schema gives a default."""
     if schema is None:
         return {}

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from onnx import FunctionProto, defs
 
@@ -37,7 +38,7 @@ class Operator:
 
     label: str
     version: int
-    schema: defs.OpSchema | None = None
+    schema: Any = None
     lowering: Lowering | None = None
     function: FunctionProto | None = None
     has_body: bool = False
@@ -118,7 +119,8 @@ def _reason(domain: str, op_type: str, deprecated: bool) -> str:
 
 
 @cache
-def find_schema(op_type: str, opset: int, domain: str) -> defs.OpSchema | None:
+def find_schema(op_type: str, opset: int, domain: str) -> Any:
+    """The schema in force, or None.  (onnx's type stubs leave out its function bodies, hence Any.)"""
     try:
         return defs.get_schema(op_type, opset, domain)
     except defs.SchemaError:

@@ -82,7 +82,7 @@ class Weights:
             if constant is not None or not _may_fold(current):
                 self._known[current] = constant
                 continue
-            operands = list(current.owner.operands)
+            operands = list(_operation(current).operands)
             pending = [operand for operand in operands if operand not in self._known]
             if pending:
                 stack.extend(pending)
@@ -114,9 +114,15 @@ def _may_fold(value: ir.Value) -> bool:
     )
 
 
+def _operation(value: ir.Value) -> ir.Operation:
+    owner = value.owner
+    assert not isinstance(owner, ir.Block)
+    return owner.operation
+
+
 def _evaluate(value: ir.Value, operands: list[np.ndarray | None]) -> np.ndarray | None:
     arrays = [array for array in operands if array is not None]
     if len(arrays) != len(operands):
         return None
-    results = fold.fold(value.owner.operation, arrays)
+    results = fold.fold(_operation(value), arrays)
     return None if results is None else results[0]

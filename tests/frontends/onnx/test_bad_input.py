@@ -221,7 +221,7 @@ def test_domain_that_is_not_imported():
 # ------------------------------------------------------------------------------------ nodes and tensors
 
 
-def attribute_of_type(name: str, kind: int, **fields) -> AttributeProto:
+def attribute_of_type(name: str, kind: AttributeProto.AttributeType, **fields) -> AttributeProto:
     return AttributeProto(name=name, type=kind, **fields)
 
 

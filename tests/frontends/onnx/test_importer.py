@@ -23,8 +23,8 @@ def scratch_registry(monkeypatch):
     monkeypatch.setattr("oxide.frontends.onnx.registry.REGISTRY", dict(REGISTRY))
 
 
-def text_of(module, debug=False):
-    return module.operation.get_asm(enable_debug_info=debug)
+def text_of(module: ir.Module, debug: bool = False) -> str:
+    return str(module.operation.get_asm(enable_debug_info=debug))
 
 
 # ---------------------------------------------------------------------------------------------- sources
