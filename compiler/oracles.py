@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from oxide.bounded import read_bounds, trim, trimmed_specs
 from oxide.dialects.diagnostics import OxideError
 from oxide.interpreter import interpret
 from oxide.model import Model
@@ -74,9 +75,11 @@ def interpreter_oracle(model: Model) -> Oracle:
     """Run the module in StableHLO's reference interpreter: independent of XLA, and thousands of times slower."""
     signature = model.check()
     parameters = [model.parameters[spec.name] for spec in signature.parameters]
+    bounds = read_bounds(model.module)
+    outputs = trimmed_specs(signature.outputs, bounds)
 
     def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         results = interpret(model.module, [inputs[spec.name] for spec in signature.inputs] + parameters)
-        return {spec.name: value for spec, value in zip(signature.outputs, results, strict=True)}
+        return {spec.name: value for spec, value in zip(outputs, trim(results, bounds), strict=True)}
 
     return Oracle("the StableHLO interpreter", run)
