@@ -219,6 +219,16 @@ def dynamic() -> Model:
     return oxide.import_jax(double, shape, shape)
 
 
+def test_running_out_of_memory_is_reported() -> None:
+    executable = oxide.load(
+        b"func.func @main() -> tensor<1099511627776xf32> {"
+        b"  %0 = stablehlo.constant dense<0.0> : tensor<1099511627776xf32>\n"
+        b"  return %0 : tensor<1099511627776xf32> }"
+    ).compile(cache=False)
+    with pytest.raises(OxideError, match="cannot run the model: RESOURCE_EXHAUSTED"):
+        executable()
+
+
 class TestDynamicShapes:
     """A model with open dimensions is compiled for the shapes it is called with."""
 

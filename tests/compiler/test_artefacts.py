@@ -237,3 +237,42 @@ def test_damaged_artefacts_are_refused_or_mean_something(model: Model) -> None:
         else:
             assert loaded.module.operation.verify()
     assert refused >= 4, "every truncation must be noticed"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "class",
+        '"',
+        "it's",
+        "a\nb",
+        "a\\b",
+        '__import__("os")',
+        "__metadata__",
+        "ｘ",
+        "é",
+        "a/../b",
+        "{}",
+        "%s",
+        "\t",
+        "💥",
+    ],
+)
+def test_any_name_survives(tmp_path: Path, name: str) -> None:
+    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\0A", "\t": "\\09"}
+    quoted = "".join(escapes.get(character, character) for character in name)
+    source = (
+        f'func.func @main(%x: tensor<2xf32> {{oxide.name = "{quoted}"}}, '
+        f'%w: tensor<2xf32> {{oxide.param = "{quoted}"}})'
+        f' -> (tensor<2xf32> {{oxide.name = "{quoted}"}}) {{\n'
+        "  %0 = stablehlo.add %x, %w : tensor<2xf32>\n  return %0 : tensor<2xf32>\n}"
+    )
+    values = np.array([3, 4], np.float32)
+    model = Model(parse_module(source), {name: values}, "m")
+    for suffix in (".mlirbc", ".mlir"):
+        model.save(tmp_path / f"m{suffix}")
+        loaded = oxide.load(tmp_path / f"m{suffix}")
+        assert (loaded.inputs[0].name, loaded.parameter_specs[0].name, loaded.outputs[0].name) == (name,) * 3
+        np.testing.assert_array_equal(loaded.parameters[name], values)
+    (result,) = loaded.compile(cache=False).run({name: values}).values()
+    np.testing.assert_array_equal(result, [6, 8])

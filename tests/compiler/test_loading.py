@@ -3,6 +3,8 @@
 import io
 import json
 import pickle
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -114,3 +116,13 @@ def test_noise_that_begins_as_onnx_does(data: bytes) -> None:
     assert looks_like(data) == ""
     with pytest.raises(OxideError):
         oxide.load(data)
+
+
+def test_mlir_needs_neither_jax_nor_onnx(tmp_path: Path) -> None:
+    (tmp_path / "m.mlir").write_text(IDENTITY)
+    program = (
+        "import sys, oxide\n"
+        "oxide.load('m.mlir').run_passes('canonicalize').save('m.mlirbc')\n"
+        "sys.exit(', '.join({'jax', 'onnx', 'torch'} & sys.modules.keys()) or 0)"
+    )
+    subprocess.run([sys.executable, "-P", "-c", program], cwd=tmp_path, check=True)

@@ -122,8 +122,14 @@ def is_tracer(value: object) -> bool:
 
 
 def execute(executable: Any, arguments: Sequence[jax.Array], handlers: Sequence[Any]) -> list[jax.Array]:
-    """Run on device arrays of the executable's own client."""
-    return executable.execute_sharded(arguments).consume_with_handlers(handlers)
+    """Run on device arrays of the executable's own client.
+
+    Raises OxideError when the run cannot start; what fails later is raised by JAX when the result is read.
+    """
+    try:
+        return executable.execute_sharded(arguments).consume_with_handlers(handlers)
+    except jax.errors.JaxRuntimeError as error:
+        raise OxideError(f"the device cannot run the model: {error}") from error
 
 
 def optimized_hlo(executable: Any) -> str:
