@@ -40,7 +40,7 @@ def onnxruntime_results(proto: ModelProto, inputs: Sequence[np.ndarray]) -> list
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [i.name for i in session.get_inputs()]
-    return session.run(None, dict(zip(names, inputs, strict=True)))
+    return list(session.run(None, dict(zip(names, inputs, strict=True))))
 
 
 def check(proto: ModelProto, *inputs: np.ndarray, rtol: float = 1e-4, atol: float = 1e-5) -> None:

@@ -16,6 +16,7 @@ from onnx import ModelProto
 from oxide import import_onnx
 from oxide.bounded import Bound, read_bounds, trim
 from oxide.inline_weights import inline_weights
+from oxide.nesting import Nesting, read_nesting
 
 # Milliseconds a stage of the last call took; the runner copies it into its report.
 LAST: dict[str, float] = {}
@@ -27,10 +28,15 @@ class Lowered:
 
     mlir: str
     bounds: Mapping[int, Bound]
+    nesting: Nesting
+
+    def pack(self, inputs: Sequence[Any]) -> list[Any]:
+        """The tensors in sequences and optionals."""
+        return self.nesting.pack(inputs)
 
     def unpack(self, results: Sequence[Any]) -> list[Any]:
-        """Cut the results whose size depends on data down to it."""
-        return trim(results, self.bounds)
+        """Cut the results whose size depends on data down to it, and put sequences together."""
+        return self.nesting.unpack(trim(results, self.bounds))
 
 
 def VERSIONS() -> dict[str, str]:
@@ -42,11 +48,16 @@ def to_stablehlo(model: ModelProto, specs: Sequence[Any]) -> Lowered:
     start = time.perf_counter()
     weights = {t.name for t in model.graph.initializer} | {s.values.name for s in model.graph.sparse_initializer}
     names = [value.name for value in model.graph.input if value.name not in weights]
-    tensors = {name: spec[2] for name, spec in zip(names, specs, strict=True) if spec and spec[0] == "tensor"}
-    imported = import_onnx(model, shapes=tensors)
+    imported = import_onnx(model, shapes={name: _shape(spec) for name, spec in zip(names, specs, strict=True)})
     LAST["import"] = (time.perf_counter() - start) * 1e3
     module = inline_weights(imported).module
-    return Lowered(str(module), read_bounds(module))
+    return Lowered(str(module), read_bounds(module), read_nesting(module))
+
+
+def _shape(spec: Any) -> Any:
+    if spec is None:
+        return None
+    return spec[2] if spec[0] == "tensor" else [_shape(part) for part in spec[1]]
 
 
 def import_only(model: ModelProto) -> dict[str, float]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 from conformance.cases import Case, as_arrays, specialize
 from conformance.xla import Program, mismatch
 
 from oxide import OxideError, import_onnx
 from oxide.bounded import read_bounds, trim
+from oxide.nesting import read_nesting
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,14 @@ def run_case(case: Case) -> Verdict:
     for inputs, outputs in case.data_sets:
         model, remaining = specialize(case.model, as_arrays(inputs))
         try:
-            imported = import_onnx(model, shapes=_open_shapes(model, remaining))
+            imported = import_onnx(model, shapes=_shapes(model, remaining))
         except OxideError as error:
             return Verdict(case.name, "unsupported", str(error))
         try:
             program = Program(imported.module)
-            results = program([*remaining, *imported.parameters.values()])
-            results = trim(results, read_bounds(imported.module))
+            nesting = read_nesting(imported.module)
+            results = program([*nesting.pack(remaining), *imported.parameters.values()])
+            results = nesting.unpack(trim(results, read_bounds(imported.module)))
         except Exception as error:
             return Verdict(case.name, "crash", f"{type(error).__name__}: {error}")
         problem = mismatch(results, as_arrays(outputs), case.rtol, case.atol)
@@ -41,13 +43,19 @@ def run_case(case: Case) -> Verdict:
     return Verdict(case.name, "pass")
 
 
-def _open_shapes(model, values) -> dict[str, tuple[int, ...]]:
-    """Shapes for the inputs whose declared type leaves a dimension open."""
+def _shapes(model, values) -> dict[str, Any]:
+    """Shapes for the inputs whose declared type leaves a dimension open, and for all sequences and optionals."""
     return {
-        declared.name: value.shape
+        declared.name: _shape(value)
         for declared, value in zip(model.graph.input, values, strict=True)
-        if isinstance(value, np.ndarray) and declared.type.HasField("tensor_type") and _is_open(declared.type)
+        if not declared.type.HasField("tensor_type") or _is_open(declared.type)
     }
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shape(element) for element in value]
+    return None if value is None else value.shape
 
 
 def _is_open(proto) -> bool:

@@ -32,7 +32,7 @@ class Program:
 
 
 def mismatch(actual: Sequence[Any], expected: Sequence[Any], rtol: float, atol: float) -> str:
-    """Why two lists of outputs differ: count, dtype, shape or values.  Empty when they agree."""
+    """Why two lists of outputs, or sequences, differ: count, dtype, shape or values.  Empty when they agree."""
     if len(actual) != len(expected):
         return f"{len(actual)} outputs, expected {len(expected)}"
     for index, (have, want) in enumerate(zip(actual, expected, strict=True)):
@@ -43,6 +43,10 @@ def mismatch(actual: Sequence[Any], expected: Sequence[Any], rtol: float, atol: 
 
 
 def _mismatch(have: Any, want: Any, rtol: float, atol: float) -> str:
+    if isinstance(have, list) and isinstance(want, list):
+        return mismatch(have, want, rtol, atol)
+    if have is None and want is None:
+        return ""
     if not isinstance(have, np.ndarray) or not isinstance(want, np.ndarray):
         return f"a {type(have).__name__}, expected a {type(want).__name__}"
     if have.dtype != want.dtype:

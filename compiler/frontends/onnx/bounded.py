@@ -22,6 +22,11 @@ class Bounded:
     count: ir.Value
 
 
+def buffer_of(value: ir.Value | Bounded) -> tuple[ir.Value, int | None]:
+    """The tensor behind a value, and the axis whose size depends on data."""
+    return (value.buffer, value.axis) if isinstance(value, Bounded) else (value, None)
+
+
 # Where the axis goes when an operator is applied to the whole buffer: (attributes, rank, axis) -> axis.
 AxisRule = Callable[[Mapping[str, Any], int, int], int]
 

@@ -16,6 +16,7 @@ from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
 from oxide.frontends.onnx import bounded
 from oxide.frontends.onnx import ops as _registers_lowerings  # noqa: F401
+from oxide.frontends.onnx.boundary import Leaf, Shape, expand_inputs, output_leaves
 from oxide.frontends.onnx.diagnostics import node_location, quoted
 from oxide.frontends.onnx.functions import local_functions
 from oxide.frontends.onnx.graph import Graph, refuse_repeated, require_text
@@ -26,6 +27,7 @@ from oxide.frontends.onnx.survey import check_supported
 from oxide.frontends.onnx.types import Dimensions, input_specs, output_mismatch
 from oxide.frontends.onnx.weights import Weights
 from oxide.model import Model
+from oxide.nesting import nest, set_nesting, structure_of
 from oxide.parameters import ParameterStore
 from oxide.passes.base import PassLog
 from oxide.passes.dce import DeadCode
@@ -39,21 +41,22 @@ def import_onnx(
     source: Source,
     *,
     dims: Mapping[str, int] | None = None,
-    shapes: Mapping[str, Sequence[int]] | None = None,
+    shapes: Mapping[str, Shape] | None = None,
     base_dir: str | os.PathLike[str] | None = None,
     name: str | None = None,
 ) -> Model:
     """Import an ONNX model: a path, the bytes of a file, or a ModelProto.
 
-    `dims` gives sizes to named dimensions (`{"batch": 1}`), `shapes` whole shapes to inputs.  `base_dir` is
-    where external data lies when it is not the file's own folder.  The model's inputs come first among the
+    `dims` gives sizes to named dimensions (`{"batch": 1}`), `shapes` whole shapes to inputs: for a sequence a
+    list of them, for an absent optional None (`oxide.nesting` says what becomes of both).  `base_dir` is where
+    external data lies when it is not the file's own folder.  The model's inputs come first among the
     arguments of `@main`, its weights follow; a weight that nothing uses is left out.
 
     Raises OxideError for anything in the file that is malformed or cannot be lowered, naming the nodes.
     """
     opened = open_model(source, base_dir, name)
     try:
-        return _import(opened, Dimensions.of(dims, shapes))
+        return _import(opened, dims, shapes or {})
     except OxideError as error:
         raise OxideError(f"{opened.label}: {error.message}", error.diagnostics) from error
     except RecursionError as error:
@@ -63,7 +66,7 @@ def import_onnx(
         raise OxideError(f"{opened.label}: internal error: {reason}; please report it with the model") from error
 
 
-def _import(opened: ModelFile, dims: Dimensions) -> Model:
+def _import(opened: ModelFile, sizes: Mapping[str, int] | None, shapes: Mapping[str, Shape]) -> Model:
     proto = opened.proto
     require_text(*(entry.domain for entry in proto.opset_import), *(f.name for f in proto.functions))
     library = Library(model_opsets(proto.ir_version, proto.opset_import), local_functions(proto.functions))
@@ -73,7 +76,9 @@ def _import(opened: ModelFile, dims: Dimensions) -> Model:
     refuse_repeated("input", graph.inputs)
     refuse_repeated("output", graph.outputs)
     check_supported(graph.nodes, library)
-    specs = input_specs({value: graph.types[value] for value in graph.inputs}, dims)
+    inputs = expand_inputs({value: graph.types[value] for value in graph.inputs}, shapes)
+    dims = Dimensions.of(sizes, inputs.shapes)
+    specs = input_specs(inputs.types, dims)
 
     context = make_context()
     with context, ir.Location.name(graph.name or opened.name), captured(context) as seen:
@@ -82,13 +87,15 @@ def _import(opened: ModelFile, dims: Dimensions) -> Model:
         function, block = _entry(module)
         for spec in specs:
             block.add_argument(hlo.make_type(spec.shape, spec.dtype), ir.Location.name(spec.name))
-        weights = Weights(block, opened.reader, taken=graph.inputs)
+        weights = Weights(block, opened.reader, taken=[*graph.inputs, *inputs.types])
         scope = Scope(library, weights)
-        scope.values.update(zip(graph.inputs, block.arguments, strict=True))
+        scope.values.update(zip(graph.inputs, nest(block.arguments, inputs.structures), strict=True))
         with ir.InsertionPoint(block), composites.library(module):
-            outputs = scope.run(graph)
-            _check_outputs(graph, outputs, dims)
-            outputs, names, bounds = bounded.flatten(outputs, graph.outputs)
+            results = scope.run(graph)
+            checked = _check_outputs(graph, results, dims)
+            outputs, names, bounds = bounded.flatten(
+                [leaf.value for leaf in checked], [leaf.name for leaf in checked]
+            )
             hlo.create("func.return", outputs, [])
         # What was only needed during import, such as target shapes, goes.
         DeadCode().run(module, PassLog())
@@ -96,7 +103,8 @@ def _import(opened: ModelFile, dims: Dimensions) -> Model:
         if unused:
             log.debug("%s: %d initializers are not used: %s", opened.label, len(unused), ", ".join(unused))
         function.attributes["res_attrs"] = bounded.result_attributes(names, bounds)
-        _finish(function, block, graph, weights, outputs)
+        set_nesting(function, inputs.structures, [structure_of(value) for value in results])
+        _finish(function, block, list(inputs.types), weights, outputs)
         _verify(module, seen)
     return Model(module, ParameterStore(weights.arrays), opened.name)
 
@@ -118,30 +126,34 @@ def _entry(module: ir.Module) -> tuple[ir.Operation, ir.Block]:
     return function, function.regions[0].blocks.append()
 
 
-def _check_outputs(graph: Graph, outputs: Sequence[Any], dims: Dimensions) -> None:
+def _check_outputs(graph: Graph, outputs: Sequence[Any], dims: Dimensions) -> list[Leaf]:
+    """The tensors in the outputs, which must be what the model declares."""
     producers = {name: node for node in graph.nodes for name in node.outputs}
+    taken = set(graph.outputs)
+    checked: list[Leaf] = []
     wrong: list[Diagnostic] = []
     for name, value in zip(graph.outputs, outputs, strict=True):
-        if isinstance(value, ir.Value):
-            message = output_mismatch(graph.types[name], value, dims)
-        elif isinstance(value, bounded.Bounded):
-            message = output_mismatch(graph.types[name], value.buffer, dims, open_axis=value.axis)
-        else:
-            message = "it is a sequence or an optional; the boundary of a model must be tensors"
-        if message:
+        try:
+            found = output_leaves(name, value, graph.types[name], taken)
+            messages = [output_mismatch(leaf.type, *bounded.buffer_of(leaf.value), dims) for leaf in found]
+            checked += found
+        except OxideError as error:
+            messages = [error.message]
+        for message in filter(None, messages):
             node = producers[name].name if name in producers else name
             wrong.append(Diagnostic("error", f"output {quoted(name)}: {message}", node_location(node)))
     if wrong:
         raise OxideError("the model's outputs are not what it declares", wrong)
+    return checked
 
 
 def _finish(
-    function: ir.Operation, block: ir.Block, graph: Graph, weights: Weights, outputs: Sequence[ir.Value]
+    function: ir.Operation, block: ir.Block, inputs: Sequence[str], weights: Weights, outputs: Sequence[ir.Value]
 ) -> None:
     """Set the type of @main and the names of its arguments."""
     types = ir.FunctionType.get([a.type for a in block.arguments], [v.type for v in outputs])
     function.attributes["function_type"] = ir.TypeAttr.get(types)
-    names = [("oxide.name", name) for name in graph.inputs]
+    names = [("oxide.name", name) for name in inputs]
     names += [("oxide.param", name) for name in weights.arguments]
     function.attributes["arg_attrs"] = _name_attributes(names)
 

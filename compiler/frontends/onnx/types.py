@@ -127,7 +127,7 @@ def _symbols(inputs: Mapping[str, TypeProto]) -> set[str]:
     return {d.dim_param for proto in inputs.values() for d in proto.tensor_type.shape.dim if d.dim_param}
 
 
-def output_mismatch(proto: TypeProto, value: ir.Value, dims: Dimensions, open_axis: int | None = None) -> str:
+def output_mismatch(proto: TypeProto, value: ir.Value, open_axis: int | None, dims: Dimensions) -> str:
     """Why a value does not have the type that the model declares for it; empty when it does.
 
     The size along `open_axis` depends on data and is not compared.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto
 from onnx_builders import import_and_run, model, node, value
 
 from oxide.dialects.diagnostics import OxideError
@@ -21,7 +22,7 @@ SMALL = np.array([0, 1, 2, 3, 0.5, 1.5, 6], np.float32)
 EDGES = np.array([0, 1, -1.3, 240, 448, 449, 460, 480, 6e4, 1e5, -1e5, np.inf, -np.inf, np.nan], np.float32)
 
 
-def cast(array: np.ndarray, to: type, **attributes: object) -> np.ndarray:
+def cast(array: np.ndarray, to: type, **attributes: Any) -> np.ndarray:
     target = DATA_TYPES[np.dtype(to)]
     source = value("x", array.shape, DATA_TYPES[array.dtype])
     proto = model(
@@ -93,7 +94,7 @@ def test_cast_1_names_its_type() -> None:
 
 def test_strings_and_unknown_round_modes_are_refused() -> None:
     with pytest.raises(OxideError, match="STRING"):
-        import_and_run(model([node("Cast", ["x"], ["y"], to=helper.TensorProto.STRING)]), SMALL)
+        import_and_run(model([node("Cast", ["x"], ["y"], to=TensorProto.STRING)]), SMALL)
     with pytest.raises(OxideError, match="round_mode"):
         cast(SMALL, ml_dtypes.float8_e8m0fnu, round_mode="sideways")
 

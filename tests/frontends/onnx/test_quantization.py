@@ -29,7 +29,7 @@ def scales(*shape: int) -> np.ndarray:
     [((), {}), ((10,), {"axis": 1}), ((3,), {"axis": -3}), ((3, 4, 2), {"axis": 1, "block_size": 3})],
 )
 @pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint16, np.int16])
-def test_granularities(kind: Any, scale_shape: tuple[int, ...], attributes: dict[str, int]) -> None:
+def test_granularities(kind: Any, scale_shape: tuple[int, ...], attributes: dict[str, Any]) -> None:
     scale, zero = scales(*scale_shape), np.asarray(RANDOM.integers(0, 100, scale_shape), kind)
     x = (RANDOM.standard_normal((3, 10, 2)) * 60).astype(np.float32)
     check(one_node("QuantizeLinear", {"x": x, "s": scale, "z": zero}, **attributes), x, scale, zero)

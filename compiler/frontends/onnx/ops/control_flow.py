@@ -15,25 +15,16 @@ from jaxlib.mlir import ir
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.graph import Graph
-from oxide.frontends.onnx.registry import Node, lowering
+from oxide.frontends.onnx.registry import ABSENT, Node, lowering
+from oxide.nesting import leaves, nest, structure_of
 
 # A loop is not unrolled into more nodes than this.
 UNROLL_NODES = 100_000
 
 
-def _flatten(value: Any) -> tuple[list[ir.Value], Any]:
-    """The tensors in a value, and the value with every tensor replaced by True."""
-    if value is None or isinstance(value, ir.Value):
-        return ([] if value is None else [value]), value is not None
-    parts = [_flatten(v) for v in value]
-    return [leaf for leaves, _ in parts for leaf in leaves], [structure for _, structure in parts]
-
-
-def _unflatten(leaves: list[ir.Value], structure: Any) -> Any:
-    """The inverse of `_flatten`; consumes `leaves`."""
-    if isinstance(structure, list):
-        return [_unflatten(leaves, part) for part in structure]
-    return leaves.pop(0) if structure else None
+def _results(values: Sequence[Any]) -> list[Any]:
+    """Values of a subgraph, where None is an absent optional, as a lowering returns them."""
+    return [ABSENT if value is None else value for value in values]
 
 
 # ---------------------------------------------------------------------------------------------------- If
@@ -46,21 +37,24 @@ def if_(node: Node, cond: ir.Value, *, then_branch: Graph, else_branch: Graph) -
         raise node.error(f"cond must have one element, not shape {hlo.shape(cond)}")
     known = node.static_or_none(cond)
     if known is not None:
-        return node.lower_graph(then_branch if known.all() else else_branch, [])
+        return _results(node.lower_graph(then_branch if known.all() else else_branch, []))
     structures: list[Any] = []
 
     def lower(branch: Graph) -> list[ir.Value]:
-        leaves, structure = _flatten(node.lower_graph(branch, []))
-        structures.append(structure)
-        if structure != structures[0]:
+        outputs = node.lower_graph(branch, [])
+        structures.append(structure_of(outputs))
+        if structures[-1] != structures[0]:
             raise node.error(
                 "cond depends on a model input, so both branches must give the same kinds of values: tensors, "
                 "sequences of one length, or present optionals"
             )
-        return leaves
+        tensors = leaves(outputs)
+        if not all(isinstance(v, ir.Value) for v in tensors):
+            raise node.error("a branch gives a tensor whose size depends on data")
+        return tensors
 
     results = hlo.if_(cond, lambda: lower(then_branch), lambda: lower(else_branch))
-    return _unflatten(results, structures[0])
+    return _results(nest(results, structures[0]))
 
 
 # -------------------------------------------------------------------------------------------------- Loop
@@ -141,7 +135,7 @@ def _unrolled(
         index += 1
     if rows and not rows[0]:
         raise node.error("it runs no iteration, so the shapes of its scan outputs are not known")
-    return [*state, *(hlo.stack(row, 0) for row in rows)]
+    return _results([*state, *(hlo.stack(row, 0) for row in rows)])
 
 
 def _iteration(

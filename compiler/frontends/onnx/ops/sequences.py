@@ -13,7 +13,7 @@ from onnx import TypeProto
 
 from oxide.dialects import hlo
 from oxide.frontends.onnx.graph import Graph
-from oxide.frontends.onnx.registry import Node, lowering
+from oxide.frontends.onnx.registry import ABSENT, Node, lowering
 
 Sequence = list[Any]
 
@@ -35,9 +35,9 @@ def _position(node: Node, position: ir.Value | None, length: int, default: int) 
 
 
 @lowering("Identity", 1, 13, 14, 16, 19, 21, 23, 24, 25)
-def identity(node: Node, x: Any) -> tuple[Any]:
-    """A value of any kind; sequences and optionals are the reason it is here."""
-    return (x,)
+def identity(node: Node, x: Any = None) -> tuple[Any]:
+    """A value of any kind, also an absent optional."""
+    return (ABSENT if x is None else x,)
 
 
 # ---------------------------------------------------------------------------------------------- sequences
@@ -148,7 +148,7 @@ def optional(node: Node, x: Any = None, *, type: TypeProto | None = None) -> tup
     """What is there, or an absent value, whose type nothing here needs."""
     if x is None and type is None:
         raise node.error("an absent optional needs the attribute type")
-    return (x,)
+    return (ABSENT if x is None else x,)
 
 
 @lowering("OptionalGetElement", 15, 18, 28)
