@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -13,7 +13,9 @@ from jaxlib import xla_client
 from jaxlib.mlir import ir
 
 from oxide.backends.jax_source import JaxSource, emit_jax_source
+from oxide.backends.jax_source.document import weight_paths
 from oxide.dialects import dtypes
+from oxide.dialects.attributes import string
 from oxide.dialects.context import parse_module
 
 
@@ -48,17 +50,15 @@ def example(type_: ir.Type, generator: np.random.Generator) -> np.ndarray:
 
 def load(source: JaxSource) -> dict[str, Any]:
     """The generated module's namespace."""
-    before = jax.config.jax_enable_x64
+    before = jax.config.read("jax_enable_x64")
     namespace: dict[str, Any] = {"__file__": "model.py", "__name__": "generated"}
     exec(compile(source.text, "model.py", "exec"), namespace)
-    namespace["_x64"] = jax.config.jax_enable_x64
+    namespace["_x64"] = jax.config.read("jax_enable_x64")
     jax.config.update("jax_enable_x64", before)
     return namespace
 
 
 def nested(flat: dict[str, Any]) -> dict[str, Any]:
-    from oxide.backends.jax_source.document import weight_paths
-
     params: dict[str, Any] = {}
     for name, keys in weight_paths(list(flat)).items():
         branch = params
@@ -87,16 +87,20 @@ def check(
 ) -> str:
     """Assert that the generated source computes what XLA does: values, shapes and dtypes.  Gives the text."""
     module = parse_module(module) if isinstance(module, str) else module
-    main = next(op for op in module.body.operations if op.attributes["sym_name"].value == "main")
+    main = next(op for op in module.body.operations if string(op.operation, "sym_name") == "main")
     generator = np.random.default_rng(seed)
     types = [a.type for a in main.regions[0].blocks[0].arguments]
     arguments = arguments or [example(t, generator) for t in types]
     source = source_of(module)
     expected = by_xla(str(module), arguments) if expected is None else expected
     namespace = load(source)
-    attributes = main.attributes["arg_attrs"] if "arg_attrs" in main.attributes else [{}] * len(arguments)
-    weights = {a["oxide.param"].value: v for a, v in zip(attributes, arguments, strict=True) if "oxide.param" in a}
-    inputs = [v for a, v in zip(attributes, arguments, strict=True) if "oxide.param" not in a]
+    weights, inputs = {}, []
+    names = weight_names(main, len(arguments))
+    for name, value in zip(names, arguments, strict=True):
+        if name is None:
+            inputs.append(value)
+        else:
+            weights[name] = value
     with jax.enable_x64(namespace["_x64"]):
         params = nested({**weights, **source.constants})
         got = jax.jit(namespace["forward"])(params, *inputs)
@@ -106,6 +110,14 @@ def check(
         compare(actual, wanted, tolerance, source.text)
     ast.parse(source.text)
     return source.text
+
+
+def weight_names(main: ir.OpView, count: int) -> list[str | None]:
+    """For each argument the weight it is, None for inputs."""
+    if "arg_attrs" not in main.attributes:
+        return [None] * count
+    marks = cast(list[ir.DictAttr], list(cast(ir.ArrayAttr, main.attributes["arg_attrs"])))
+    return [cast(ir.StringAttr, m["oxide.param"]).value if "oxide.param" in m else None for m in marks]
 
 
 def compare(actual: np.ndarray, wanted: np.ndarray, tolerance: float, text: str) -> None:

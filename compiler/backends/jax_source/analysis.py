@@ -32,7 +32,7 @@ class Analysis:
         live: list[ir.OpView] = []
         for op in reversed(list(block.operations)):
             used = any(r in self.uses for r in op.results)
-            if not (used or op.OPERATION_NAME in RETURNS or _has_effect(op)):
+            if not (used or op.operation.name in RETURNS or _has_effect(op)):
                 continue
             live.append(op)
             match = idioms.find(op)
@@ -40,7 +40,7 @@ class Analysis:
                 self.idioms[op.operation] = match
             for region in op.regions:
                 self._visit_region(region)
-            if op.OPERATION_NAME in RETURNS and len(op.operands) == 1:
+            if op.operation.name in RETURNS and len(op.operands) == 1:
                 self.returned.add(op.operands[0])
             for operand in self._operands(op):
                 self.uses[operand] = self.uses.get(operand, 0) + 1
@@ -63,4 +63,4 @@ class Analysis:
 
 
 def _has_effect(op: ir.OpView) -> bool:
-    return op.OPERATION_NAME == "stablehlo.custom_call" and str(op.attributes.get("has_side_effect", "")) == "true"
+    return op.operation.name == "stablehlo.custom_call" and str(op.attributes.get("has_side_effect", "")) == "true"

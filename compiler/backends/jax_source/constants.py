@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.terms import Constant, TensorType
 
 if TYPE_CHECKING:
-    from oxide.backends.jax_source.emitter import Emitter
+    from oxide.backends.jax_source.values import Values
 
 # Arrays with more elements are stored beside the weights.
 LONGEST_LITERAL = 32
@@ -38,7 +38,7 @@ def shortest(value: np.generic, exact: float) -> float:
     """The shortest decimal that rounds to `value`, so that float32 0.1 reads 0.1."""
     if not np.isfinite(exact):
         return exact
-    short = float(np.format_float_positional(value, unique=True)) if value.dtype.kind == "f" else exact
+    short = float(str(value)) if value.dtype.kind == "f" else exact
     return short if value.dtype.type(short) == value else exact
 
 
@@ -46,9 +46,7 @@ def is_large(term: Constant) -> bool:
     return term.type.size > LONGEST_LITERAL and term.splat is None and _progression(term) is None
 
 
-def array_expression(
-    e: Emitter, term: Constant, stored_at: ast.expr | None = None, stored_as: str = ""
-) -> ast.expr:
+def array_expression(e: Values, term: Constant, stored_at: ast.expr | None = None, stored_as: str = "") -> ast.expr:
     """A constant as an array of exactly its type; a large one is stored as `stored_as`, read at `stored_at`."""
     type_ = term.type
     if stored_at is not None:
@@ -81,7 +79,7 @@ def _number(value: np.generic, type_: TensorType) -> ast.expr:
 
 def _nested(value: np.ndarray, type_: TensorType) -> ast.expr:
     if value.ndim == 0:
-        return _number(value[()], type_)
+        return _number(cast(np.generic, value[()]), type_)
     return syntax.list_(_nested(part, type_) for part in value)
 
 
@@ -99,7 +97,7 @@ def _progression(term: Constant) -> tuple[int, ...] | None:
     return (stop,) if (first, step) == (0, 1) else (first, stop) if step == 1 else (first, stop, step)
 
 
-def _stored(e: Emitter, term: Constant, at: ast.expr, name: str) -> ast.expr:
+def _stored(e: Values, term: Constant, at: ast.expr, name: str) -> ast.expr:
     element, value = term.type.element, np.ascontiguousarray(term.value)
     if element in _STORED:
         e.constants[name] = value

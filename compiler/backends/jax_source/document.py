@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -143,18 +144,16 @@ def _signature(main: ir.OpView) -> Signature:
         if i not in marked
     ]
     outputs = [_text(a, "oxide.name") if a and "oxide.name" in a else f"result{i}" for i, a in enumerate(results)]
-    repeated = (
-        sorted({n for _, n in weights if sum(n == m for _, m in weights) > 1})
-        if len({n for _, n in weights}) < len(weights)
-        else []
-    )
+    repeated = sorted(name for name, count in Counter(n for _, n in weights).items() if count > 1)
     if repeated:
         raise OxideError(f"two weights of one name: {', '.join(map(repr, repeated))}")
     return Signature(inputs, weights, outputs)
 
 
 def _dictionaries(main: ir.OpView, name: str, count: int) -> Sequence[ir.DictAttr | None]:
-    return list(cast(ir.ArrayAttr, main.attributes[name])) if name in main.attributes else [None] * count
+    if name not in main.attributes:
+        return [None] * count
+    return cast(list[ir.DictAttr], list(cast(ir.ArrayAttr, main.attributes[name])))
 
 
 def _text(attributes: ir.DictAttr, name: str) -> str:

@@ -276,7 +276,7 @@ def pairs(op: ir.OpView, name: str, count: int) -> tuple[tuple[int, int], ...]:
 
 
 def _padding(e: Emitter, op: ir.OpView, spatial: int) -> tuple[tuple[int, int], ...]:
-    if op.OPERATION_NAME == "stablehlo.dynamic_conv":
+    if op.operation.name == "stablehlo.dynamic_conv":
         array = e.constant(op.operands[2])
         if array is None:
             raise Unsupported("padding that is not constant")

@@ -114,7 +114,7 @@ def scalar_of(e: Emitter, value: ir.Value) -> Constant:
 
 def _operator(symbol: str, e: Emitter, op: ir.OpView) -> Emitted:
     if e.type(op.operands[0]).element == "i1":
-        symbol = BOOLEAN_OPERATORS.get(op.OPERATION_NAME, symbol)
+        symbol = BOOLEAN_OPERATORS.get(op.operation.name, symbol)
     return e.elementwise(list(op.operands), partial(binary, symbol))
 
 
@@ -204,7 +204,7 @@ def shift_left(e: Emitter, op: ir.OpView) -> Emitted:
 @emits("stablehlo.shift_right_arithmetic", "stablehlo.shift_right_logical")
 def shift_right(e: Emitter, op: ir.OpView) -> Emitted:
     """`>>` is arithmetic on signed integers and logical on unsigned ones."""
-    logical = op.OPERATION_NAME.endswith("logical")
+    logical = op.operation.name.endswith("logical")
     if logical == e.type(op.operands[0]).is_unsigned:
         return e.elementwise(list(op.operands), partial(binary, ">>"))
     return _exact("lax.shift_right_logical" if logical else "lax.shift_right_arithmetic", e, op)

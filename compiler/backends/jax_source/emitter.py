@@ -119,7 +119,7 @@ class Emitter(Values):
                 self.share(operand)
             self._terms[argument] = self._terms[operand]
         self._inlining.append(symbol)
-        results = list(self._block(block))
+        results: list[ast.expr | Term] = list(self._block(block))
         self._inlining.pop()
         return results
 
@@ -184,7 +184,7 @@ class Emitter(Values):
     def _block(self, block: ir.Block) -> Sequence[Term]:
         """Write a block's operations; the terms its terminator returns."""
         for op in self._analysis.visit(block):
-            if op.OPERATION_NAME in RETURNS:
+            if op.operation.name in RETURNS:
                 return [self._terms[v] for v in op.operands]
             self._operation(op)
         raise Unsupported("a block without a return")
@@ -192,12 +192,12 @@ class Emitter(Values):
     def _operation(self, op: ir.OpView) -> None:
         cost, self._cost = self._cost, 0
         try:
-            if op.OPERATION_NAME == "stablehlo.constant":
+            if op.operation.name == "stablehlo.constant":
                 self._terms[op.results[0]] = self.read_constant(op)
             else:
                 self._bind(op, self._emitted(op))
         except Unsupported as reason:
-            self.errors.append(Diagnostic("error", f"{op.OPERATION_NAME}: {reason}", location_text(op.location)))
+            self.errors.append(Diagnostic("error", f"{op.operation.name}: {reason}", location_text(op.location)))
             for result in op.results:
                 # Go on, so that all refusals are reported at once.
                 self._terms[result] = Bound(TensorType((), "f32"), syntax.name("refused"))
@@ -207,9 +207,9 @@ class Emitter(Values):
         match = self._analysis.idioms.get(op.operation)
         if match is not None:
             return match.emit(self, op)
-        emitter = EMITTERS.get(op.OPERATION_NAME)
+        emitter = EMITTERS.get(op.operation.name)
         if emitter is None:
-            raise Unsupported(refusal(op.OPERATION_NAME))
+            raise Unsupported(refusal(op.operation.name))
         return emitter(self, op)
 
     def _bind(self, op: ir.OpView, emitted: Emitted) -> None:
@@ -270,7 +270,7 @@ class Emitter(Values):
         return Bound(type_, syntax.name(target))
 
     def _wanted_name(self, op: ir.OpView) -> str:
-        return variable_name(source_name(op.location)) or _KIND_NAMES.get(op.OPERATION_NAME, "x")
+        return variable_name(source_name(op.location)) or _KIND_NAMES.get(op.operation.name, "x")
 
     def _results(self, terms: Sequence[Term]) -> ast.Return:
         nodes = [self.written(t) for t in terms]
@@ -280,8 +280,8 @@ class Emitter(Values):
     def _is_small(self, symbol: str, block: ir.Block) -> bool:
         known = self._sizes.get(symbol)
         if known is None:
-            work = [op for op in self._analysis.visit(block) if op.OPERATION_NAME not in _WEIGHTLESS]
-            simple = all(op.OPERATION_NAME not in _NEVER_SMALL for op in work)
+            work = [op for op in self._analysis.visit(block) if op.operation.name not in _WEIGHTLESS]
+            simple = all(op.operation.name not in _NEVER_SMALL for op in work)
             known = self._sizes[symbol] = simple and len(work) <= SMALL_FUNCTION
         return known
 
@@ -307,7 +307,7 @@ class Emitter(Values):
 # Variables for operations whose source has no name.
 _KIND_NAMES = {
     "stablehlo.dot_general": "y",
-    "stablehlo.convolution": "conv",
+    "stablehlo.convolution": "features",
     "stablehlo.reduce": "total",
     "stablehlo.reduce_window": "pooled",
     "stablehlo.compare": "mask",

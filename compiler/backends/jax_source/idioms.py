@@ -31,7 +31,7 @@ class Match:
 
 def find(op: ir.OpView) -> Match | None:
     """The idiom rooted at an operation, if any."""
-    matcher = _MATCHERS.get(op.OPERATION_NAME)
+    matcher = _MATCHERS.get(op.operation.name)
     return matcher(op) if matcher is not None else None
 
 

@@ -54,7 +54,7 @@ def _exact(e: Emitter, starts: Sequence[ir.Value]) -> dict[str, ast.expr]:
 @emits("stablehlo.gather", "stablehlo.dynamic_gather")
 def gather(e: Emitter, op: ir.OpView) -> Emitted:
     numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
-    if op.OPERATION_NAME == "stablehlo.gather":
+    if op.operation.name == "stablehlo.gather":
         sizes = integers(op.operation, "slice_sizes")
     else:
         sizes = constant_integers(e, op.operands[2], "slice sizes")

@@ -109,7 +109,7 @@ def top_k(e: Emitter, op: ir.OpView) -> Emitted:
 
 @emits("stablehlo.batch_norm_inference", "stablehlo.batch_norm_training", "stablehlo.batch_norm_grad")
 def batch_norm(e: Emitter, op: ir.OpView) -> Emitted:
-    helper = e.helper(op.OPERATION_NAME.removeprefix("stablehlo."))
+    helper = e.helper(op.operation.name.removeprefix("stablehlo."))
     epsilon = cast(ir.FloatAttr, op.attributes["epsilon"]).value
     axis = literal(integer(op.operation, "feature_index"))
     return syntax.call(helper, *(e.array(v) for v in op.operands), axis=axis, epsilon=literal(epsilon))

@@ -10,6 +10,7 @@ import builtins
 import keyword
 import re
 import unicodedata
+from typing import cast
 
 from jaxlib.mlir import ir
 
@@ -72,7 +73,8 @@ def source_name(location: ir.Location) -> str:
     if isinstance(location, ir.NameLoc):
         return location.name_str
     if isinstance(location, ir.FusedLoc):
-        return next(filter(None, map(source_name, location.locations)), "")
+        parts = cast(list[ir.Location], location.locations)
+        return next(filter(None, map(source_name, parts)), "")
     if isinstance(location, ir.CallSiteLoc):
         return source_name(location.callee)
     return ""

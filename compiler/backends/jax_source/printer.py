@@ -329,7 +329,8 @@ def _lay_return(node: ast.Return, indent: int) -> str:
 
 
 def _lay_docstring(node: ast.Expr, indent: int) -> str:
-    return docstring(node.value.value, indent) if isinstance(node.value, ast.Constant) else flat(node.value)
+    value = node.value
+    return docstring(str(value.value), indent) if isinstance(value, ast.Constant) else flat(value)
 
 
 def docstring(text: str, indent: int = 0) -> str:

@@ -13,7 +13,7 @@ from oxide.backends.jax_source.dots import pairs, window_options
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits
 from oxide.backends.jax_source.syntax import binary, call, literal, method
-from oxide.backends.jax_source.terms import Bound, Reduction, TensorType
+from oxide.backends.jax_source.terms import Bound, Reduction, TensorType, Term
 from oxide.dialects.attributes import integers
 
 # Body operation -> method of an array, and the operator that joins an initial value.
@@ -126,7 +126,7 @@ def _pairwise(e: Emitter, op: ir.OpView, count: int) -> ast.expr:
     return e.region(op.regions[0].blocks[0], "combine", ["a", "b"], places=places)
 
 
-def _argument_reduction(e: Emitter, op: ir.OpView, axes: tuple[int, ...]) -> list[ast.expr | Bound] | None:
+def _argument_reduction(e: Emitter, op: ir.OpView, axes: tuple[int, ...]) -> list[ast.expr | Term] | None:
     """argmax or argmin as JAX lowers it: (value, index) pairs of x and an iota along the one axis."""
     if len(op.results) != 2 or len(axes) != 1:
         return None

@@ -23,7 +23,7 @@ def monoid(region: ir.Region) -> str:
     left, right = op.operands
     in_order = left == arguments[0] and right == arguments[1]
     swapped = left == arguments[1] and right == arguments[0]
-    name = op.OPERATION_NAME.removeprefix("stablehlo.")
+    name = op.operation.name.removeprefix("stablehlo.")
     commutes = name in ("add", "multiply", "maximum", "minimum", "and", "or")
     return name if in_order or (swapped and commutes) else ""
 
@@ -34,12 +34,12 @@ def comparison(region: ir.Region) -> tuple[str, int, str] | None:
     The direction is for (first, second); `type` is FLOAT, TOTALORDER, SIGNED, UNSIGNED or empty.
     """
     operations = body(region)
-    if len(operations) != 2 or operations[0].OPERATION_NAME != "stablehlo.compare":
+    if len(operations) != 2 or operations[0].operation.name != "stablehlo.compare":
         return None
     op, terminator = operations
     if list(terminator.operands) != list(op.results):
         return None
-    arguments = list(region.blocks[0].arguments)
+    arguments: list[ir.Value] = list(region.blocks[0].arguments)
     left, right = op.operands
     if left not in arguments or right not in arguments:
         return None
@@ -65,7 +65,7 @@ def fingerprint(region: ir.Region) -> tuple[object, ...]:
     for op in body(region):
         operands = tuple(numbers.get(v, -1) for v in op.operands)
         attributes = tuple(f"{name}={op.attributes[name]}" for name in _attribute_names(op))
-        rows.append((op.OPERATION_NAME, operands, attributes))
+        rows.append((op.operation.name, operands, attributes))
         for result in op.results:
             numbers[result] = len(numbers)
     return tuple(rows)
