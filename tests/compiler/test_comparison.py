@@ -8,7 +8,7 @@ from oxide.comparison import compare, compare_all, cosine
 from oxide.dialects.diagnostics import OxideError
 
 
-def array(*values, dtype=np.float32):
+def array(*values, dtype: type = np.float32) -> np.ndarray:
     return np.array(values, dtype)
 
 

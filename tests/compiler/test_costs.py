@@ -106,4 +106,5 @@ def test_agrees_with_xla_on_a_linear_layer(shapes):
 
     arguments = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
     analysis = jax.jit(layer).lower(*arguments).compile().cost_analysis()
+    assert analysis is not None
     assert cost_of(layer, *shapes).flops == pytest.approx(analysis["flops"], rel=0.02)

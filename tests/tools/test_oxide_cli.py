@@ -21,7 +21,7 @@ from oxide.tools.progress import Progress
 WEIGHT = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
 
 
-def layer_model(batch=2) -> onnx.ModelProto:
+def layer_model(batch: int | str = 2) -> onnx.ModelProto:
     """relu(x @ w) * 2, with nodes `product`, `rectify` and `twice`."""
     nodes = [
         helper.make_node("MatMul", ["x", "layer.weight"], ["h"], name="product"),
