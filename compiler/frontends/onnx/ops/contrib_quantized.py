@@ -1,0 +1,128 @@
+"""com.microsoft QLinear operators: dequantise, compute in float32, quantise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.dialects import hlo
+from oxide.frontends.onnx.ops.contrib import MICROSOFT
+from oxide.frontends.onnx.ops.pooling import average_pool_10
+from oxide.frontends.onnx.registry import Node, lowering, register
+
+
+def _dequantize(x: ir.Value, scale: ir.Value, zero: ir.Value | None) -> ir.Value:
+    wide = hlo.convert(x, np.float32)
+    if zero is not None:
+        wide = hlo.subtract(wide, hlo.convert(hlo.reshape(zero, []), np.float32))
+    return hlo.multiply(wide, hlo.reshape(scale, []))
+
+
+def _quantize(y: ir.Value, scale: ir.Value, zero: ir.Value | None, dtype: np.dtype) -> ir.Value:
+    """round half to even(y / scale) + zero, saturated."""
+    steps = hlo.round_half_even(hlo.divide(y, hlo.reshape(scale, [])))
+    if zero is not None:
+        steps = hlo.add(steps, hlo.convert(hlo.reshape(zero, []), np.float32))
+    limits = ml_dtypes.iinfo(dtype)
+    return hlo.convert(hlo.clamp(float(limits.min), steps, float(limits.max)), dtype)
+
+
+def _operands(node: Node, inputs: Sequence[ir.Value | None], count: int) -> list[Any]:
+    """Triples of a tensor, its scale and its zero point (None where absent), `count` values in all; the
+    result's, which comes last, has no tensor."""
+    padded = [*inputs, *[None] * (count - len(inputs))]
+    zeros = {*range(2, count, 3), count - 1}
+    if len(padded) != count or any(v is None for i, v in enumerate(padded) if i not in zeros):
+        raise node.error(f"it has {len(inputs)} inputs; a tensor or a scale among the first {count} is missing")
+    return padded
+
+
+def _binary(combine: Callable[[ir.Value, ir.Value], ir.Value]) -> Callable:
+    def lower(node: Node, *inputs: ir.Value | None) -> ir.Value:
+        a, a_scale, a_zero, b, b_scale, b_zero, c_scale, c_zero = _operands(node, inputs, 8)
+        y = combine(_dequantize(a, a_scale, a_zero), _dequantize(b, b_scale, b_zero))
+        return _quantize(y, c_scale, c_zero, hlo.dtype(a))
+
+    return lower
+
+
+register("QLinearAdd", (1,), _binary(hlo.add), domain=MICROSOFT)
+register("QLinearMul", (1,), _binary(hlo.multiply), domain=MICROSOFT)
+
+
+@lowering("QLinearSigmoid", 1, domain=MICROSOFT)
+def qlinear_sigmoid(node: Node, *inputs: ir.Value | None) -> ir.Value:
+    x, x_scale, x_zero, y_scale, y_zero = _operands(node, inputs, 5)
+    return _quantize(hlo.logistic(_dequantize(x, x_scale, x_zero)), y_scale, y_zero, hlo.dtype(x))
+
+
+@lowering("QLinearLeakyRelu", 1, domain=MICROSOFT)
+def qlinear_leaky_relu(node: Node, *inputs: ir.Value | None, alpha: float = 0.01) -> ir.Value:
+    x, x_scale, x_zero, y_scale, y_zero = _operands(node, inputs, 5)
+    wide = _dequantize(x, x_scale, x_zero)
+    y = hlo.select(hlo.greater_equal(wide, 0), wide, hlo.multiply(wide, alpha))
+    return _quantize(y, y_scale, y_zero, hlo.dtype(x))
+
+
+@lowering("QLinearAveragePool", 1, domain=MICROSOFT)
+def qlinear_average_pool(
+    node: Node,
+    *inputs: ir.Value | None,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    channels_last: int = 0,
+    count_include_pad: int = 0,
+    kernel_shape: list[int],
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+) -> ir.Value:
+    x, x_scale, x_zero, y_scale, y_zero = _operands(node, inputs, 5)
+    wide = _dequantize(x, x_scale, x_zero)
+    wide = hlo.move_axis(wide, -1, 1) if channels_last else wide
+    y = average_pool_10(
+        node,
+        wide,
+        auto_pad=auto_pad,
+        ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad,
+        kernel_shape=kernel_shape,
+        pads=pads,
+        strides=strides,
+    )
+    y = hlo.move_axis(y, 1, -1) if channels_last else y
+    return _quantize(y, y_scale, y_zero, hlo.dtype(x))
+
+
+@lowering("QLinearGlobalAveragePool", 1, domain=MICROSOFT)
+def qlinear_global_average_pool(
+    node: Node,
+    x: ir.Value,
+    x_scale: ir.Value,
+    x_zero: ir.Value,
+    y_scale: ir.Value,
+    y_zero: ir.Value,
+    *,
+    channels_last: int = 0,
+) -> ir.Value:
+    axes = range(1, hlo.rank(x) - 1) if channels_last else range(2, hlo.rank(x))
+    mean = hlo.reduce_mean(_dequantize(x, x_scale, x_zero), list(axes), keepdims=True)
+    return _quantize(mean, y_scale, y_zero, hlo.dtype(x))
+
+
+@lowering("QLinearConcat", 1, domain=MICROSOFT)
+def qlinear_concat(
+    node: Node, y_scale: ir.Value, y_zero: ir.Value, *inputs: ir.Value | None, axis: int
+) -> ir.Value:
+    """Inputs are triples of a tensor, its scale and its zero point."""
+    if not inputs or len(inputs) % 3:
+        raise node.error(f"{len(inputs)} inputs are no triples of tensor, scale and zero point")
+    parts: list[ir.Value] = []
+    for x, scale, zero in zip(inputs[::3], inputs[1::3], inputs[2::3], strict=True):
+        if x is None or scale is None:
+            raise node.error("a tensor or its scale is missing")
+        parts.append(_dequantize(x, scale, zero))
+    return _quantize(hlo.concatenate(parts, axis), y_scale, y_zero, hlo.dtype(y_zero))
