@@ -22,7 +22,10 @@ from safetensors.numpy import save_file
 from oxide.backends.jax_source import printer
 from oxide.backends.jax_source.names import RESERVED, Namespace, identifier, variable_name
 from oxide.backends.jax_source.registry import EMITTERS, REFUSED
+from oxide.dialects import constants, dtypes
+from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import OxideError
+from oxide.safetensors import write_safetensors
 
 MLP = """
 func.func @main(
@@ -299,6 +302,10 @@ def run_file(folder: Path, text: str, tensors: dict[str, np.ndarray]) -> str:
     """Run the file in a fresh process as a user would: load_params() and forward."""
     (folder / "model.py").write_text(text)
     save_file(tensors, folder / "model.safetensors")
+    return run(folder)
+
+
+def run(folder: Path) -> str:
     program = (
         "import model, numpy as np; print(model.forward(model.load_params(), np.zeros(3, np.float32)).tolist())"
     )
@@ -326,9 +333,6 @@ def test_a_weight_may_be_a_prefix_of_another(tmp_path: Path) -> None:
     "element", ["f32", "bf16", "i4", "ui8", "i1", "f64", "complex<f32>", "f8E4M3FN", "f8E8M0FNU"]
 )
 def test_long_constants_go_to_the_parameters_file(element: str) -> None:
-    from oxide.dialects import constants, dtypes
-    from oxide.dialects.context import make_context
-
     dtype = dtypes._numpy_of(element)
     value = (np.arange(40) * 7 % 5).astype(np.float32)
     value = np.where(value == 0, 1, value).astype(dtype) if element == "f8E8M0FNU" else value.astype(dtype)
@@ -340,6 +344,21 @@ def test_long_constants_go_to_the_parameters_file(element: str) -> None:
     assert list(source.constants) == ["constants.constant"]
     assert len(source.text) < 1500
     check(module, expected=[value])
+
+
+def test_weights_of_types_safetensors_lacks_are_read(tmp_path: Path) -> None:
+    elements = ["f8E4M3FN", "f8E4M3B11FNUZ", "i4", "complex<f64>", "bf16", "i1"]
+    arguments = ", ".join(f'%a{i}: tensor<3x{e}> {{oxide.param = "w{i}"}}' for i, e in enumerate(elements))
+    lines = [f"%f{i} = stablehlo.convert %a{i} : (tensor<3x{e}>) -> tensor<3xf32>" for i, e in enumerate(elements)]
+    sums = [f"%s{i + 1} = stablehlo.add %s{i}, %f{i} : tensor<3xf32>" for i in range(len(elements))]
+    body = "\n".join([*lines, *sums])
+    module = f"""func.func @main(%s0: tensor<3xf32>, {arguments}) -> tensor<3xf32> {{
+        {body}
+        return %s{len(elements)} : tensor<3xf32> }}"""
+    values = {f"w{i}": np.ones(3).astype(dtypes._numpy_of(e)) for i, e in enumerate(elements)}
+    (tmp_path / "model.py").write_text(source_of(module).text)
+    write_safetensors(tmp_path / "model.safetensors", values)
+    assert run(tmp_path) == "[6.0, 6.0, 6.0]"
 
 
 def test_constants_avoid_a_weight_of_their_name() -> None:
@@ -379,6 +398,33 @@ def test_all_refusals_come_at_once_with_their_places() -> None:
     text = str(refused.value)
     assert 'loc("sync"): error: stablehlo.all_reduce: it talks to other devices' in text
     assert "loc(\"magic\"): error: stablehlo.custom_call: the custom call target 'mystery'" in text
+
+
+def test_recursion_is_refused() -> None:
+    with pytest.raises(OxideError, match="calls itself"):
+        source_of("""
+            func.func @main(%x: tensor<3xf32>) -> tensor<3xf32> {
+              %0 = stablehlo.composite "oxide.fusion" %x {decomposition = @f} : (tensor<3xf32>) -> tensor<3xf32>
+              return %0 : tensor<3xf32> }
+            func.func private @f(%x: tensor<3xf32>) -> tensor<3xf32> {
+              %0 = stablehlo.composite "oxide.fusion" %x {decomposition = @f} : (tensor<3xf32>) -> tensor<3xf32>
+              return %0 : tensor<3xf32> }""")
+
+
+def test_deep_nesting_is_refused() -> None:
+    depth = 400
+    opening = "\n".join(f'%{i} = "stablehlo.if"(%p) ({{' for i in range(depth))
+    closing = "\n".join(
+        f"stablehlo.return %{i} : tensor<f32> }}, {{ stablehlo.return %x : tensor<f32> }}) : (tensor<i1>) -> tensor<f32>"
+        for i in reversed(range(1, depth + 1))
+    )
+    module = f"""func.func @main(%p: tensor<i1>, %x: tensor<f32>) -> tensor<f32> {{
+        {opening}
+        %{depth} = stablehlo.negate %x : tensor<f32>
+        {closing}
+        return %0 : tensor<f32> }}"""
+    with pytest.raises(OxideError, match="nested too deeply"):
+        source_of(module)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 from jax.extend import backend
-from jaxlib import _jax, xla_client
+from jaxlib import _jax, xla_client  # pyright: ignore[reportAttributeAccessIssue]
 
 from oxide.backends.pjrt.client import Device, find_device, unoptimized_hlo
 from oxide.backends.pjrt.program import bytecode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import cast
@@ -84,11 +84,14 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
     except Unsupported as reason:
         emitter.errors.append(Diagnostic("error", str(reason), location_text(main.location)))
         body, results = [], []
+    except RecursionError as error:
+        raise OxideError("calls are nested too deeply to write as Python") from error
     if emitter.errors:
         raise OxideError("cannot write this module as JAX source", emitter.errors)
     inputs = [(n, emitter.type(block.arguments[i])) for i, n in signature.inputs]
     constants = {f"{prefix}.{name}": value for name, value in emitter.constants.items()}
-    stored = [name for _, name in signature.weights] + list(constants)
+    stored = {n: emitter.type(block.arguments[i]).dtype for i, n in signature.weights}
+    stored |= {name: value.dtype for name, value in constants.items()}
     forward = _forward(parameters, inputs, list(zip(signature.outputs, results, strict=True)), body)
     text = _assemble(emitter, model_name, parameters_file, stored, signature, forward, paths)
     return JaxSource(text, constants)
@@ -211,7 +214,7 @@ def _assemble(
     emitter: Emitter,
     model_name: str,
     parameters_file: str | None,
-    stored: Sequence[str],
+    stored: Mapping[str, np.dtype],
     signature: Signature,
     forward: ast.FunctionDef,
     paths: dict[str, list[str]],
@@ -228,10 +231,13 @@ def _assemble(
     ]
     if stored and parameters_file is not None:
         facts.append(syntax.assign(["PARAMETERS_FILE"], syntax.literal(parameters_file)))
+        if len(loader) > 1:
+            names, types = map(syntax.literal, stored), (syntax.literal(d.name) for d in stored.values())
+            facts.append(syntax.assign(["PARAMETER_DTYPES"], ast.Dict(list(names), list(types))))
     head = [
         printer.docstring(f"{printable(model_name)} as JAX source, written by Oxide.\n\n{_USAGE}"),
         "",
-        *_imports(code, bool(loader), emitter.uses_wide),
+        *_imports(code, loader, emitter.uses_wide),
         "",
         *printer.statements(facts),
     ]
@@ -249,20 +255,29 @@ def _noted(function: ast.FunctionDef) -> list[str]:
     return [lines[0], f"    # {note}", *lines[1:]] if note and len(note) < 94 and lines[0].endswith(":") else lines
 
 
-def _loader(stored: Sequence[str], parameters_file: str | None, paths: dict[str, list[str]]) -> list[str]:
+# What safetensors' own reader gives to JAX as it is.
+_READABLE = frozenset(
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64".split()  # noqa: SIM905
+)
+
+
+def _loader(stored: Mapping[str, np.dtype], parameters_file: str | None, paths: dict[str, list[str]]) -> list[str]:
+    """The text of load_params, after that of what reads the file where safetensors' reader does not do."""
     if not stored:
         return ['def load_params():\n    """This model has no weights."""\n    return {}']
     if parameters_file is None:
         return []
     whole = any(len(path) == 1 and "." in path[0] for path in paths.values())
-    text = library.helpers()["load_params_with_whole_names" if whole else "load_params"].text
-    return [text.replace("load_params_with_whole_names", "load_params", 1)]
+    load_params = library.variant("load_params_with_whole_names" if whole else "load_params", "load_params")
+    if _READABLE.issuperset(d.name for d in stored.values()):
+        return [load_params]
+    return [library.variant("load_file_with_dtypes", "load_file"), load_params]
 
 
-def _imports(code: str, loads: bool, uses_wide: bool) -> list[str]:
+def _imports(code: str, loader: Sequence[str], uses_wide: bool) -> list[str]:
     """Only what the code uses, in isort's order; 64-bit types need JAX told before anything runs."""
     used = set(_USED.findall(code))
-    reads = loads and "load_file(" in code
+    reads = bool(loader) and "load_file(" in loader[-1]
     lines: list[str] = []
     if reads:
         lines += ["from pathlib import Path", ""]
@@ -275,7 +290,9 @@ def _imports(code: str, loads: bool, uses_wide: bool) -> list[str]:
     if "lax" in used:
         lines.append("from jax import lax")
     if reads:
-        lines.append("from safetensors.flax import load_file")
+        lines.append(
+            "from safetensors.flax import load_file" if len(loader) == 1 else "from safetensors import deserialize"
+        )
     if uses_wide:
         lines += [
             "",

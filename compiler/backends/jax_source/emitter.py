@@ -29,6 +29,8 @@ WIDEST = 64
 SHORT = 2
 # A private function with at most this many operations is written where it is called.
 SMALL_FUNCTION = 3
+# Python takes a hundred levels of indentation.
+DEEPEST = 50
 
 _WEIGHT = re.compile(r'params(\["[^"]*"\])+')
 
@@ -38,6 +40,7 @@ class FunctionScope:
     """One Python function being written."""
 
     names: Namespace
+    depth: int = 0
     statements: list[ast.stmt] = field(default_factory=list)
 
 
@@ -154,6 +157,8 @@ class Emitter(Values):
         `places[i][0]`.
         """
         outer = self._scope
+        if outer.depth >= DEEPEST:
+            raise Unsupported("regions are nested too deeply to write as Python")
         own = outer.names.inner()
         carry = own.fresh(unpack) if unpack else ""
         if unpack:
@@ -167,7 +172,7 @@ class Emitter(Values):
             if item is not None:
                 node = syntax.index(node, syntax.literal(item))
             self._terms[argument] = Bound(self.type(argument), node)
-        cost, self._cost, self._scope = self._cost, 0, FunctionScope(own)
+        cost, self._cost, self._scope = self._cost, 0, FunctionScope(own, outer.depth + 1)
         returned = self._results(self._block(block))
         body, self._scope, self._cost = self._scope.statements, outer, cost
         if not body and not unpack and returned.value is not None and len(flat(returned.value)) <= WIDEST:

@@ -10,10 +10,24 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from safetensors import deserialize
 from safetensors.flax import load_file
 
 PARAMETERS_FILE = "model.safetensors"
+PARAMETER_DTYPES = {}
+
+
+def load_file_with_dtypes(path):
+    """The tensors of a safetensors file, which holds types it has no name for under another one."""
+    tensors = {}
+    for name, tensor in deserialize(Path(path).read_bytes()):
+        dtype = jnp.dtype(PARAMETER_DTYPES[name])
+        # complex128 is stored as pairs of float64.
+        shape = tensor["shape"][:-1] if dtype == jnp.complex128 else tensor["shape"]
+        tensors[name] = jnp.asarray(np.frombuffer(tensor["data"], dtype).reshape(shape))
+    return tensors
 
 
 def load_params(path=None):

@@ -43,3 +43,8 @@ def texts(wanted: Iterable[str]) -> list[str]:
             needed.add(name)
             pending += library[name].needs
     return [helper.text for name, helper in library.items() if name in needed]
+
+
+def variant(name: str, called: str) -> str:
+    """The text of one helper under another name."""
+    return helpers()[name].text.replace(f"def {name}(", f"def {called}(", 1)

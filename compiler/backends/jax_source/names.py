@@ -17,8 +17,8 @@ from jaxlib.mlir import ir
 # What the generated file itself uses at module level.
 RESERVED = frozenset(
     {*dir(builtins), *keyword.kwlist, *keyword.softkwlist}
-    | {"jax", "jnp", "lax", "np", "params", "path", "Path", "load_file", "load_params", "forward"}
-    | {"INPUT_NAMES", "OUTPUT_NAMES", "PARAMETERS_FILE"}
+    | {"jax", "jnp", "lax", "np", "params", "path", "Path", "load_file", "load_params", "forward", "deserialize"}
+    | {"INPUT_NAMES", "OUTPUT_NAMES", "PARAMETERS_FILE", "PARAMETER_DTYPES"}
 )
 _LONGEST = 40
 _OTHER = re.compile(r"[^A-Za-z0-9]+")

@@ -178,6 +178,9 @@ def lay(node: ast.expr, column: int, indent: int, tail: int = 0, bracketed: bool
         return _lay_items("(", [("", e) for e in node.elts], ")", indent)
     if isinstance(node, ast.List) and node.elts:
         return _lay_items("[", [("", e) for e in node.elts], "]", indent)
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return _lay_items("{", [(f"{flat(k)}: ", v) for k, v in pairs if k is not None], "}", indent)
     if isinstance(node, ast.BinOp | ast.Compare):
         return _lay_chain(node, indent, bracketed)
     if isinstance(node, ast.Subscript) and precedence(node.value) == _ATOM:
@@ -209,7 +212,7 @@ def _lay_items(opening: str, items: Sequence[tuple[str, ast.expr]], closing: str
     single_tuple = opening == "(" and len(items) == 1
     if inner + len(one_line) <= WIDTH and not single_tuple:
         body = margin + one_line
-    elif all(isinstance(item, ast.Constant | ast.UnaryOp) for _, item in items):
+    elif all(not p and isinstance(item, ast.Constant | ast.UnaryOp) for p, item in items):
         body = _filled([flat(item) for _, item in items], inner)
     else:
         lines = [p + lay(item, inner + len(p), inner, 1, bracketed=not p) + "," for p, item in items]
