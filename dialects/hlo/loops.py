@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -39,6 +40,14 @@ class Step:
     proceed: ir.Value | None = None
 
 
+class Loop(NamedTuple):
+    """What a loop leaves: the last state, the stacked results, and how many iterations ran (`index_dtype`)."""
+
+    state: list[ir.Value]
+    stacked: list[ir.Value]
+    iterations: ir.Value
+
+
 def loop(
     count: int | ir.Value | None,
     body: Callable[..., Step],
@@ -46,11 +55,11 @@ def loop(
     *,
     proceed: ir.Value | None = None,
     index_dtype: DType = np.int32,
-) -> tuple[list[ir.Value], list[ir.Value]]:
-    """Run `body(i, *state)` for i = 0, 1, ... while i < count; returns the last state and the stacked results.
+) -> Loop:
+    """Run `body(i, *state)` for i = 0, 1, ... while i < count.
 
     `count` is known, a scalar of `index_dtype`, or None for no limit.  `proceed` says whether to start at all.
-    Stacked results need a known count; what iterations that never ran would have given is 0.
+    Stacked results need a known count; what iterations that did not run would have given is 0.
     Raises OxideError when the state's types change or a stacked result has no known length.
     """
     types = [make_type([], index_dtype), *(v.type for v in initial)]
@@ -66,7 +75,7 @@ def loop(
         _check_state(types[1:], block.results)
         buffers = [_buffer(element, count) for element in step.elements]
         if count == 0:
-            return list(initial), buffers
+            return Loop(list(initial), buffers, constant(0, index_dtype))
         guarded = proceed is not None or not _is_true(step.proceed)
         if count is None and not guarded:
             raise OxideError("the loop never ends: it has neither a number of iterations nor a condition")
@@ -84,7 +93,7 @@ def _emit(
     proceed: ir.Value | None,
     guarded: bool,
     index_dtype: DType,
-) -> tuple[list[ir.Value], list[ir.Value]]:
+) -> Loop:
     """The while operation; its state is index, state, buffers and, when guarded, the flag to go on."""
     carried = [constant(0, index_dtype), *initial, *buffers]
     if guarded:
@@ -109,8 +118,8 @@ def _emit(
             returned.append(constant(True, np.bool_) if step.proceed is None else reshape(step.proceed, []))
         create("stablehlo.return", returned, [])
     block.move_to(op.regions[1])
-    results = list(op.results)[1:]
-    return results[: len(initial)], results[len(initial) : len(initial) + len(buffers)]
+    iterations, *results = op.results
+    return Loop(results[: len(initial)], results[len(initial) : len(initial) + len(buffers)], iterations)
 
 
 def element_at(x: ir.Value, position: ir.Value, axis: int = 0) -> ir.Value:

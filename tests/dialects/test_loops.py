@@ -10,6 +10,7 @@ from reference_interpreter import evaluate
 from oxide.dialects import hlo
 from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.hlo.loops import Loop
 
 X = np.array([1, 2], np.float32)
 
@@ -27,8 +28,8 @@ def doubling(index: ir.Value, state: ir.Value) -> hlo.Step:
     return hlo.Step([hlo.add(state, state)], [hlo.Element(state)])
 
 
-def flat(results: tuple[list[ir.Value], list[ir.Value]]) -> list[ir.Value]:
-    return [*results[0], *results[1]]
+def flat(done: Loop) -> list[ir.Value]:
+    return [*done.state, *done.stacked]
 
 
 def test_state_and_stacked_elements() -> None:
@@ -51,12 +52,13 @@ def test_count_and_condition_at_run_time() -> None:
         return hlo.Step([hlo.add(state, state)], (), hlo.less(hlo.reduce_max(state), 4))
 
     def loops(x: ir.Value, count: ir.Value, go: ir.Value) -> list[ir.Value]:
-        counted = hlo.loop(count, body, [x])[0]
-        endless = hlo.loop(None, body, [x])[0]
-        entered = hlo.loop(None, body, [x], proceed=go)[0]
-        return [*counted, *endless, *entered]
+        counted = hlo.loop(count, body, [x]).state
+        endless = hlo.loop(None, body, [x])
+        entered = hlo.loop(None, body, [x], proceed=go).state
+        return [*counted, *endless.state, *entered, endless.iterations]
 
-    counted, endless, skipped = run(loops, X, np.array(2, np.int32), np.array(False))
+    counted, endless, skipped, iterations = run(loops, X, np.array(2, np.int32), np.array(False))
+    assert iterations == 2
     np.testing.assert_array_equal(counted, X * 4)
     np.testing.assert_array_equal(endless, X * 4)
     np.testing.assert_array_equal(skipped, X)
@@ -70,7 +72,7 @@ def test_no_iteration_gives_empty_stacks() -> None:
 
 def test_loop_in_a_loop_sees_both_states() -> None:
     def outer(index: ir.Value, state: ir.Value) -> hlo.Step:
-        return hlo.Step(hlo.loop(2, lambda i, s: hlo.Step([hlo.add(s, state)]), [state])[0])
+        return hlo.Step(hlo.loop(2, lambda i, s: hlo.Step([hlo.add(s, state)]), [state]).state)
 
     (last,) = run(lambda x: flat(hlo.loop(2, outer, [x])), X)
     np.testing.assert_array_equal(last, X * 9)

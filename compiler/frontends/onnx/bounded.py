@@ -66,7 +66,7 @@ def apply(
 
 def refuse() -> NoReturn:
     raise OxideError(
-        "the size of its input depends on data (NonZero, Unique, NonMaxSuppression or Compress), which only "
+        "the size of its input depends on data (NonZero, Unique, NonMaxSuppression, Compress or a Loop), which only "
         f"model outputs and {', '.join(sorted(AXIS_RULES))} can take; end the model there and go on with "
         "another, or make what decides the size an initializer"
     )

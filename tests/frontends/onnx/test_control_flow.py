@@ -6,10 +6,11 @@ import numpy as np
 import onnx.parser
 import pytest
 from onnx import ModelProto
-from onnx_builders import import_and_run
-from onnx_oracle import check
+from onnx_builders import import_and_run, run
+from onnx_oracle import check, onnxruntime_results
 
 from oxide import import_onnx
+from oxide.bounded import read_bounds, trim
 from oxide.dialects.diagnostics import OxideError
 
 X = np.array([1, 2, 3], np.float32)
@@ -71,6 +72,27 @@ def test_loop_stacks_scan_outputs() -> None:
     module = str(import_onnx(proto).module)
     assert module.count("stablehlo.while") == 1
     check(proto, X)
+
+
+@pytest.mark.parametrize(("limit", "start"), [(5, True), (2, True), (5, False)])
+def test_scan_outputs_of_a_loop_that_may_end_early(limit: int, start: bool) -> None:
+    proto = parse(f"""g (float[3] x, bool start) => (float[3] y, float[n, 3] z) {{
+        most = Constant<value = int64 {{{limit}}}>()
+        y, z = Loop(most, start, x) <body = b (int64 i, bool go, float[3] s) => (bool on, float[3] t, float[3] o) {{
+            t = Add(s, x)  m = ReduceMax<keepdims = 0>(t)  end = Constant<value = float {{10.5}}>()
+            on = Less(m, end)  o = Neg(t) }}> }}""")
+    imported = import_onnx(proto)
+    results = trim(run(imported, X, np.array(start)), read_bounds(imported.module))
+    for result, wanted in zip(results, onnxruntime_results(proto, [X, np.array(start)]), strict=True):
+        np.testing.assert_array_equal(result, wanted)
+
+
+def test_scan_outputs_without_a_limit_are_refused() -> None:
+    proto = parse("""g (float[3] x, int64 n) => (float[3] y, float[n, 3] z) {
+        y, z = Loop(n, "", x) <body = b (int64 i, bool go, float[3] s) => (bool on, float[3] t, float[3] o) {
+            on = Identity(go)  t = Add(s, x)  o = Neg(t) }> }""")
+    with pytest.raises(OxideError, match="make the trip count a constant"):
+        import_onnx(proto)
 
 
 def test_loop_whose_state_grows_is_unrolled() -> None:

@@ -14,6 +14,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
+from oxide.frontends.onnx.bounded import Bounded
 from oxide.frontends.onnx.graph import Graph
 from oxide.frontends.onnx.registry import ABSENT, Node, lowering
 from oxide.nesting import leaves, nest, structure_of
@@ -95,20 +96,28 @@ def loop(
 
 def _as_while(
     node: Node, body: Graph, count: int | ir.Value | None, entered: ir.Value | None, carried: Sequence[ir.Value]
-) -> list[ir.Value]:
+) -> list[Any]:
+    """Where a condition can end it early, scan outputs are as long as the trip count allows, and bounded."""
+    conditions = [] if entered is None else [entered]
+
     def step(index: ir.Value, *state: ir.Value) -> hlo.Step:
         proceed, following, outputs = _iteration(node, body, index, state)
         if not all(isinstance(v, ir.Value) for v in (*following, *outputs)):
             raise node.error("a loop that carries sequences or optionals must run a known number of times")
-        if outputs and not (isinstance(count, int) and entered is None and _is_true(node, proceed)):
+        if outputs and not isinstance(count, int):
             raise node.error(
-                "its scan outputs have one element an iteration, and the number of iterations depends on a model "
-                "input; make the trip count a constant and the condition always true"
+                "its scan outputs have one element an iteration, and how many there can be depends on a model "
+                "input; make the trip count a constant, or an initializer"
             )
+        if not _is_true(node, proceed):
+            conditions.append(proceed)
         return hlo.Step(following, [hlo.Element(v) for v in outputs], None if _is_true(node, proceed) else proceed)
 
-    state, stacked = hlo.loop(count, step, carried, proceed=entered, index_dtype=np.int64)
-    return [*state, *stacked]
+    done = hlo.loop(count, step, carried, proceed=entered, index_dtype=np.int64)
+    stacked: list[Any] = list(done.stacked)
+    if conditions:
+        stacked = [Bounded(v, 0, done.iterations) for v in stacked]
+    return [*done.state, *stacked]
 
 
 def _unrolled(
@@ -191,8 +200,8 @@ def scan(
         ]
         return hlo.Step(results[: len(state)], elements)
 
-    state, stacked = hlo.loop(length, step, initial)
-    return [*state, *stacked]
+    done = hlo.loop(length, step, initial)
+    return [*done.state, *done.stacked]
 
 
 @lowering("Scan", 8)
@@ -232,10 +241,10 @@ def scan_8(
                 elements = [hlo.select(inside, v, 0) for v in elements]
             return hlo.Step(following, [hlo.Element(v) for v in elements])
 
-        state, stacked = hlo.loop(length, step, [hlo.element_at(v, b) for v in initial])
-        return hlo.Step([], [hlo.Element(v) for v in (*state, *stacked)])
+        done = hlo.loop(length, step, [hlo.element_at(v, b) for v in initial])
+        return hlo.Step([], [hlo.Element(v) for v in (*done.state, *done.stacked)])
 
-    return hlo.loop(batch, sequence, [])[1]
+    return hlo.loop(batch, sequence, []).stacked
 
 
 def _state_and_inputs(

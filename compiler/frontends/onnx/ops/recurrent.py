@@ -53,8 +53,8 @@ def _run(
             following = [hlo.select(inside, new, old) for new, old in zip(following, state, strict=True)]
         return hlo.Step(following, [hlo.Element(shown, 0, time)] if stacked else [])
 
-    last, sequences = hlo.loop(steps, body, initial)
-    return (sequences[0] if stacked else None), last
+    done = hlo.loop(steps, body, initial)
+    return (done.stacked[0] if stacked else None), done.state
 
 
 MakeCell = Callable[[Weights, Sequence[Activation]], Cell]

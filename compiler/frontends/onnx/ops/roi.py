@@ -162,7 +162,7 @@ class Reader:
                 found = hlo.add(total, hlo.reduce_sum(terms, [3, 4, 5]))
             return hlo.Step([hlo.select(taken, found, total)])
 
-        ((total,), _) = hlo.loop(hlo.multiply(most_rows, most_columns), body, [hlo.full(dims, start, kind)])
+        (total,) = hlo.loop(hlo.multiply(most_rows, most_columns), body, [hlo.full(dims, start, kind)]).state
         samples = hlo.reshape(hlo.multiply(rows, columns), [dims[0], 1, 1, 1])
         if self.mode == "max":
             return hlo.select(hlo.greater(samples, 0), total, 0)
@@ -221,7 +221,7 @@ def max_roi_pool(
         pooled = hlo.select(hlo.expand_dims(filled, [2]), bins, 0)
         return hlo.Step([], [hlo.Element(hlo.transpose(pooled, [2, 0, 1]))])
 
-    return hlo.loop(hlo.shape(rois)[0], body, [])[1][0]
+    return hlo.loop(hlo.shape(rois)[0], body, []).stacked[0]
 
 
 def _in_bins(first: ir.Value, last: ir.Value, length: int, bins: int) -> ir.Value:
