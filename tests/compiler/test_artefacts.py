@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from jaxlib import xla_client
 from jaxlib.mlir.dialects import stablehlo
 
 import oxide
-from oxide.artefacts import resolve_version, serialize
+from oxide.artefacts import resolve_version, serialize, text_of
 from oxide.dialects.context import make_context, parse_module
 from oxide.dialects.diagnostics import OxideError
 from oxide.interpreter import interpret
@@ -68,7 +69,7 @@ def test_model_comes_back(model: Model, tmp_path: Path, name: str) -> None:
     loaded = oxide.load(tmp_path / name)
     assert sorted(path.name for path in written) == names(tmp_path)
     assert loaded.signature == model.signature
-    text = loaded.module.operation.get_asm(enable_debug_info=True)
+    text = text_of(loaded.module)
     assert 'stablehlo.composite "oxide.silu"' in text
     assert 'oxide.note = "kept"' in text
     assert 'loc("dense")' in text
@@ -106,12 +107,9 @@ def test_forms_in_one_folder_keep_their_own_weights(model: Model, tmp_path: Path
 
 def test_python_source_runs(model: Model, tmp_path: Path) -> None:
     model.save(tmp_path / "m.py")
-    scope: dict[str, object] = {"__file__": str(tmp_path / "m.py"), "__name__": "m"}
+    scope: dict[str, Any] = {"__file__": str(tmp_path / "m.py"), "__name__": "m"}
     exec(compile((tmp_path / "m.py").read_text(), "m.py", "exec"), scope)
-    forward, load_params = scope["forward"], scope["load_params"]
-    assert callable(forward)
-    assert callable(load_params)
-    np.testing.assert_allclose(forward(load_params(), X), expected(), rtol=1e-5)
+    np.testing.assert_allclose(scope["forward"](scope["load_params"](), X), expected(), rtol=1e-5)
 
 
 def test_hlo_text(model: Model, tmp_path: Path) -> None:

@@ -20,10 +20,12 @@ def test_values_of_several_dtypes() -> None:
       return %0, %1, %2, %3 : tensor<2xcomplex<f64>>, tensor<i1>, tensor<2xbf16>, tensor<3xi4>
     }"""
     a = np.array([1 + 2j, -1j])
-    c = np.array([1.5, -2], ml_dtypes.bfloat16)
-    d = np.array([1, -2, 7], ml_dtypes.int4)
+    c = np.array([1.5, -2]).astype(ml_dtypes.bfloat16)
+    d = np.array([1, -2, 7]).astype(ml_dtypes.int4)
     results = interpret(parse_module(source), [a, np.array(True), c, d])
-    for result, wanted in zip(results, [a * a, np.array(False), c + c, (-d).astype(d.dtype)], strict=True):
+    for result, wanted in zip(
+        results, [a * a, np.array(False), np.add(c, c), np.negative(d).astype(d.dtype)], strict=True
+    ):
         assert result.dtype == wanted.dtype
         np.testing.assert_array_equal(result, wanted)
 
