@@ -92,6 +92,12 @@ IDIOMS = {
     "sum": (lambda x: x.sum((0, 2)), [X], "return arg0.sum(axis=(0, 2))"),
     "argmax": (lambda x: jnp.argmax(x, 1), [X], "jnp.argmax(arg0, axis=1).astype(jnp.int32)"),
     "index": (lambda x, i: x[i], [X, jnp.array([1, -1])], "return arg0[arg1]"),
+    "update": (lambda x, i: x.at[:, i].add(1.0), [X, jnp.array([1, -1])], "return arg0.at[:, arg1].add(1.0)"),
+    "overwrite": (
+        lambda x, i, y: x.at[i].set(y),
+        [X, jnp.array([1, -5]), -X],
+        "return arg0.at[arg1].set(arg2)",
+    ),
     "pick": (lambda x: x[:, 1], [X], "return arg0[:, 1]"),
     "swap": (lambda x: jnp.swapaxes(x, 1, 2), [X], "return arg0.mT"),
     "einsum": (lambda x, y: jnp.einsum("abc,dc->abd", x, y), [X, X[0]], "return arg0 @ arg1.T"),

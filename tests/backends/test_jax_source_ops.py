@@ -340,6 +340,29 @@ CASES = {
     "gather with batching dimensions": """func.func @main(%x: tensor<2x4xf32>, %i: tensor<2x3x1xi32>) -> tensor<2x3xf32> {
         %0 = "stablehlo.gather"(%x, %i) {dimension_numbers = #stablehlo.gather<collapsed_slice_dims = [1], operand_batching_dims = [0], start_indices_batching_dims = [0], start_index_map = [1], index_vector_dim = 2>, slice_sizes = array<i64: 1, 1>} : (tensor<2x4xf32>, tensor<2x3x1xi32>) -> tensor<2x3xf32>
         return %0 : tensor<2x3xf32> }""",
+    "scatter of rows drops what is out of range": """func.func @main(%x: tensor<4x6xf32>, %i: tensor<3xi32>, %u: tensor<3x6xf32>) -> tensor<4x6xf32> {
+        %three = stablehlo.constant dense<3> : tensor<3xi32>
+        %j = stablehlo.subtract %i, %three : tensor<3xi32>
+        %0 = "stablehlo.scatter"(%x, %j, %u) ({ ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+          %1 = stablehlo.multiply %a, %b : tensor<f32>
+          stablehlo.return %1 : tensor<f32> }) {scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>} : (tensor<4x6xf32>, tensor<3xi32>, tensor<3x6xf32>) -> tensor<4x6xf32>
+        return %0 : tensor<4x6xf32> }""",
+    "scatter of parts of rows": """func.func @main(%x: tensor<4x6xf32>, %i: tensor<3x2xi32>, %u: tensor<3x2xf32>) -> tensor<4x6xf32> {
+        %0 = "stablehlo.scatter"(%x, %i, %u) ({ ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+          %1 = stablehlo.add %a, %b : tensor<f32>
+          stablehlo.return %1 : tensor<f32> }) {scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_operand_dims = [0, 1], index_vector_dim = 1>} : (tensor<4x6xf32>, tensor<3x2xi32>, tensor<3x2xf32>) -> tensor<4x6xf32>
+        return %0 : tensor<4x6xf32> }""",
+    "rows by indices that count from the end": """func.func @main(%x: tensor<4x6xf32>, %i: tensor<3x1xi32>, %u: tensor<3x6xf32>) -> (tensor<3x6xf32>, tensor<4x6xf32>) {
+        %zero = stablehlo.constant dense<0> : tensor<3x1xi32>
+        %four = stablehlo.constant dense<4> : tensor<3x1xi32>
+        %m = stablehlo.compare LT, %i, %zero : (tensor<3x1xi32>, tensor<3x1xi32>) -> tensor<3x1xi1>
+        %s = stablehlo.add %i, %four : tensor<3x1xi32>
+        %j = stablehlo.select %m, %s, %i : tensor<3x1xi1>, tensor<3x1xi32>
+        %0 = "stablehlo.gather"(%x, %j) {dimension_numbers = #stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>, slice_sizes = array<i64: 1, 6>} : (tensor<4x6xf32>, tensor<3x1xi32>) -> tensor<3x6xf32>
+        %1 = "stablehlo.scatter"(%x, %j, %u) ({ ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+          %2 = stablehlo.add %a, %b : tensor<f32>
+          stablehlo.return %2 : tensor<f32> }) {scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>} : (tensor<4x6xf32>, tensor<3x1xi32>, tensor<3x6xf32>) -> tensor<4x6xf32>
+        return %0, %1 : tensor<3x6xf32>, tensor<4x6xf32> }""",
     "dynamic_slice clamps negative starts": """func.func @main(%x: tensor<4x6xf32>, %i: tensor<i32>) -> tensor<2x3xf32> {
         %m = stablehlo.constant dense<-3> : tensor<i32>
         %j = stablehlo.add %i, %m : tensor<i32>

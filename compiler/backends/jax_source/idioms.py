@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
-from oxide.backends.jax_source import syntax
+from oxide.backends.jax_source import regions, syntax
 from oxide.dialects.attributes import integers, keyword
 from oxide.dialects.constants import read_constant
 
@@ -82,7 +82,7 @@ def _python_gather(op: ir.OpView) -> Match | None:
     rows = row_gather(op)
     if rows is None or rows[0] != 0:
         return None
-    indices = rows[1]
+    _, indices, drop = rows
     wrapped = wrapped_index(indices)
     if wrapped is None or wrapped[1] != ir.RankedTensorType(table.type).shape[0]:
         return None
@@ -91,7 +91,7 @@ def _python_gather(op: ir.OpView) -> Match | None:
     def emit(e: Emitter, op: ir.OpView) -> ast.expr:
         del op
         # Indexing clamps what is still out of range, as gather does.
-        return syntax.index(e.array(table), e.array(index))
+        return syntax.index(e.array(table), _dropped(e.array(index), drop))
 
     return Match([table, index], emit)
 
@@ -104,34 +104,46 @@ def row_gather(op: ir.OpView) -> tuple[int, ir.Value, bool] | None:
     numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
     table, starts = op.operands
     shape = ir.RankedTensorType(table.type).shape
-    index_shape = list(ir.RankedTensorType(starts.type).shape)
     index_map = list(numbers.start_index_map)
     if len(index_map) != 1 or list(numbers.collapsed_slice_dims) != index_map or numbers.operand_batching_dims:
         return None
     axis = index_map[0]
     if integers(op.operation, "slice_sizes") != [1 if d == axis else n for d, n in enumerate(shape)]:
         return None
-    last = numbers.index_vector_dim == len(index_shape) - 1 and index_shape[-1:] == [1]
-    if not last and numbers.index_vector_dim != len(index_shape):
+    found = _index_source(starts, numbers.index_vector_dim)
+    if found is None:
         return None
-    indices = len(index_shape) - 1 if last else len(index_shape)
-    expected = [*range(axis), *range(axis + indices, len(shape) - 1 + indices)]
-    if list(numbers.offset_dims) != expected:
+    indices, drop, rank = found
+    expected = [*range(axis), *range(axis + rank, len(shape) - 1 + rank)]
+    return (axis, indices, drop) if list(numbers.offset_dims) == expected else None
+
+
+def _index_source(starts: ir.Value, vector_dim: int) -> tuple[ir.Value, bool, int] | None:
+    """The indices of a gather or scatter along one axis: the value that holds them, whether that has a last
+    dimension of 1 to drop, and their rank without it."""
+    shape = list(ir.RankedTensorType(starts.type).shape)
+    if vector_dim == len(shape):
+        return starts, False, len(shape)
+    if vector_dim != len(shape) - 1 or shape[-1] != 1:
         return None
-    if not last:
-        return axis, starts, False
+    rank = len(shape) - 1
     # [..., 1] made from [...] just for this operation.
     for name in ("stablehlo.reshape", "stablehlo.broadcast_in_dim"):
         made = producer(starts, name)
         if made is None:
             continue
         source = list(ir.RankedTensorType(made.operands[0].type).shape)
-        leading = name.endswith("reshape") or integers(made.operation, "broadcast_dimensions") == list(
-            range(indices)
+        leading = name == "stablehlo.reshape" or integers(made.operation, "broadcast_dimensions") == list(
+            range(rank)
         )
-        if source == index_shape[:-1] and leading:
-            return axis, made.operands[0], False
-    return axis, starts, True
+        if source == shape[:-1] and leading:
+            return made.operands[0], False, rank
+    return starts, True, rank
+
+
+def _dropped(indices: ast.expr, drop: bool) -> ast.expr:
+    """Indices without their last dimension of 1."""
+    return syntax.index(indices, ast.Constant(...), syntax.literal(0)) if drop else indices
 
 
 def _take(op: ir.OpView) -> Match | None:
@@ -146,13 +158,57 @@ def _take(op: ir.OpView) -> Match | None:
 
     def emit(e: Emitter, op: ir.OpView) -> ast.expr:
         del op
-        ids = e.array(indices)
-        if drop:
-            ids = syntax.index(ids, ast.Constant(...), syntax.literal(0))
+        ids = _dropped(e.array(indices), drop)
         # StableHLO clamps indices to the table, which is what mode="clip" does.
         return syntax.call("jnp.take", e.array(table), ids, axis=syntax.literal(axis), mode=syntax.literal("clip"))
 
     return Match([table, indices], emit)
+
+
+# Body of a scatter -> method of `x.at[...]`.
+_UPDATES = {"add": "add", "subtract": "subtract", "multiply": "multiply", "maximum": "max", "minimum": "min"}
+
+
+def _scatter(op: ir.OpView) -> Match | None:
+    """Whole slices written along one axis: `x.at[:, ids].add(updates)`."""
+    if len(op.results) > 1:
+        return None
+    x, _, updates = op.operands
+    rows = _row_scatter(op)
+    update = "set" if regions.replaces(op.regions[0]) else _UPDATES.get(regions.monoid(op.regions[0]), "")
+    if rows is None or not update or str(ir.RankedTensorType(x.type).element_type) == "i1":
+        return None
+    axis, indices, drop = rows
+    wrapped = wrapped_index(indices)
+    python = wrapped is not None and wrapped[1] == ir.RankedTensorType(x.type).shape[axis]
+    index = wrapped[0] if wrapped is not None and python else indices
+
+    def emit(e: Emitter, op: ir.OpView) -> ast.expr:
+        node = _dropped(e.array(index), drop)
+        target = syntax.index(syntax.attribute(e.array(x), "at"), *[syntax.FULL_SLICE] * axis, node)
+        # Both drop what is out of range; only Python counts negative indices from the end.
+        exact = {} if python else {"mode": syntax.literal("drop"), "wrap_negative_indices": syntax.literal(False)}
+        values = e.loose(updates)[0] if e.splat(updates) is not None else e.array(updates)
+        return syntax.method(target, update, values, **exact)
+
+    return Match([x, index, updates], emit)
+
+
+def _row_scatter(op: ir.OpView) -> tuple[int, ir.Value, bool] | None:
+    """As row_gather, for a scatter of whole slices along one axis."""
+    numbers = stablehlo.ScatterDimensionNumbers(op.attributes["scatter_dimension_numbers"])
+    x, starts, updates = op.operands
+    shape, update_shape = (ir.RankedTensorType(v.type).shape for v in (x, updates))
+    dims = list(numbers.scattered_dims_to_operand_dims)
+    if len(dims) != 1 or list(numbers.inserted_window_dims) != dims or numbers.input_batching_dims:
+        return None
+    found = _index_source(starts, numbers.index_vector_dim)
+    if found is None:
+        return None
+    axis, (indices, drop, rank) = dims[0], found
+    windows = [*range(axis), *range(axis + rank, len(shape) - 1 + rank)]
+    whole = [update_shape[d] for d in windows] == [n for d, n in enumerate(shape) if d != axis]
+    return (axis, indices, drop) if list(numbers.update_window_dims) == windows and whole else None
 
 
 def _dynamic_slice(op: ir.OpView) -> Match | None:
@@ -244,6 +300,7 @@ def _case(op: ir.OpView) -> Match | None:
 _MATCHERS: dict[str, Callable[[ir.OpView], Match | None]] = {
     "stablehlo.case": _case,
     "stablehlo.gather": _take,
+    "stablehlo.scatter": _scatter,
     "stablehlo.dynamic_slice": _dynamic_slice,
     "stablehlo.dynamic_update_slice": _dynamic_update_slice,
 }

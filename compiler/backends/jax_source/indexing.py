@@ -133,8 +133,7 @@ def _flag(op: ir.OpView, name: str) -> bool:
 
 def _scatter_function(e: Emitter, op: ir.OpView) -> str:
     region = op.regions[0]
-    (terminator,) = regions.body(region)[-1:]
-    if len(regions.body(region)) == 1 and terminator.operands[0] == region.blocks[0].arguments[1]:
+    if regions.replaces(region):
         return "lax.scatter"
     monoid = regions.monoid(region)
     if e.type(op.operands[0]).element == "i1":

@@ -28,6 +28,12 @@ def monoid(region: ir.Region) -> str:
     return name if in_order or (swapped and commutes) else ""
 
 
+def replaces(region: ir.Region) -> bool:
+    """Whether a region returns its second argument, as the body of a scatter that overwrites does."""
+    operations = body(region)
+    return len(operations) == 1 and operations[0].operands[0] == region.blocks[0].arguments[1]
+
+
 def comparison(region: ir.Region) -> tuple[str, int, str] | None:
     """`(direction, which pair, type)` of a region that compares arguments 2i and 2i+1; None for any other.
 
