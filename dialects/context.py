@@ -6,7 +6,7 @@ from functools import cache
 
 from jaxlib.mlir import ir
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext  # pyright: ignore[reportAttributeAccessIssue]
-from jaxlib.mlir.dialects import chlo, stablehlo
+from jaxlib.mlir.dialects import chlo, sdy, stablehlo
 
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native, location_text
 
@@ -15,7 +15,7 @@ BYTECODE_MAGIC = b"ML\xefR"
 
 
 def make_context() -> ir.Context:
-    """A context that knows every dialect jaxlib ships, StableHLO and CHLO, and their native passes.
+    """A context that knows every dialect jaxlib ships, StableHLO, CHLO and Shardy, and native passes.
 
     What models are made of is loaded; the parser and native passes load other dialects when they meet one,
     which keeps a context ten times cheaper than loading all.  Unregistered dialects are allowed because
@@ -26,6 +26,7 @@ def make_context() -> ir.Context:
     context.append_dialect_registry(_registry())
     stablehlo.register_dialect(context)
     chlo.register_dialect(context)
+    sdy.register_dialect(context)  # JAX annotates shardings in it
     context.get_dialect_descriptor("func")
     context.allow_unregistered_dialects = True
     return context

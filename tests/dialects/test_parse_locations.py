@@ -42,5 +42,5 @@ def test_every_unregistered_operation_is_located() -> None:
 
 
 def test_text_that_is_not_utf8_is_refused() -> None:
-    with pytest.raises(OxideError, match="net.mlir: not a valid MLIR module"):
+    with pytest.raises(OxideError, match=r"net\.mlir: not a valid MLIR module"):
         parse_module(b"\xff\xfe", name="net.mlir")
