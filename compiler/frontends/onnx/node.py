@@ -34,6 +34,8 @@ class Tracer(Protocol):
 
     def constant(self, node: Node, array: np.ndarray) -> ir.Value: ...
 
+    def lookup(self, name: str) -> Any: ...
+
     def input_name(self, node: Node, value: ir.Value) -> str: ...
 
     def lower_graph(self, node: Node, graph: Graph, arguments: Sequence[Any]) -> list[Any]: ...
@@ -102,6 +104,10 @@ class Node:
     def constant(self, array: np.ndarray) -> ir.Value:
         """An array from the model as a value: a constant when it is small, a weight of the model when not."""
         return self._tracer.constant(self, array)
+
+    def value_named(self, name: str) -> Any:
+        """The value that the graph calls `name`, for operators whose attributes name values (Gradient)."""
+        return self._tracer.lookup(name)
 
     def error(self, message: str) -> OxideError:
         """An OxideError about this node, to raise."""
