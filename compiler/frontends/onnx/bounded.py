@@ -66,8 +66,8 @@ def apply(
 
 def refuse() -> NoReturn:
     raise OxideError(
-        "the size of its input depends on data (NonZero, Unique, NonMaxSuppression, Compress or a Loop), which only "
-        f"model outputs and {', '.join(sorted(AXIS_RULES))} can take; end the model there and go on with "
+        "the size of its input depends on data (NonZero, Unique, NonMaxSuppression, Compress or a Loop), which "
+        f"only model outputs and {', '.join(sorted(AXIS_RULES))} can take; end the model there and go on with "
         "another, or make what decides the size an initializer"
     )
 

@@ -178,6 +178,10 @@ def conv_integer(
     strides: list[int] | None = None,
 ) -> ir.Value:
     """Convolution of (x - x_zero_point) with (w - w_zero_point) in int32: padding is x's zero point."""
+    if hlo.rank(x) < 3 or hlo.rank(w) != hlo.rank(x):
+        raise node.error(
+            f"x of shape {hlo.shape(x)} and w of shape {hlo.shape(w)} must have one rank of at least 3"
+        )
     if kernel_shape is not None and list(kernel_shape) != list(hlo.shape(w)[2:]):
         raise node.error(f"kernel_shape is {kernel_shape} but w has shape {hlo.shape(w)}")
     win = window(node, x, hlo.shape(w)[2:], strides, pads, dilations, auto_pad)

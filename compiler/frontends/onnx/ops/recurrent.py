@@ -105,14 +105,28 @@ def _recurrent(
     if len(names) != count * len(directions):
         raise node.error(f"{len(names)} activations for {len(directions)} directions of {count}")
     functions = activation_functions(node, names, activation_alpha, activation_beta, clip, count)
-    hidden = hlo.shape(r)[-1]
-    _check_shapes(node, kind, len(directions), hidden, hidden_size, w, r, bias)
+    if hlo.rank(x) != 3 or hlo.rank(r) != 3:
+        raise node.error(f"X of shape {hlo.shape(x)} and R of shape {hlo.shape(r)} must have rank 3")
+    hidden = hlo.shape(r)[2]
+    if hidden_size not in (None, hidden):
+        raise node.error(f"hidden_size is {hidden_size}, but R has shape {hlo.shape(r)}")
     if layout:
         x = hlo.swap_axes(x, 0, 1)
         initial = [None if v is None else hlo.swap_axes(v, 0, 1) for v in initial]
-    batch = hlo.shape(x)[1]
-    zeros = hlo.full([batch, hidden], 0, hlo.dtype(x))
+    _, batch, inputs = hlo.shape(x)
     rows = kind.gates * hidden
+    state = (len(directions), batch, hidden)
+    for name, operand, expected in [
+        ("W", w, (len(directions), rows, inputs)),
+        ("R", r, (len(directions), rows, hidden)),
+        ("B", bias, (len(directions), 2 * rows)),
+        ("sequence_lens", lengths, (batch,)),
+        *((name, v, state) for name, v in zip(("initial_h", "initial_c"), initial, strict=False)),
+        ("P", peephole, (len(directions), 3 * hidden)),
+    ]:
+        if operand is not None and hlo.shape(operand) != expected:
+            raise node.error(f"{name} has shape {hlo.shape(operand)}, expected {expected}")
+    zeros = hlo.full([batch, hidden], 0, hlo.dtype(x))
     sequences, states = [], []
     for d, reverse in enumerate(directions):
         biases = [None, None] if bias is None else hlo.split(_direction(bias, d), 0, [rows, rows])
@@ -143,28 +157,6 @@ def _recurrent(
 
 def _direction(x: ir.Value, d: int) -> ir.Value:
     return hlo.squeeze(hlo.slice_axis(x, 0, d, d + 1), [0])
-
-
-def _check_shapes(
-    node: Node,
-    kind: Kind,
-    directions: int,
-    hidden: int,
-    hidden_size: int | None,
-    w: ir.Value,
-    r: ir.Value,
-    bias: ir.Value | None,
-) -> None:
-    rows = kind.gates * hidden
-    if hidden_size is not None and hidden_size != hidden:
-        raise node.error(f"hidden_size is {hidden_size}, but R has shape {hlo.shape(r)}")
-    if hlo.shape(w)[:2] != (directions, rows) or hlo.shape(r) != (directions, rows, hidden):
-        raise node.error(
-            f"W of shape {hlo.shape(w)} and R of shape {hlo.shape(r)} do not fit {directions} directions with "
-            f"{kind.gates} gates of size {hidden}"
-        )
-    if bias is not None and hlo.shape(bias) != (directions, 2 * rows):
-        raise node.error(f"B has shape {hlo.shape(bias)}, expected {(directions, 2 * rows)}")
 
 
 # --------------------------------------------------------------------------------------------- operators

@@ -97,8 +97,14 @@ def roi_align(
         )
     if mode not in ("avg", "max"):
         raise node.error(f"mode is {mode!r}, expected avg or max")
-    if hlo.rank(x) != 4 or hlo.rank(rois) != 2 or hlo.shape(rois)[1] != 4 or min(output_height, output_width) < 1:
-        raise node.error(f"x of shape {hlo.shape(x)} and rois of shape {hlo.shape(rois)}: [N, C, H, W] and [R, 4]")
+    boxes = hlo.shape(rois)
+    if hlo.rank(x) != 4 or len(boxes) != 2 or boxes[1] != 4 or hlo.shape(batch_indices) != boxes[:1]:
+        raise node.error(
+            f"x of shape {hlo.shape(x)}, rois of shape {boxes} and batch_indices of shape "
+            f"{hlo.shape(batch_indices)}: [N, C, H, W], [R, 4] and [R] are needed"
+        )
+    if min(output_height, output_width) < 1 or 0 in hlo.shape(x)[2:]:
+        raise node.error(f"cannot pool {hlo.shape(x)} to {output_height} by {output_width}")
     kind = sampling.compute_dtype(x)
     corners = hlo.multiply(hlo.convert(rois, kind), spatial_scale)
     if half_pixel:

@@ -49,11 +49,12 @@ def grid_sample(
         raise node.error(f"mode is {mode!r}, expected linear, nearest or cubic")
     if padding_mode not in ("zeros", "border", "reflection"):
         raise node.error(f"padding_mode is {padding_mode!r}, expected zeros, border or reflection")
-    batch, channels, *spatial = hlo.shape(x)
-    out = hlo.shape(grid)[1:-1]
-    rank = len(spatial)
-    if hlo.rank(grid) != hlo.rank(x) or hlo.shape(grid)[0] != batch or hlo.shape(grid)[-1] != rank:
+    dims = hlo.shape(x)
+    rank = len(dims) - 2
+    if rank < 1 or hlo.rank(grid) != len(dims) or (hlo.shape(grid)[0], hlo.shape(grid)[-1]) != (dims[0], rank):
         raise node.error(f"a grid of shape {hlo.shape(grid)} does not fit an input of shape {hlo.shape(x)}")
+    batch, channels, *spatial = dims
+    out = hlo.shape(grid)[1:-1]
     if 0 in spatial:
         raise node.error(f"an input of shape {hlo.shape(x)} has nothing to sample")
     kind = np.float64 if hlo.dtype(grid) == np.float64 else np.float32
@@ -151,6 +152,11 @@ def deform_conv(
     N batch, G offset groups, K kernel elements, P output positions, r spatial dimensions:
     offset [N, G * K * r, out...], mask [N, G * K, out...].
     """
+    if hlo.rank(x) < 3 or not hlo.rank(x) == hlo.rank(w) == hlo.rank(offset):
+        raise node.error(
+            f"X of shape {hlo.shape(x)}, W of shape {hlo.shape(w)} and offset of shape {hlo.shape(offset)} must "
+            "have one rank of at least 3"
+        )
     batch, channels, *spatial = hlo.shape(x)
     kernel, rank = list(hlo.shape(w)[2:]), len(spatial)
     if kernel_shape is not None and kernel_shape != kernel:
