@@ -62,7 +62,7 @@ def two_layer_mlp() -> bytes:
 def main() -> None:
     mlp = two_layer_mlp()
     rows = [
-        ("two-layer MLP", "ONNX to JAX source", lambda: str(oxide.import_onnx(mlp).to_jax_source())),
+        ("two-layer MLP", "ONNX to JAX source", lambda: oxide.import_onnx(mlp).to_jax_source()),
         ("two-layer MLP", "ONNX to StableHLO", lambda: oxide.import_onnx(mlp)),
     ]
     for path in sorted(LIGHT.glob("light_*.onnx")):
