@@ -40,7 +40,7 @@ def check(op, *inputs, outputs=(TensorProto.FLOAT,), rtol=1e-4, atol=1e-5, **opt
     proto, feeds = build(op, inputs, outputs, **options)
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     have = import_onnx(proto).compile(cache=False).run(feeds)
-    for ours, theirs in zip(have.values(), session.run(None, feeds), strict=True):
+    for ours, theirs in zip(have.values(), map(np.asarray, session.run(None, feeds)), strict=True):
         assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
         np.testing.assert_allclose(np.asarray(ours), theirs, rtol=rtol, atol=atol)
 
@@ -165,7 +165,7 @@ def test_group_query_attention_decodes(packed, rotary, window):
     inputs = gqa_inputs(2, 1, 6, 7, [7, 5], packed, bool(rotary))
     proto, feeds = build("GroupQueryAttention", inputs, do_rotary=rotary, local_window_size=window, **GQA)
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    theirs = session.run(None, feeds)
+    theirs = [np.asarray(v) for v in session.run(None, feeds)]
     ours = [np.asarray(v) for v in import_onnx(proto).compile(cache=False)(*feeds.values())]
     np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-4, atol=1e-5)
     for have, want in zip(ours[1:], theirs[1:], strict=True):  # what lies behind a sample's keys is unspecified
@@ -179,6 +179,16 @@ def test_group_query_attention_of_a_prompt(rotary, softcap):
     inputs = gqa_inputs(1, 4, 0, 4, [4], rotary=bool(rotary))
     inputs[3] = inputs[4] = None  # no past
     check("GroupQueryAttention", *inputs, do_rotary=rotary, softcap=softcap, **GQA)
+
+
+@pytest.mark.parametrize("interleaved", [0, 1])
+@pytest.mark.parametrize("heads_first", [False, True])
+@pytest.mark.parametrize("start", [False, True])
+def test_rotary_embedding(interleaved, heads_first, start):
+    x = normal(2, 4, 3, 8) if heads_first else normal(2, 3, 32)
+    positions = np.array([2], np.int64) if start else rng.integers(0, 9, (2, 3))
+    angles = rng.uniform(0, 6, (10, 4)).astype(np.float32)
+    check("RotaryEmbedding", x, positions, np.cos(angles), np.sin(angles), interleaved=interleaved)
 
 
 def test_unsupported_features_are_refused():

@@ -206,3 +206,34 @@ def _appended(node: Node, past: ir.Value | None, new: ir.Value, before: ir.Value
         return hlo.pad(new, 0, [0] * 4, [0, 0, max(total - hlo.shape(new)[2], 0), 0])
     room = max(total - hlo.shape(past)[2], 0)
     return tensor_scatter(node, hlo.pad(past, 0, [0] * 4, [0, 0, room, 0]), new, before, axis=2)
+
+
+@lowering("RotaryEmbedding", 1, domain=MICROSOFT)
+def rotary_embedding(
+    node: Node,
+    x: ir.Value,
+    position_ids: ir.Value,
+    cos_cache: ir.Value,
+    sin_cache: ir.Value,
+    *,
+    interleaved: int = 0,
+    is_packed_batching: int = 0,
+    num_heads: int = 0,
+    rotary_embedding_dim: int = 0,
+    scale: float = 1.0,
+) -> ir.Value:
+    """x is [batch, length, width] or heads first; positions are [batch, length] or one start for all."""
+    if is_packed_batching or scale != 1:
+        raise node.error("packed batches and a scale are not supported")
+    packed = hlo.rank(x) == 3
+    width = rotary_embedding_dim or 2 * hlo.shape(cos_cache)[1]
+    if packed:
+        heads = num_heads if rotary_embedding_dim else hlo.shape(x)[2] // width
+        x = heads_first(node, x, heads)
+    batch, _, length, _ = hlo.shape(x)
+    if hlo.size(position_ids) == 1:
+        steps = hlo.iota([batch, length], 1, hlo.dtype(position_ids))
+        position_ids = hlo.add(steps, hlo.reshape(position_ids, [1, 1]))
+    cos, sin = (hlo.take(cache, position_ids, 0) for cache in (cos_cache, sin_cache))
+    turned = rotate(node, x, cos, sin, bool(interleaved), width)
+    return heads_last(turned) if packed else turned
