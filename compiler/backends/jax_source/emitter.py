@@ -18,7 +18,7 @@ from oxide.backends.jax_source.analysis import RETURNS, Analysis
 from oxide.backends.jax_source.names import Namespace, identifier, printable, source_name, variable_name
 from oxide.backends.jax_source.printer import flat, with_comment
 from oxide.backends.jax_source.registry import EMITTERS, Emitted, Unsupported, refusal
-from oxide.backends.jax_source.terms import WIDE, Bound, Spread, TensorType, Term
+from oxide.backends.jax_source.terms import WIDE, Bound, Reduction, Spread, TensorType, Term
 from oxide.backends.jax_source.values import Values
 from oxide.dialects.diagnostics import Diagnostic, location_text
 
@@ -264,6 +264,9 @@ class Emitter(Values):
         return type_
 
     def _may_inline(self, term: Bound) -> bool:
+        if isinstance(term.made, Reduction):
+            # The next operation may complete it to a mean or add keepdims.
+            return True
         if term.cost > MOST_OPERATIONS:
             return False
         return len(_WEIGHT.sub("params[weight]", flat(term.node))) <= WIDEST
@@ -345,4 +348,5 @@ def _returned(block: ir.Block) -> Sequence[ir.Value]:
 
 def _noted(types: str, op: ir.OpView | None, target: str) -> str:
     source = source_name(op.location) if op is not None else ""
-    return types if not source or source == target or "(" in source else f"{types} {printable(source)}"
+    known = not source or "(" in source or variable_name(source) == target
+    return types if known else f"{types} {printable(source)}"

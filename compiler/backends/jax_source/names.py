@@ -90,6 +90,9 @@ def variable_name(source: str) -> str:
     parts = [p for p in source.split("/") if p]
     if len(parts) > 1 and _OPERATOR.match(parts[-1]):
         parts.pop()
+    if len(parts) == 1:
+        # PyTorch's exporter begins every name like this.
+        parts[0] = parts[0].removeprefix("node_")
     word = identifier("_".join(parts))
     return word if len(word) < _LONGEST else ""
 

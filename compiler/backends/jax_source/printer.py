@@ -100,7 +100,9 @@ def _flat_binary(node: ast.BinOp) -> str:
         left = node.left
         same = isinstance(left, ast.BinOp) and type(left.op) is type(node.op) and level < 9
         return f"{_within(left, level if same else _PREFIX)} {symbol} {_within(node.right, _PREFIX)}"
-    return f"{_within(node.left, level)} {symbol} {_within(node.right, level + 1)}"
+    left = node.left
+    mixed = level == 11 and isinstance(left, ast.BinOp) and (symbol == "@") != isinstance(left.op, ast.MatMult)
+    return f"{_within(left, level + mixed)} {symbol} {_within(node.right, level + 1)}"
 
 
 def _flat_unary(node: ast.UnaryOp) -> str:
