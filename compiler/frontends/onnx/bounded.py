@@ -53,7 +53,7 @@ def apply(
     op_type: str,
     inputs: Sequence[Any],
     attributes: Mapping[str, Any],
-    lower: Callable[[ir.Value], ir.Value],
+    lower: Callable[[ir.Value], ir.Value | Sequence[ir.Value]],
 ) -> list[Any]:
     """Lower an operator on the buffer of its bounded input.  Raises OxideError where the padding would be seen."""
     source = inputs[0]
@@ -61,7 +61,9 @@ def apply(
     if rule is None or not isinstance(source, Bounded):
         refuse()
     axis = rule(attributes, hlo.rank(source.buffer), source.axis)
-    return [Bounded(lower(source.buffer), axis, source.count)]
+    result = lower(source.buffer)
+    buffer = result if isinstance(result, ir.Value) else result[0]
+    return [Bounded(buffer, axis, source.count)]
 
 
 def refuse() -> NoReturn:

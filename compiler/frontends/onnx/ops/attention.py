@@ -13,6 +13,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, dtypes, hlo
+from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.graph import Graph
 from oxide.frontends.onnx.initializers import element_dtype
 from oxide.frontends.onnx.registry import Node, lowering
@@ -120,6 +121,8 @@ def scaled_scores(q: ir.Value, k: ir.Value, scale: float) -> ir.Value:
     """scale q k^T [batch, heads, queries, keys], at least in float32; heads share keys in consecutive groups."""
     batch, heads, length, size = hlo.shape(q)
     key_heads, keys = hlo.shape(k)[1:3]
+    if not key_heads or heads % key_heads:
+        raise OxideError(f"{heads} query heads are no multiple of {key_heads} key heads")
     grouped = hlo.reshape(q, [batch, key_heads, heads // key_heads * length, size])
     wide = np.promote_types(hlo.dtype(q), np.float32)
     scores = hlo.dot_general(grouped, k, contract=([3], [3]), batch=([0, 1], [0, 1]), result_dtype=wide)
@@ -383,8 +386,6 @@ def flex_attention(
     """Attention whose scores and probabilities pass through subgraphs, in the precision of the softmax."""
     if not hlo.rank(q) == hlo.rank(k) == hlo.rank(v) == 4:
         raise node.error("Q, K and V must have rank 4")
-    if hlo.shape(k)[1] == 0 or hlo.shape(q)[1] % hlo.shape(k)[1]:
-        raise node.error(f"{hlo.shape(q)[1]} query heads are no multiple of {hlo.shape(k)[1]} key heads")
     factor = 1 / math.sqrt(hlo.shape(q)[3]) if scale is None else scale
     natural = np.promote_types(hlo.dtype(q), np.float32)
     precision = softmax_dtype(node, softmax_precision, natural)

@@ -68,6 +68,8 @@ def unique(node: Node, x: ir.Value, *, axis: int | None = None, sorted: int = 1)
     if not size:
         empty = hlo.constant(np.zeros([0], np.int64))
         return [x, empty, empty, empty][: node.output_count]
+    if not hlo.size(x):
+        raise node.error(f"slices of shape {hlo.shape(x)} along axis {axis} have no elements to compare")
     rows = hlo.reshape(hlo.move_axis(x, axis, 0), [size, hlo.size(x) // size])
     group, order, count = _groups(rows)
     # Position p of the sorted rows holds row order[p], which belongs to group[p].

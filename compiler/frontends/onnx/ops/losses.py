@@ -24,7 +24,12 @@ def negative_log_likelihood(
     """
     if reduction not in ("none", "sum", "mean"):
         raise node.error(f'reduction is "{reduction}", expected "none", "sum" or "mean"')
-    classes = hlo.shape(x)[1]
+    dims = hlo.shape(x)
+    if len(dims) < 2 or not dims[1] or hlo.shape(target) != (dims[0], *dims[2:]):
+        raise node.error(f"scores of shape {dims} and targets of shape {hlo.shape(target)} do not fit")
+    if weight is not None and hlo.shape(weight) != (dims[1],):
+        raise node.error(f"weights of shape {hlo.shape(weight)} for {dims[1]} classes")
+    classes = dims[1]
     inside = hlo.clamp(0, target, classes - 1)
     picked = hlo.squeeze(hlo.take_along_axis(x, hlo.expand_dims(inside, [1]), 1), [1])
     loss = hlo.negate(picked)
