@@ -73,7 +73,7 @@ class Program:
         return self.choose(UNARY[kind_of(x)])(x)
 
     def binary(self, x: ir.Value) -> ir.Value:
-        y = self.pick(kind=kind_of(x), shape=shape_of(x))
+        y = self.pick(kind=kind_of(x), shape=shape_of(x)) or x
         return self.choose(BINARY[kind_of(x)])(x, y)
 
     def with_constant(self, x: ir.Value) -> ir.Value:
@@ -81,12 +81,12 @@ class Program:
         return self.choose(BINARY[kind_of(x)])(*self.choose([(x, y), (y, x)]))
 
     def compare(self, x: ir.Value) -> ir.Value:
-        y = self.pick(kind=kind_of(x), shape=shape_of(x))
+        y = self.pick(kind=kind_of(x), shape=shape_of(x)) or x
         direction = self.choose(["EQ", "NE", "LT", "LE", "GT", "GE"])
         return stablehlo.compare(x, y, stablehlo.ComparisonDirectionAttr.get(direction))
 
     def select(self, x: ir.Value) -> ir.Value:
-        y = self.pick(kind=kind_of(x), shape=shape_of(x))
+        y = self.pick(kind=kind_of(x), shape=shape_of(x)) or x
         predicate = self.pick(kind="b", shape=shape_of(x)) or self.constant(DTYPES[2], shape_of(x))
         return stablehlo.select(predicate, x, y)
 
@@ -120,7 +120,7 @@ class Program:
     def concatenate(self, x: ir.Value) -> ir.Value:
         if not shape_of(x):
             return self.unary(x)
-        pieces = [self.pick(kind=kind_of(x), shape=shape_of(x)) for _ in range(self.rng.integers(1, 3))]
+        pieces = [self.pick(kind=kind_of(x), shape=shape_of(x)) or x for _ in range(self.rng.integers(1, 3))]
         return stablehlo.concatenate([x, *pieces], int(self.rng.integers(len(shape_of(x)))))
 
     def pad(self, x: ir.Value) -> ir.Value:
@@ -132,7 +132,7 @@ class Program:
         return stablehlo.reverse(x, [axis for axis in range(len(shape_of(x))) if self.rng.random() < 0.5])
 
     def dynamic_slice(self, x: ir.Value) -> ir.Value:
-        starts = [self.pick(kind="i", shape=()) for _ in shape_of(x)]
+        starts = [self.pick(kind="i", shape=()) or self.constant(DTYPES[1], ()) for _ in shape_of(x)]
         if self.rng.random() < 0.7:
             starts = [self.constant(DTYPES[1], ()) for _ in shape_of(x)]
         return stablehlo.dynamic_slice(x, starts, [max(1, size - 1) for size in shape_of(x)])

@@ -15,4 +15,5 @@ def evaluate(module: ir.Module, arguments: Sequence[np.ndarray]) -> list[np.ndar
         results = stablehlo.eval_module(module, [dense(array) for array in arguments])
         holder = ir.Module.create()
         with ir.InsertionPoint(holder.body):
-            return [np.array(read_constant(stablehlo.constant(result).owner)) for result in results]
+            constants = [stablehlo.ConstantOp(result) for result in results]
+            return [np.array(read_constant(op.operation)) for op in constants]

@@ -31,7 +31,8 @@ def test_relative_error_is_measured_against_the_largest_reference():
 )
 def test_tolerance_follows_the_dtype(dtype, error, passed):
     reference = array(1.0, 0.5, dtype=dtype)
-    assert compare("y", (reference.astype(np.float64) + np.array([0, error])).astype(dtype), reference).passed is passed
+    ours = (reference.astype(np.float64) + np.array([0, error])).astype(dtype)
+    assert compare("y", ours, reference).passed is passed
 
 
 def test_integers_must_be_equal_however_large():

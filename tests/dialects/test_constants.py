@@ -48,7 +48,7 @@ def test_nan_infinity_and_signed_zero(spelling: str) -> None:
     array = np.array([np.nan, np.inf, -np.inf, -0.0]).astype(dtypes._TABLE[spelling])
     result = roundtrip(array)
     np.testing.assert_array_equal(result.astype(np.complex128), array.astype(np.complex128))
-    assert np.signbit(result.real.astype(np.float64))[3]
+    assert np.signbit(np.real(result).astype(np.float64))[3]
 
 
 def test_a_splat_of_any_shape_stays_small() -> None:

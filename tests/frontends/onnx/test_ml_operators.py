@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -34,7 +36,7 @@ def check(op, *inputs, rtol=1e-5, atol=1e-6, **options):
     feeds = {f"x{i}": a for i, a in enumerate(inputs)}
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     have = import_onnx(proto).compile(cache=False).run(feeds)
-    for ours, theirs in zip(have.values(), session.run(None, feeds), strict=True):
+    for ours, theirs in zip(have.values(), map(np.asarray, session.run(None, feeds)), strict=True):
         assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
         np.testing.assert_allclose(np.asarray(ours), theirs, rtol=rtol, atol=atol)
 
@@ -160,7 +162,7 @@ def test_svm_classifier(per_class, probability):
 # ---------------------------------------------------------------------------------------------------- trees
 
 
-def random_forest(trees, depth, modes, targets, low=-1.0):
+def random_forest(trees, depth, modes, targets, low=-1.0) -> tuple[dict[str, Any], dict[str, Any]]:
     """The node and leaf attributes of full and not so full random trees; `targets` are those leaves vote for."""
     columns = {
         key: [] for key in ("treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids")
@@ -228,7 +230,7 @@ def test_tree_classifier(post_transform, classes, low, base):
         proto = ml_model("TreeEnsembleClassifier", [X], **CLASSIFIER, **attributes, **options)
         labels, scores = (np.asarray(v) for v in import_onnx(proto).compile(cache=False)(X))
         session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-        np.testing.assert_allclose(scores, session.run(None, {"x0": X})[1], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(scores, np.asarray(session.run(None, {"x0": X})[1]), rtol=1e-5, atol=1e-6)
         np.testing.assert_array_equal(labels, np.array([4, 1])[scores.argmax(1)])
 
 
