@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,9 +31,6 @@ from oxide.backends.jax_source.names import RESERVED, Namespace, identifier, pri
 from oxide.backends.jax_source.registry import Unsupported
 from oxide.backends.jax_source.terms import WIDE, Bound, TensorType, Term
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
-
-_USED = re.compile(r"(?<![\w.])(jax|jnp|lax|np)\.")
-_JAX_PART = re.compile(r"(?<![\w.])jax\.(?!config)")
 
 
 @dataclass(frozen=True)
@@ -276,12 +272,14 @@ def _loader(stored: Mapping[str, np.dtype], parameters_file: str | None, paths: 
 
 def _imports(code: str, loader: Sequence[str], uses_wide: bool) -> list[str]:
     """Only what the code uses, in isort's order; 64-bit types need JAX told before anything runs."""
-    used = set(_USED.findall(code))
+    used = {name for name in ("jax", "jnp", "lax") if f"{name}." in code}
+    if code.count("np.") > code.count("jnp."):
+        used.add("np")
     reads = bool(loader) and "load_file(" in loader[-1]
     lines: list[str] = []
     if reads:
         lines += ["from pathlib import Path", ""]
-    if uses_wide or _JAX_PART.search(code):
+    if uses_wide or "jax" in used:
         lines.append("import jax")
     if "jnp" in used:
         lines.append("import jax.numpy as jnp")
