@@ -27,6 +27,8 @@ SCORES, CAPPED, BIASED, PROBABILITIES = range(4)
 
 def heads_first(node: Node, x: ir.Value, heads: int | None) -> ir.Value:
     """[batch, length, heads * size] as [batch, heads, length, size]."""
+    if hlo.rank(x) != 3:
+        raise node.error(f"an input of shape {hlo.shape(x)} must have rank 3 [batch, length, heads * size]")
     batch, length, width = hlo.shape(x)
     if heads is None or heads < 1 or width % heads:
         raise node.error(f"a width of {width} does not divide into {heads or 'an unknown number of'} heads")

@@ -133,6 +133,8 @@ def non_max_suppression(
     """
     if center_point_box not in (0, 1):
         raise node.error(f"center_point_box is {center_point_box}, expected 0 or 1")
+    if hlo.rank(scores) != 3:
+        raise node.error(f"scores of shape {hlo.shape(scores)} must be [batch, classes, boxes]")
     batch, classes, total = hlo.shape(scores)
     if hlo.shape(boxes) != (batch, total, 4):
         raise node.error(f"boxes of shape {hlo.shape(boxes)} do not fit scores of shape {hlo.shape(scores)}")

@@ -47,6 +47,8 @@ def rotary_embedding(
     packed = hlo.rank(x) == 3
     if packed:
         x = heads_first(node, x, num_heads)
+    elif hlo.rank(x) != 4:
+        raise node.error(f"X has shape {hlo.shape(x)}, expected rank 3 or 4")
     if position_ids is not None:
         cos_cache, sin_cache = (hlo.take(c, position_ids, 0) for c in (cos_cache, sin_cache))
     turned = rotate(node, x, cos_cache, sin_cache, bool(interleaved), rotary_embedding_dim)
@@ -99,6 +101,12 @@ def tensor_scatter(
         raise node.error("axis cannot be 0, the batch dimension")
     if mode not in ("linear", "circular"):
         raise node.error(f'mode is "{mode}", expected "linear" or "circular"')
+    dims, new = hlo.shape(past_cache), hlo.shape(update)
+    fits = len(dims) == len(new) and all(
+        a == b or (i == axis and b < a) for i, (a, b) in enumerate(zip(dims, new, strict=True))
+    )
+    if not fits or (write_indices is not None and hlo.size(write_indices) != dims[0]):
+        raise node.error(f"an update of shape {new} along axis {axis} does not fit a cache of shape {dims}")
     zeros: list[ir.Value | int] = [0] * hlo.rank(past_cache)
     if write_indices is None:
         return hlo.dynamic_update_slice(past_cache, update, zeros)
@@ -139,6 +147,8 @@ def causal_conv_with_state(
     """Depthwise convolution over past and present; the new state is the last k - 1 inputs."""
     if activation not in ("none", "silu", "swish"):
         raise node.error(f'activation is "{activation}", expected "none", "silu" or "swish"')
+    if hlo.rank(x) != 3 or hlo.rank(weight) != 3 or hlo.shape(weight)[:2] != (hlo.shape(x)[1], 1):
+        raise node.error(f"a weight of shape {hlo.shape(weight)} is not depthwise for an input of {hlo.shape(x)}")
     batch, channels, _ = hlo.shape(x)
     reach = hlo.shape(weight)[2] - 1
     if past_state is None:

@@ -57,6 +57,8 @@ def stft(
 ) -> ir.Value:
     """Frames of [batch, samples, 1 or 2], windowed and transformed: [batch, frames, bins, 2]."""
     step, length = _scalar(node, frame_step, "frame_step"), _scalar(node, frame_length, "frame_length")
+    if hlo.rank(signal) != 3:
+        raise node.error(f"the signal has shape {hlo.shape(signal)}, expected [batch, samples, 1 or 2]")
     samples = hlo.shape(signal)[1]
     if length is None:
         length = samples if window is None else hlo.size(window)
