@@ -9,18 +9,15 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo
 from oxide.frontends.onnx.ops.attention import (
-    Band,
     attend,
     heads_first,
     heads_last,
     masked_softmax,
-    merge_masks,
     mix_values,
     scaled_scores,
-    shorter_than,
     soft_cap,
 )
-from oxide.frontends.onnx.ops.attention import all_of as all_of_masks
+from oxide.frontends.onnx.ops.attention_masks import Band, all_of, merge_masks, shorter_than
 from oxide.frontends.onnx.ops.contrib import MICROSOFT, needed
 from oxide.frontends.onnx.ops.decoding import rotate, tensor_scatter
 from oxide.frontends.onnx.registry import Node, lowering
@@ -176,7 +173,7 @@ def group_query_attention(
     window = local_window_size - 1 if local_window_size > 0 else None
     band = Band(window, 0 if causal else None, before)
     valid = shorter_than(hlo.add(lengths, 1), keys) if total != length or not causal else None
-    keep = all_of_masks(valid, band.keep_mask(length, keys) if causal else None)
+    keep = all_of(valid, band.keep_mask(length, keys) if causal else None)
     factor = scale or 1 / math.sqrt(size)
     if softcap:
         scores = soft_cap(scaled_scores(q, k, factor), softcap)
