@@ -13,6 +13,13 @@ rng = np.random.default_rng(11)
 KINDS = {np.dtype(k): v for k, v in ((np.float32, 1), (np.uint8, 2), (np.int8, 3), (np.int32, 6), (np.int64, 7))}
 
 
+@pytest.fixture(autouse=True)
+def fresh_numbers():
+    """Every test draws the same numbers, whichever ran before it on this worker."""
+    global rng
+    rng = np.random.default_rng(11)
+
+
 def normal(*shape):
     return rng.standard_normal(shape).astype(np.float32)
 

@@ -12,6 +12,13 @@ from oxide import OxideError, import_onnx
 rng = np.random.default_rng(3)
 
 
+@pytest.fixture(autouse=True)
+def fresh_numbers():
+    """Every test draws the same numbers, whichever ran before it on this worker."""
+    global rng
+    rng = np.random.default_rng(3)
+
+
 def gradient_model(nodes, inputs, y, xs):
     gradient = helper.make_node(
         "Gradient", xs, [f"d{x}" for x in xs], domain="ai.onnx.preview.training", xs=xs, y=y, name="gradient"

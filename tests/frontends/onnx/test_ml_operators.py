@@ -16,6 +16,13 @@ rng = np.random.default_rng(7)
 X = rng.standard_normal((9, 4)).astype(np.float32)
 
 
+@pytest.fixture(autouse=True)
+def fresh_numbers():
+    """Every test draws the same numbers, whichever ran before it on this worker."""
+    global rng
+    rng = np.random.default_rng(7)
+
+
 def ml_model(op, inputs, outputs=("y",), kinds=(TensorProto.FLOAT,), version=3, **attributes):
     node = helper.make_node(
         op, [f"x{i}" for i in range(len(inputs))], list(outputs), domain="ai.onnx.ml", **attributes
@@ -155,8 +162,8 @@ def test_svm_classifier(per_class, probability):
         with pytest.raises(OxideError, match="more than two classes"):
             import_onnx(ml_model("SVMClassifier", [X], **CLASSIFIER, **SVM, **attributes))
     else:
-        # onnxruntime stops the iteration that finds the probabilities early
-        check("SVMClassifier", X, rtol=5e-3 if probability else 1e-4, **CLASSIFIER, **SVM, **attributes)
+        # onnxruntime stops the iteration that finds the probabilities when they move by less than 0.005.
+        check("SVMClassifier", X, rtol=1e-4, atol=5e-3 if probability else 1e-6, **CLASSIFIER, **SVM, **attributes)
 
 
 # ---------------------------------------------------------------------------------------------------- trees

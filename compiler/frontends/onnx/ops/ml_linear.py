@@ -187,7 +187,8 @@ def svm_classifier(
     first = hlo.logistic(hlo.negate(hlo.add(hlo.multiply(decisions, prob_a[0]), prob_b[0])))
     first = hlo.clamp(1e-7, first, 1 - 1e-7)
     scores = hlo.concatenate([first, hlo.subtract(1, first)], 1)
-    return [best_class(labels, scores), transform(node, scores, post_transform)]
+    # The label is the class with the most votes, as without probabilities; near a tie that may be the other one.
+    return [best_class(labels, votes), transform(node, scores, post_transform)]
 
 
 def _pair_weights(coefficients: np.ndarray, per_class: list[int]) -> np.ndarray:
