@@ -108,7 +108,8 @@ class Model:
         """Compile with XLA through PJRT and put the weights on the device.
 
         `platform` is `cpu`, `gpu`, `tpu` or the name of a PJRT plug-in that JAX knows, `device` the index of one of
-        its local devices.  `options` are XLA's debug options by name (`{"xla_cpu_enable_fast_math": True}`).
+        its local devices.  `options` are XLA's debug options by name (`{"xla_cpu_enable_fast_math": True}`); they
+        override those of `oxide.backends.pjrt.client.DEFAULT_OPTIONS`.
         With `cache`, executables are kept on disk and reused.  Raises OxideError.
         """
         from oxide.backends.pjrt import compile_model

@@ -28,6 +28,13 @@ _COPY = xla_client.HostBufferSemantics.IMMUTABLE_ONLY_DURING_CALL
 
 Options = Mapping[str, str | bool | int | float]
 
+# Options a platform is compiled with unless the caller says otherwise.
+#
+# XLA's experimental YNN fusions on the CPU are on by default in jaxlib 0.10.2 and miscompile: the mean of a
+# convolution by a splat kernel comes out as 0 (tests/backends/test_pjrt_options.py), tensors of rank 7 end the
+# process (jax issues 39257, 40412).  Without them the models in tests/models are as fast within 10%.
+DEFAULT_OPTIONS: Mapping[str, Options] = {"cpu": {"xla_cpu_experimental_ynn_fusion_type": ""}}
+
 
 @dataclass(frozen=True)
 class Device:

@@ -11,7 +11,15 @@ from jaxlib.mlir import ir
 
 from oxide.backends.pjrt.arguments import bind, put_argument
 from oxide.backends.pjrt.cache import ExecutableCache, cache_key, default_folder
-from oxide.backends.pjrt.client import Device, Options, execute, find_device, memory_stats, optimized_hlo
+from oxide.backends.pjrt.client import (
+    DEFAULT_OPTIONS,
+    Device,
+    Options,
+    execute,
+    find_device,
+    memory_stats,
+    optimized_hlo,
+)
 from oxide.backends.pjrt.program import bytecode, specialize
 from oxide.bounded import read_bounds, trim, trimmed_specs
 from oxide.dialects.diagnostics import OxideError
@@ -149,4 +157,5 @@ class Executable:
 def compile_model(model: Model, platform: str, *, device: int, options: Options, cache: bool) -> Executable:
     """Compile a model; `Model.compile` says what the arguments mean."""
     place = find_device(platform, device)
+    options = {**DEFAULT_OPTIONS.get(place.client.platform, {}), **options}
     return Executable(model, _Compiler(place, options, ExecutableCache(default_folder()) if cache else None))
