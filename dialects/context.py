@@ -105,9 +105,7 @@ def reject_unregistered(module: ir.Module) -> None:
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         if not context.is_registered_operation(op.name):
-            unknown.append(
-                Diagnostic("error", f"unregistered operation {op.name}", location_text(op.location))
-            )
+            unknown.append(Diagnostic("error", f"unregistered operation {op.name}", location_text(op.location)))
         return ir.WalkResult.ADVANCE
 
     module.operation.walk(visit)

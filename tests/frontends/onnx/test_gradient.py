@@ -65,7 +65,13 @@ def test_unary(op):
 def test_binary_with_broadcast(op):
     inputs = {"a": rng.uniform(0.5, 2, (2, 3, 4)), "b": rng.uniform(0.5, 2, (3, 1))}
     inputs = {name: a.astype(np.float32) for name, a in inputs.items()}
-    names = {"Sub": "subtract", "Mul": "multiply", "Div": "divide", "Max": "maximum", "Min": "minimum"}
+    names: dict[str, str] = {
+        "Sub": "subtract",
+        "Mul": "multiply",
+        "Div": "divide",
+        "Max": "maximum",
+        "Min": "minimum",
+    }
     combine = getattr(torch, names.get(op, op.lower()))
     check([helper.make_node(op, ["a", "b"], ["y"])], inputs, "y", ["a", "b"], lambda a, b: combine(a, b))
 
