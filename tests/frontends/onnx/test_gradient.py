@@ -61,19 +61,22 @@ def test_unary(op):
     check([helper.make_node(op, ["x"], ["y"])], {"x": x}, "y", ["x"], lambda x: UNARY[op](x))
 
 
-@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"])
+BINARY = {
+    "Add": torch.add,
+    "Sub": torch.subtract,
+    "Mul": torch.multiply,
+    "Div": torch.divide,
+    "Pow": torch.pow,
+    "Max": torch.maximum,
+    "Min": torch.minimum,
+}
+
+
+@pytest.mark.parametrize("op", BINARY)
 def test_binary_with_broadcast(op):
     inputs = {"a": rng.uniform(0.5, 2, (2, 3, 4)), "b": rng.uniform(0.5, 2, (3, 1))}
     inputs = {name: a.astype(np.float32) for name, a in inputs.items()}
-    names: dict[str, str] = {
-        "Sub": "subtract",
-        "Mul": "multiply",
-        "Div": "divide",
-        "Max": "maximum",
-        "Min": "minimum",
-    }
-    combine = getattr(torch, names.get(op, op.lower()))
-    check([helper.make_node(op, ["a", "b"], ["y"])], inputs, "y", ["a", "b"], lambda a, b: combine(a, b))
+    check([helper.make_node(op, ["a", "b"], ["y"])], inputs, "y", ["a", "b"], lambda a, b: BINARY[op](a, b))
 
 
 @pytest.mark.parametrize(
