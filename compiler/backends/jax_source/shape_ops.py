@@ -38,6 +38,10 @@ def reshape(e: Emitter, op: ir.OpView) -> Emitted:
         if kept == target.shape:
             e.array(value)
             return Bound(target, made.build(made.kind, True), term.cost, made)
+    new = target.rank - term.type.rank
+    if 0 < new <= 3 and target.shape[new:] == term.type.shape:
+        # New leading dimensions come by themselves when numpy broadcasts: `x @ w + b`.
+        return spread(e, value, tuple(range(new, target.rank)), target)
     return method(e.array(value), "reshape", *reshape_arguments(target.shape))
 
 
