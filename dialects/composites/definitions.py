@@ -92,22 +92,11 @@ def _fusion_kind(types: Types, kind: str) -> None:
 # ---------------------------------------------------------------------------------------- decompositions
 
 
-def _below_maximum(x: ir.Value, axis: int) -> ir.Value:
-    """x - max x along an axis, never above zero.
-
-    XLA may compute x twice and round it differently: where x is a product, its subtraction is contracted to a fused
-    multiply-add, its maximum is not.  At 1e10 the difference reaches hundreds, whose exponential is infinite.
-    The select leaves the derivative one, ties included.
-    """
-    shifted = hlo.subtract(x, hlo.reduce_max(x, [axis], keepdims=True))
-    return hlo.select(hlo.greater(shifted, 0), 0, shifted)
-
-
 @composite("softmax", operands=(1, 1), verify=_axis_in_range, axis=int)
 def softmax(x: ir.Value, *, axis: int) -> ir.Value:
     """exp(x - max x) / sum exp(x - max x) along an axis."""
     wide = _widen(x)
-    powers = hlo.exp(_below_maximum(wide, axis))
+    powers = hlo.exp(hlo.subtract(wide, hlo.reduce_max(wide, [axis], keepdims=True)))
     return _narrow(hlo.divide(powers, hlo.reduce_sum(powers, [axis], keepdims=True)), x)
 
 
@@ -115,7 +104,7 @@ def softmax(x: ir.Value, *, axis: int) -> ir.Value:
 def log_softmax(x: ir.Value, *, axis: int) -> ir.Value:
     """(x - max x) - log sum exp(x - max x) along an axis."""
     wide = _widen(x)
-    shifted = _below_maximum(wide, axis)
+    shifted = hlo.subtract(wide, hlo.reduce_max(wide, [axis], keepdims=True))
     total = hlo.reduce_sum(hlo.exp(shifted), [axis], keepdims=True)
     return _narrow(hlo.subtract(shifted, hlo.log(total)), x)
 

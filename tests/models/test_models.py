@@ -4,11 +4,10 @@ import numpy as np
 import onnx
 import pytest
 from models.verify_all import verify_model
-from models.zoo import LIGHT, ZOO, image_like, light_as_shipped
+from models.zoo import ZOO, image_like, light_as_shipped
 
 import oxide
-from oxide.comparison import compare_all
-from oxide.oracles import onnxruntime_oracle
+from oxide.verification import verify_layers
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -34,13 +33,18 @@ def logits(name: str) -> onnx.ModelProto:
     return model
 
 
-# VGG-19 and the like take long for what they add: their graphs have the operators of the others.
-@pytest.mark.parametrize("name", [name for name in LIGHT if name not in ("vgg19", "zfnet512", "bvlc_alexnet")])
-def test_light_model_as_shipped_agrees_with_onnxruntime(name):
-    proto = logits(name)
-    model = oxide.import_onnx(proto)
-    (image,) = model.inputs
+# The others have the same operators and take long for what they add.
+@pytest.mark.parametrize("name", ["inception_v1", "resnet50", "shufflenet", "squeezenet"])
+def test_light_model_as_shipped_agrees_with_onnxruntime_layer_by_layer(name):
+    """All layers but the last: constant weights make logits up to 1e10, whose neighbours in float32 lie hundreds
+    apart, so their softmax is noise.  XLA even gives NaN where it contracts the product that makes a logit into
+    the subtraction of the maximum.
+    """
+    path = light_as_shipped(name)
+    model = oxide.load(path)
+    (image,), (probabilities,) = model.inputs, model.outputs
     inputs = {image.name: image_like(np.random.default_rng(0), (1, 3, 224, 224))}
-    ours = {key: np.asarray(value) for key, value in model.compile().run(inputs).items()}
-    comparisons = compare_all(ours, onnxruntime_oracle(proto.SerializeToString()).run(inputs))
-    assert all(comparison.passed for comparison in comparisons), comparisons
+    comparisons = verify_layers(path, inputs).comparisons
+    assert len(comparisons) > 50
+    assert comparisons[-1].name == probabilities.name
+    assert not [comparison for comparison in comparisons[:-1] if not comparison.passed]
