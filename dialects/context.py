@@ -15,7 +15,7 @@ BYTECODE_MAGIC = b"ML\xefR"
 
 
 def make_context() -> ir.Context:
-    """A context that knows every dialect jaxlib ships, StableHLO, CHLO and Shardy, and native passes.
+    """A context that knows every dialect jaxlib ships, StableHLO and CHLO, and native passes.
 
     What models are made of is loaded; the parser and native passes load other dialects when they meet one,
     which keeps a context ten times cheaper than loading all.  Unregistered dialects are allowed because
@@ -26,7 +26,6 @@ def make_context() -> ir.Context:
     context.append_dialect_registry(_registry())
     stablehlo.register_dialect(context)
     chlo.register_dialect(context)
-    sdy.register_dialect(context)  # JAX annotates shardings in it
     context.get_dialect_descriptor("func")
     context.allow_unregistered_dialects = True
     return context
@@ -48,6 +47,7 @@ def parse_module(source: str | bytes, context: ir.Context | None = None, name: s
     Raises OxideError with the parser's diagnostics.
     """
     context = context or make_context()
+    sdy.register_dialect(context)  # JAX's modules may carry shardings
     with context, captured(context) as seen:
         try:
             if isinstance(source, bytes) and source.startswith(BYTECODE_MAGIC):
