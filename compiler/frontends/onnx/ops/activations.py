@@ -8,6 +8,7 @@ from collections.abc import Callable
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo
+from oxide.frontends.onnx.ops.elementwise import unary
 from oxide.frontends.onnx.registry import Node, lowering, register
 
 ConsumedInputs = list[int] | None
@@ -51,45 +52,28 @@ def _selu(x: ir.Value, alpha: float, gamma: float) -> ir.Value:
     return hlo.multiply(_elu(x, alpha), gamma)
 
 
-# operator, versions without `consumed_inputs`, versions with it, builder
-PLAIN: list[tuple[str, tuple[int, ...], tuple[int, ...], Callable[[ir.Value], ir.Value]]] = [
-    ("HardSwish", (14, 22), (), lambda x: hlo.multiply(x, _hard_sigmoid(x, 1 / 6, 0.5))),
-    ("Mish", (18, 22), (), _mish),
-    ("Relu", (6, 13, 14), (1,), hlo.relu),
-    ("Sigmoid", (6, 13), (1,), hlo.logistic),
-    ("Softplus", (1, 22), (), _softplus),
-    ("Softsign", (1, 22), (), _softsign),
-    ("Tanh", (6, 13), (1,), hlo.tanh),
+# operator, since-versions, builder
+PLAIN: list[tuple[str, tuple[int, ...], Callable[[ir.Value], ir.Value]]] = [
+    ("HardSwish", (14, 22), lambda x: hlo.multiply(x, _hard_sigmoid(x, 1 / 6, 0.5))),
+    ("Mish", (18, 22), _mish),
+    ("Relu", (1, 6, 13, 14), hlo.relu),
+    ("Sigmoid", (1, 6, 13), hlo.logistic),
+    ("Softplus", (1, 22), _softplus),
+    ("Softsign", (1, 22), _softsign),
+    ("Tanh", (1, 6, 13), hlo.tanh),
 ]
+HAD_CONSUMED_INPUTS = ("Relu", "Sigmoid", "Tanh")
 
 
-def _plain(build: Callable[[ir.Value], ir.Value]) -> Callable:
-    return lambda node, x: build(x)
-
-
-def _first_plain(build: Callable[[ir.Value], ir.Value]) -> Callable:
-    def lower(node: Node, x: ir.Value, *, consumed_inputs: ConsumedInputs = None) -> ir.Value:
-        return build(x)
-
-    return lower
-
-
-for _name, _versions, _first, _build in PLAIN:
-    register(_name, _versions, _plain(_build))
-    if _first:
-        register(_name, _first, _first_plain(_build))
+for _name, _versions, _build in PLAIN:
+    register(_name, _versions, unary(_build, consumed_inputs=_name in HAD_CONSUMED_INPUTS))
 
 
 # -------------------------------------------------------------------------------- with parameters
 
 
-@lowering("Elu", 1)
-def elu_1(node: Node, x: ir.Value, *, alpha: float = 1.0, consumed_inputs: ConsumedInputs = None) -> ir.Value:
-    return _elu(x, alpha)
-
-
-@lowering("Elu", 6, 22)
-def elu(node: Node, x: ir.Value, *, alpha: float = 1.0) -> ir.Value:
+@lowering("Elu", 1, 6, 22)
+def elu(node: Node, x: ir.Value, *, alpha: float = 1.0, consumed_inputs: ConsumedInputs = None) -> ir.Value:
     return _elu(x, alpha)
 
 
@@ -114,25 +98,13 @@ def selu(
     return _selu(x, alpha, gamma)
 
 
-@lowering("LeakyRelu", 1)
-def leaky_relu_1(
-    node: Node, x: ir.Value, *, alpha: float = 0.01, consumed_inputs: ConsumedInputs = None
-) -> ir.Value:
+@lowering("LeakyRelu", 1, 6, 16)
+def leaky_relu(node: Node, x: ir.Value, *, alpha: float = 0.01, consumed_inputs: ConsumedInputs = None) -> ir.Value:
     return _leaky_relu(x, alpha)
 
 
-@lowering("LeakyRelu", 6, 16)
-def leaky_relu(node: Node, x: ir.Value, *, alpha: float = 0.01) -> ir.Value:
-    return _leaky_relu(x, alpha)
-
-
-@lowering("PRelu", 1)
+@lowering("PRelu", 1, 6)
 def prelu_1(node: Node, x: ir.Value, slope: ir.Value, *, consumed_inputs: ConsumedInputs = None) -> ir.Value:
-    return prelu_6(node, x, slope)
-
-
-@lowering("PRelu", 6)
-def prelu_6(node: Node, x: ir.Value, slope: ir.Value) -> ir.Value:
     """Before opset 7 a slope of rank 1 belongs to the channels (dimension 1)."""
     if hlo.rank(slope) == 1 and hlo.rank(x) > 1 and hlo.size(slope) > 1:
         slope = hlo.broadcast_in_dim(slope, hlo.shape(x), [1])
@@ -149,15 +121,10 @@ def thresholded_relu(node: Node, x: ir.Value, *, alpha: float = 1.0) -> ir.Value
     return hlo.select(hlo.greater(x, alpha), x, 0)
 
 
-@lowering("HardSigmoid", 1)
-def hard_sigmoid_1(
+@lowering("HardSigmoid", 1, 6, 22)
+def hard_sigmoid(
     node: Node, x: ir.Value, *, alpha: float = 0.2, beta: float = 0.5, consumed_inputs: ConsumedInputs = None
 ) -> ir.Value:
-    return _hard_sigmoid(x, alpha, beta)
-
-
-@lowering("HardSigmoid", 6, 22)
-def hard_sigmoid(node: Node, x: ir.Value, *, alpha: float = 0.2, beta: float = 0.5) -> ir.Value:
     return _hard_sigmoid(x, alpha, beta)
 
 
@@ -219,15 +186,10 @@ for _name, _kind in [("Softmax", "softmax"), ("LogSoftmax", "log_softmax"), ("Ha
 # ---------------------------------------------------------------------------------------------- dropout
 
 
-@lowering("Dropout", 1)
+@lowering("Dropout", 1, 6)
 def dropout_1(
     node: Node, x: ir.Value, *, ratio: float = 0.5, is_test: int = 0, consumed_inputs: ConsumedInputs = None
 ) -> list[ir.Value]:
-    return dropout_6(node, x, ratio=ratio, is_test=is_test)
-
-
-@lowering("Dropout", 6)
-def dropout_6(node: Node, x: ir.Value, *, ratio: float = 0.5, is_test: int = 0) -> list[ir.Value]:
     """The mask had x's dtype then."""
     if not is_test and ratio:
         raise node.error("Dropout in training mode draws random numbers; export with is_test=1 for inference")

@@ -12,17 +12,7 @@ from oxide.frontends.onnx.initializers import element_dtype
 from oxide.frontends.onnx.registry import Node, lowering
 
 
-@lowering("Constant", 1, 9)
-def constant_1(node: Node, *, value: np.ndarray) -> ir.Value:
-    return hlo.constant(value)
-
-
-@lowering("Constant", 11)
-def constant_11(node: Node, *, value: np.ndarray | None = None, sparse_value: np.ndarray | None = None) -> ir.Value:
-    return _constant(node, {"value": value, "sparse_value": sparse_value})
-
-
-@lowering("Constant", 12, 13, 19, 21, 23, 24, 25)
+@lowering("Constant", 1, 9, 11, 12, 13, 19, 21, 23, 24, 25)
 def constant(
     node: Node,
     *,
@@ -64,12 +54,7 @@ def constant_of_shape(node: Node, shape: ir.Value, *, value: np.ndarray | None =
     return hlo.full(node.static(shape, "input").tolist(), filler.reshape(())[()], filler.dtype)
 
 
-@lowering("Shape", 1, 13)
-def shape_1(node: Node, x: ir.Value) -> ir.Value:
-    return hlo.constant(np.array(hlo.shape(x), np.int64))
-
-
-@lowering("Shape", 15, 19, 21, 23, 24, 25)
+@lowering("Shape", 1, 13, 15, 19, 21, 23, 24, 25)
 def shape(node: Node, x: ir.Value, *, start: int = 0, end: int | None = None) -> ir.Value:
     return hlo.constant(np.array(hlo.shape(x)[start:end], np.int64))
 
@@ -79,12 +64,7 @@ def size(node: Node, x: ir.Value) -> ir.Value:
     return hlo.constant(np.array(hlo.size(x), np.int64))
 
 
-@lowering("Range", 11)
-def range_11(node: Node, start: ir.Value, limit: ir.Value, delta: ir.Value) -> ir.Value:
-    return _range(node, start, limit, delta)
-
-
-@lowering("Range", 27)
+@lowering("Range", 11, 27)
 def range_27(node: Node, start: ir.Value, limit: ir.Value, delta: ir.Value, *, stash_type: int = 1) -> ir.Value:
     if stash_type != 1:
         raise node.error(f"stash_type {stash_type} is not supported, expected 1 (float32)")

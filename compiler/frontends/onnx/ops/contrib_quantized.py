@@ -11,7 +11,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.frontends.onnx.ops.contrib import MICROSOFT
-from oxide.frontends.onnx.ops.pooling import average_pool_10
+from oxide.frontends.onnx.ops.pooling import average_pool
 from oxide.frontends.onnx.registry import Node, lowering, register
 
 
@@ -83,7 +83,7 @@ def qlinear_average_pool(
     x, x_scale, x_zero, y_scale, y_zero = _operands(node, inputs, 5)
     wide = _dequantize(x, x_scale, x_zero)
     wide = hlo.move_axis(wide, -1, 1) if channels_last else wide
-    y = average_pool_10(
+    y = average_pool(
         node,
         wide,
         auto_pad=auto_pad,

@@ -25,7 +25,7 @@ def _sign(x: ir.Value) -> ir.Value:
 
 # operator, since-versions, builder
 UNARY: list[tuple[str, tuple[int, ...], Callable[[ir.Value], ir.Value]]] = [
-    ("Abs", (6, 13), _abs),
+    ("Abs", (1, 6, 13), _abs),
     ("Acos", (7, 22), hlo.acos),
     ("Acosh", (9, 22), hlo.acosh),
     ("Asin", (7, 22), hlo.asin),
@@ -33,25 +33,25 @@ UNARY: list[tuple[str, tuple[int, ...], Callable[[ir.Value], ir.Value]]] = [
     ("Atan", (7, 22), hlo.atan),
     ("Atanh", (9, 22), hlo.atanh),
     ("BitwiseNot", (18,), hlo.not_),
-    ("Ceil", (6, 13), hlo.ceil),
+    ("Ceil", (1, 6, 13), hlo.ceil),
     ("Cos", (7, 22), hlo.cos),
     ("Cosh", (9, 22), hlo.cosh),
     ("Erf", (9, 13), hlo.erf),
-    ("Exp", (6, 13), hlo.exp),
-    ("Floor", (6, 13), hlo.floor),
+    ("Exp", (1, 6, 13), hlo.exp),
+    ("Floor", (1, 6, 13), hlo.floor),
     ("IsNaN", (9, 13, 20), hlo.is_nan),
-    ("Log", (6, 13), hlo.log),
-    ("Neg", (6, 13), hlo.negate),
+    ("Log", (1, 6, 13), hlo.log),
+    ("Neg", (1, 6, 13), hlo.negate),
     ("Not", (1,), hlo.not_),
-    ("Reciprocal", (6, 13), hlo.reciprocal),
+    ("Reciprocal", (1, 6, 13), hlo.reciprocal),
     ("Round", (11, 22), hlo.round_half_even),
     ("Sign", (9, 13), _sign),
     ("Sin", (7, 22), hlo.sin),
     ("Sinh", (9, 22), hlo.sinh),
-    ("Sqrt", (6, 13), hlo.sqrt),
+    ("Sqrt", (1, 6, 13), hlo.sqrt),
     ("Tan", (7, 22), hlo.tan),
 ]
-FIRST_UNARY = ("Abs", "Ceil", "Exp", "Floor", "Log", "Neg", "Reciprocal", "Sqrt")
+HAD_CONSUMED_INPUTS = ("Abs", "Ceil", "Exp", "Floor", "Log", "Neg", "Reciprocal", "Sqrt")
 
 BINARY: list[tuple[str, tuple[int, ...], Callable[[ir.Value, ir.Value], ir.Value]]] = [
     ("Add", (7, 13, 14), hlo.add),
@@ -76,15 +76,15 @@ FIRST_LOGICAL = ("And", "Equal", "Greater", "Less", "Or", "Xor")
 FIRST_ARITHMETIC = ("Add", "Div", "Mul", "Sub")
 
 
-def _unary(build: Callable[[ir.Value], ir.Value]) -> Callable:
+def unary(build: Callable[[ir.Value], ir.Value], *, consumed_inputs: bool = False) -> Callable:
+    """The lowering of a unary operator; `consumed_inputs` says that its version 1 had that attribute."""
+    if consumed_inputs:
+
+        def lower(node: Node, x: ir.Value, *, consumed_inputs: list[int] | None = None) -> ir.Value:
+            return build(x)
+
+        return lower
     return lambda node, x: build(x)
-
-
-def _first_unary(build: Callable[[ir.Value], ir.Value]) -> Callable:
-    def lower(node: Node, x: ir.Value, *, consumed_inputs: list[int] | None = None) -> ir.Value:
-        return build(x)
-
-    return lower
 
 
 def _binary(build: Callable[[ir.Value, ir.Value], ir.Value]) -> Callable:
@@ -127,16 +127,13 @@ def align_limited(node: Node, a: ir.Value, b: ir.Value, axis: int | None, broadc
 
 
 for _name, _versions, _build in UNARY:
-    register(_name, _versions, _unary(_build))
-    if _name in FIRST_UNARY:
-        register(_name, (1,), _first_unary(_build))
+    register(_name, _versions, unary(_build, consumed_inputs=_name in HAD_CONSUMED_INPUTS))
 for _name, _versions, _combine in BINARY:
     register(_name, _versions, _binary(_combine))
     if _name in FIRST_LOGICAL:
         register(_name, (1,), _first_binary(_combine))
     if _name in FIRST_ARITHMETIC:
-        register(_name, (1,), _first_arithmetic(_combine))
-        register(_name, (6,), _first_binary(_combine))
+        register(_name, (1, 6), _first_arithmetic(_combine))
 
 
 # ---------------------------------------------------------------------------------------------- variadic
@@ -154,18 +151,14 @@ def _mean(values: Sequence[ir.Value]) -> ir.Value:
 
 
 VARIADIC: list[tuple[str, tuple[int, ...], Callable[[Sequence[ir.Value]], ir.Value]]] = [
-    ("Max", (6, 8, 12, 13), lambda values: _chain(hlo.maximum, values)),
-    ("Mean", (6, 8, 13), _mean),
-    ("Min", (6, 8, 12, 13), lambda values: _chain(hlo.minimum, values)),
-    ("Sum", (6, 8, 13), lambda values: _chain(hlo.add, values)),
+    ("Max", (1, 6, 8, 12, 13), lambda values: _chain(hlo.maximum, values)),
+    ("Mean", (1, 6, 8, 13), _mean),
+    ("Min", (1, 6, 8, 12, 13), lambda values: _chain(hlo.minimum, values)),
+    ("Sum", (1, 6, 8, 13), lambda values: _chain(hlo.add, values)),
 ]
 
 
 def _variadic(build: Callable[[Sequence[ir.Value]], ir.Value]) -> Callable:
-    return lambda node, *values: build(values)
-
-
-def _first_variadic(build: Callable[[Sequence[ir.Value]], ir.Value]) -> Callable:
     def lower(node: Node, *values: ir.Value, consumed_inputs: list[int] | None = None) -> ir.Value:
         return build(values)
 
@@ -174,7 +167,6 @@ def _first_variadic(build: Callable[[Sequence[ir.Value]], ir.Value]) -> Callable
 
 for _name, _versions, _join in VARIADIC:
     register(_name, _versions, _variadic(_join))
-    register(_name, (1,), _first_variadic(_join))
 
 
 # ------------------------------------------------------------------------------ operators with a function

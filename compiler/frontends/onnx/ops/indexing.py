@@ -32,12 +32,7 @@ def gather_elements(node: Node, x: ir.Value, indices: ir.Value, *, axis: int = 0
     return hlo.take_along_axis(x, hlo.wrap_indices(indices, hlo.shape(x)[axis]), axis)
 
 
-@lowering("GatherND", 11)
-def gather_nd_11(node: Node, x: ir.Value, indices: ir.Value) -> ir.Value:
-    return hlo.gather_nd(x, _wrap_rows(x, indices, 0))
-
-
-@lowering("GatherND", 12, 13)
+@lowering("GatherND", 11, 12, 13)
 def gather_nd(node: Node, x: ir.Value, indices: ir.Value, *, batch_dims: int = 0) -> ir.Value:
     return hlo.gather_nd(x, _wrap_rows(x, indices, batch_dims), batch_dims)
 
@@ -64,26 +59,14 @@ def scatter(node: Node, x: ir.Value, indices: ir.Value, updates: ir.Value, *, ax
     return _scatter_elements(x, indices, updates, axis, "set")
 
 
-@lowering("ScatterElements", 11, 13)
-def scatter_elements_11(
-    node: Node, x: ir.Value, indices: ir.Value, updates: ir.Value, *, axis: int = 0
-) -> ir.Value:
-    return _scatter_elements(x, indices, updates, axis, "set")
-
-
-@lowering("ScatterElements", 16, 18)
+@lowering("ScatterElements", 11, 13, 16, 18)
 def scatter_elements(
     node: Node, x: ir.Value, indices: ir.Value, updates: ir.Value, *, axis: int = 0, reduction: str = "none"
 ) -> ir.Value:
     return _scatter_elements(x, indices, updates, axis, _reduction(node, reduction))
 
 
-@lowering("ScatterND", 11, 13)
-def scatter_nd_11(node: Node, x: ir.Value, indices: ir.Value, updates: ir.Value) -> ir.Value:
-    return hlo.scatter_nd(x, _wrap_rows(x, indices, 0), updates, "set")
-
-
-@lowering("ScatterND", 16, 18)
+@lowering("ScatterND", 11, 13, 16, 18)
 def scatter_nd(
     node: Node, x: ir.Value, indices: ir.Value, updates: ir.Value, *, reduction: str = "none"
 ) -> ir.Value:
@@ -109,12 +92,7 @@ def top_k_1(node: Node, x: ir.Value, *, k: int, axis: int = -1) -> list[ir.Value
     return list(hlo.top_k(x, k, axis))
 
 
-@lowering("TopK", 10)
-def top_k_10(node: Node, x: ir.Value, k: ir.Value, *, axis: int = -1) -> list[ir.Value]:
-    return list(hlo.top_k(x, int(node.static(k, "K").reshape(())), axis))
-
-
-@lowering("TopK", 11, 24)
+@lowering("TopK", 10, 11, 24)
 def top_k(
     node: Node, x: ir.Value, k: ir.Value, *, axis: int = -1, largest: int = 1, sorted: int = 1
 ) -> list[ir.Value]:
@@ -122,21 +100,16 @@ def top_k(
     return list(hlo.top_k(x, int(node.static(k, "K").reshape(())), axis, largest=bool(largest)))
 
 
-def _arg_extreme(build: Callable[..., ir.Value]) -> tuple[Callable, Callable]:
-    def first(node: Node, x: ir.Value, *, axis: int = 0, keepdims: int = 1) -> ir.Value:
-        return last(node, x, axis=axis, keepdims=keepdims)
-
-    def last(node: Node, x: ir.Value, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> ir.Value:
+def _arg_extreme(build: Callable[..., ir.Value]) -> Callable:
+    def lower(node: Node, x: ir.Value, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> ir.Value:
         index = build(x, axis, last=bool(select_last_index))
         return hlo.expand_dims(index, [hlo.normalize_axis(axis, hlo.rank(x))]) if keepdims else index
 
-    return first, last
+    return lower
 
 
-for _name, _build in [("ArgMax", hlo.argmax), ("ArgMin", hlo.argmin)]:
-    _first, _last = _arg_extreme(_build)
-    register(_name, (1, 11), _first)
-    register(_name, (12, 13), _last)
+register("ArgMax", (1, 11, 12, 13), _arg_extreme(hlo.argmax))
+register("ArgMin", (1, 11, 12, 13), _arg_extreme(hlo.argmin))
 
 
 # ------------------------------------------------------------------------------------------------ others

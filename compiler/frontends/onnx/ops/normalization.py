@@ -13,7 +13,7 @@ from oxide.frontends.onnx.registry import Node, lowering
 # ---------------------------------------------------------------------------------------------- batch norm
 
 
-@lowering("BatchNormalization", 1)
+@lowering("BatchNormalization", 1, 6, 7, 9)
 def batch_norm_1(
     node: Node,
     x: ir.Value,
@@ -28,25 +28,6 @@ def batch_norm_1(
     momentum: float = 0.9,
     spatial: int = 1,
 ) -> list[ir.Value | None]:
-    return batch_norm_6(
-        node, x, scale, bias, mean, variance, epsilon=epsilon, is_test=is_test, momentum=momentum, spatial=spatial
-    )
-
-
-@lowering("BatchNormalization", 6)
-def batch_norm_6(
-    node: Node,
-    x: ir.Value,
-    scale: ir.Value,
-    bias: ir.Value,
-    mean: ir.Value,
-    variance: ir.Value,
-    *,
-    epsilon: float = 1e-5,
-    is_test: int = 0,
-    momentum: float = 0.9,
-    spatial: int = 1,
-) -> list[ir.Value | None]:
     """`is_test` 0 trains, but exporters left it at 0 for inference: the number of outputs tells."""
     if not spatial:
         return [_per_element(x, scale, bias, mean, variance, epsilon)]
@@ -55,37 +36,6 @@ def batch_norm_6(
     y, batch_mean, batch_variance = _train(x, scale, bias, epsilon)
     running = [_blend(old, new, momentum) for old, new in ((mean, batch_mean), (variance, batch_variance))]
     return [y, *running, batch_mean, batch_variance]
-
-
-@lowering("BatchNormalization", 7)
-def batch_norm_7(
-    node: Node,
-    x: ir.Value,
-    scale: ir.Value,
-    bias: ir.Value,
-    mean: ir.Value,
-    variance: ir.Value,
-    *,
-    epsilon: float = 1e-5,
-    momentum: float = 0.9,
-    spatial: int = 1,
-) -> list[ir.Value | None]:
-    return batch_norm_6(node, x, scale, bias, mean, variance, epsilon=epsilon, momentum=momentum, spatial=spatial)
-
-
-@lowering("BatchNormalization", 9)
-def batch_norm_9(
-    node: Node,
-    x: ir.Value,
-    scale: ir.Value,
-    bias: ir.Value,
-    mean: ir.Value,
-    variance: ir.Value,
-    *,
-    epsilon: float = 1e-5,
-    momentum: float = 0.9,
-) -> list[ir.Value | None]:
-    return batch_norm_6(node, x, scale, bias, mean, variance, epsilon=epsilon, momentum=momentum)
 
 
 @lowering("BatchNormalization", 14, 15)
@@ -189,8 +139,8 @@ def _normalized_shape(node: Node, x: ir.Value, parameter: ir.Value, axes: Sequen
     return hlo.broadcast_to(parameter, target)
 
 
-@lowering("InstanceNormalization", 1)
-def instance_norm_1(
+@lowering("InstanceNormalization", 1, 6, 22)
+def instance_norm(
     node: Node,
     x: ir.Value,
     scale: ir.Value,
@@ -199,11 +149,6 @@ def instance_norm_1(
     consumed_inputs: list[int] | None = None,
     epsilon: float = 1e-5,
 ) -> ir.Value:
-    return instance_norm(node, x, scale, bias, epsilon=epsilon)
-
-
-@lowering("InstanceNormalization", 6, 22)
-def instance_norm(node: Node, x: ir.Value, scale: ir.Value, bias: ir.Value, *, epsilon: float = 1e-5) -> ir.Value:
     """Every channel of every sample by its own statistics."""
     normal = _standardize(x, list(range(2, hlo.rank(x))), epsilon)
     return _affine(normal, scale, bias)

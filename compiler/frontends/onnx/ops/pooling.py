@@ -29,35 +29,7 @@ def _reduce(x: ir.Value, kind: str, win: Window) -> ir.Value:
 # ------------------------------------------------------------------------------------------------ max
 
 
-@lowering("MaxPool", 1)
-def max_pool_1(
-    node: Node,
-    x: ir.Value,
-    *,
-    auto_pad: str = "NOTSET",
-    kernel_shape: list[int],
-    pads: list[int] | None = None,
-    strides: list[int] | None = None,
-) -> ir.Value:
-    return _reduce(x, "max", window(node, x, kernel_shape, strides, pads, None, auto_pad))
-
-
-@lowering("MaxPool", 8)
-def max_pool_8(
-    node: Node,
-    x: ir.Value,
-    *,
-    auto_pad: str = "NOTSET",
-    kernel_shape: list[int],
-    pads: list[int] | None = None,
-    storage_order: int = 0,
-    strides: list[int] | None = None,
-) -> ir.Value | list[ir.Value]:
-    win = window(node, x, kernel_shape, strides, pads, None, auto_pad)
-    return _max_pool(node, x, win, storage_order)
-
-
-@lowering("MaxPool", 10, 11, 12, 22)
+@lowering("MaxPool", 1, 8, 10, 11, 12, 22)
 def max_pool(
     node: Node,
     x: ir.Value,
@@ -128,51 +100,7 @@ def max_unpool(
 # ---------------------------------------------------------------------------------------------- average
 
 
-@lowering("AveragePool", 1)
-def average_pool_1(
-    node: Node,
-    x: ir.Value,
-    *,
-    auto_pad: str = "NOTSET",
-    kernel_shape: list[int],
-    pads: list[int] | None = None,
-    strides: list[int] | None = None,
-) -> ir.Value:
-    return _average(x, window(node, x, kernel_shape, strides, pads, None, auto_pad), False)
-
-
-@lowering("AveragePool", 7)
-def average_pool_7(
-    node: Node,
-    x: ir.Value,
-    *,
-    auto_pad: str = "NOTSET",
-    count_include_pad: int = 0,
-    kernel_shape: list[int],
-    pads: list[int] | None = None,
-    strides: list[int] | None = None,
-) -> ir.Value:
-    win = window(node, x, kernel_shape, strides, pads, None, auto_pad)
-    return _average(x, win, bool(count_include_pad))
-
-
-@lowering("AveragePool", 10, 11)
-def average_pool_10(
-    node: Node,
-    x: ir.Value,
-    *,
-    auto_pad: str = "NOTSET",
-    ceil_mode: int = 0,
-    count_include_pad: int = 0,
-    kernel_shape: list[int],
-    pads: list[int] | None = None,
-    strides: list[int] | None = None,
-) -> ir.Value:
-    win = window(node, x, kernel_shape, strides, pads, None, auto_pad, ceil_mode)
-    return _average(x, win, bool(count_include_pad))
-
-
-@lowering("AveragePool", 19, 22)
+@lowering("AveragePool", 1, 7, 10, 11, 19, 22)
 def average_pool(
     node: Node,
     x: ir.Value,
@@ -238,22 +166,7 @@ def lp_pool_1(
     return _lp_reduced(x, p, lambda v: _reduce(v, "add", win))
 
 
-@lowering("LpPool", 2, 11)
-def lp_pool_2(
-    node: Node,
-    x: ir.Value,
-    *,
-    auto_pad: str = "NOTSET",
-    kernel_shape: list[int],
-    p: int = 2,
-    pads: list[int] | None = None,
-    strides: list[int] | None = None,
-) -> ir.Value:
-    win = window(node, x, kernel_shape, strides, pads, None, auto_pad)
-    return _lp_reduced(x, p, lambda v: _reduce(v, "add", win))
-
-
-@lowering("LpPool", 18, 22)
+@lowering("LpPool", 2, 11, 18, 22)
 def lp_pool(
     node: Node,
     x: ir.Value,

@@ -21,12 +21,7 @@ def reshape_1(
     return _reshape(node, x, shape or [], allow_zero=False)
 
 
-@lowering("Reshape", 5, 13)
-def reshape_5(node: Node, x: ir.Value, shape: ir.Value) -> ir.Value:
-    return _reshape(node, x, node.static(shape, "shape").tolist(), allow_zero=False)
-
-
-@lowering("Reshape", 14, 19, 21, 23, 24, 25)
+@lowering("Reshape", 5, 13, 14, 19, 21, 23, 24, 25)
 def reshape(node: Node, x: ir.Value, shape: ir.Value, *, allowzero: int = 0) -> ir.Value:
     return _reshape(node, x, node.static(shape, "shape").tolist(), allow_zero=bool(allowzero))
 
@@ -106,7 +101,7 @@ def concat(node: Node, *values: ir.Value, axis: int) -> ir.Value:
     return hlo.concatenate(values, axis)
 
 
-@lowering("Split", 1)
+@lowering("Split", 1, 2, 11)
 def split_1(
     node: Node,
     x: ir.Value,
@@ -117,11 +112,6 @@ def split_1(
 ) -> list[ir.Value]:
     if sizes is not None:
         split = node.static(sizes, "split").tolist()
-    return hlo.split(x, axis, split or _even(node, x, axis))
-
-
-@lowering("Split", 2, 11)
-def split_2(node: Node, x: ir.Value, *, axis: int = 0, split: list[int] | None = None) -> list[ir.Value]:
     return hlo.split(x, axis, split or _even(node, x, axis))
 
 
@@ -223,15 +213,7 @@ def pad_2(node: Node, x: ir.Value, *, pads: list[int], mode: str = "constant", v
     return _pad(node, x, pads, mode, value, None)
 
 
-@lowering("Pad", 11, 13)
-def pad_11(
-    node: Node, x: ir.Value, pads: ir.Value, constant_value: ir.Value | None = None, *, mode: str = "constant"
-) -> ir.Value:
-    filler = 0 if constant_value is None else constant_value
-    return _pad(node, x, node.static(pads, "pads").tolist(), mode, filler, None)
-
-
-@lowering("Pad", 18, 19, 21, 23, 24, 25)
+@lowering("Pad", 11, 13, 18, 19, 21, 23, 24, 25)
 def pad(
     node: Node,
     x: ir.Value,
