@@ -32,7 +32,8 @@ Options = Mapping[str, str | bool | int | float]
 #
 # XLA's experimental YNN fusions on the CPU are on by default in jaxlib 0.10.2 and miscompile: the mean of a
 # convolution by a splat kernel comes out as 0 (tests/backends/test_pjrt_options.py), tensors of rank 7 end the
-# process (jax issues 39257, 40412).  Without them the models in tests/models are as fast within 10%.
+# process (jax issues 39257, 40412).  Without them the models in tests/models are as fast or
+# faster (two cores: ResNet-18 60 ms instead of 91, DeiT-S 73 instead of 98, ShuffleNet 74 and 77).
 DEFAULT_OPTIONS: Mapping[str, Options] = {"cpu": {"xla_cpu_experimental_ynn_fusion_type": ""}}
 
 
