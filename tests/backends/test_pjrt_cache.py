@@ -1,5 +1,6 @@
 """Executables are kept on disk under a hash of all they depend on; damage costs a compilation, nothing else."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,15 @@ def test_key_depends_on_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XLA_FLAGS", "--xla_something")
     keys.add(cache_key(b"p", {}, "cpu"))
     assert len(keys) == 6
+
+
+def test_the_entries_used_longest_ago_go_first(tmp_path: Path) -> None:
+    cache = ExecutableCache(tmp_path / "cache", max_bytes=3 * (32 + 1000))
+    for number, key in enumerate("abc"):
+        cache.write(key, bytes(1000))
+        os.utime(cache.folder / f"{key}.xla", (number, number))
+    assert cache.read("a") is not None  # now the one used last
+    cache.write("d", bytes(1000))
+    assert [key for key in "abcd" if cache.read(key)] == ["a", "c", "d"]
+    cache.write("e", bytes(5000))
+    assert [key for key in "abcde" if cache.read(key)] == ["e"]

@@ -17,6 +17,8 @@ from oxide.dialects.diagnostics import OxideError
 from oxide.files import write_file
 
 _DIGEST = 32
+# What the cache may hold before the entries used longest ago are dropped.
+MAX_BYTES = 1 << 30
 
 
 def default_folder() -> Path:
@@ -30,6 +32,7 @@ class ExecutableCache:
     """A folder of serialised executables."""
 
     folder: Path
+    max_bytes: int = MAX_BYTES
 
     def read(self, key: str) -> bytes | None:
         """The entry of a key; None when there is none or it is damaged."""
@@ -37,6 +40,7 @@ class ExecutableCache:
             if not self._is_private():
                 return None
             data = self._path(key).read_bytes()
+            os.utime(self._path(key))
         except OSError:
             return None
         digest, executable = data[:_DIGEST], data[_DIGEST:]
@@ -48,8 +52,20 @@ class ExecutableCache:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._is_private():
                 write_file(self._path(key), hashlib.sha256(executable).digest() + executable)
+                self._evict()
         except (OSError, OxideError):
             return
+
+    def _evict(self) -> None:
+        """Drop the entries used longest ago until the folder is small enough; the newest always stays."""
+        entries = [(path.stat(), path) for path in self.folder.glob("*.xla")]
+        entries.sort(key=lambda entry: entry[0].st_mtime_ns)
+        total = sum(status.st_size for status, _ in entries)
+        for status, path in entries[:-1]:
+            if total <= self.max_bytes:
+                return
+            path.unlink(missing_ok=True)
+            total -= status.st_size
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.xla"
