@@ -152,7 +152,7 @@ def _shift(x: np.ndarray, amount: np.ndarray, shift: Callable[..., np.ndarray]) 
     """Shift amounts are unsigned; `shift` sees them below the width, and wider ones shift everything out."""
     if not _is_integer(x):
         return None
-    amounts = _unsigned(np.ascontiguousarray(amount))
+    amounts = _unsigned(amount)
     inside = np.minimum(amounts, _bits(x) - 1).astype(x.dtype)
     return np.where(amounts < _bits(x), shift(x, inside), shift(shift(x, x.dtype.type(_bits(x) - 1)), 1))
 
@@ -160,15 +160,15 @@ def _shift(x: np.ndarray, amount: np.ndarray, shift: Callable[..., np.ndarray]) 
 def _shift_right_logical(x: np.ndarray, amount: np.ndarray) -> np.ndarray | None:
     if not _is_integer(x):
         return None
-    bits = _unsigned(np.ascontiguousarray(x))
-    shifted = _shift(bits, _unsigned(np.ascontiguousarray(amount)), np.right_shift)
+    bits = _unsigned(x)
+    shifted = _shift(bits, _unsigned(amount), np.right_shift)
     return None if shifted is None else shifted.view(x.dtype)
 
 
 def _count_leading_zeros(x: np.ndarray) -> np.ndarray | None:
     if not _is_integer(x):
         return None
-    bits = _unsigned(np.ascontiguousarray(x))
+    bits = _unsigned(x)
     zeros = np.zeros_like(x)
     for place in range(_bits(x)):
         zeros += (bits >> bits.dtype.type(place) == 0).astype(x.dtype)
@@ -279,7 +279,7 @@ _FUNCTIONS: dict[str, Function] = {
     "negate": _numbers(np.negative),
     "not": _integers_or_bools(np.invert),
     "or": _integers_or_bools(np.bitwise_or),
-    "popcnt": lambda x: np.bitwise_count(_unsigned(np.ascontiguousarray(x))).astype(x.dtype),
+    "popcnt": lambda x: np.bitwise_count(_unsigned(x)).astype(x.dtype),
     "power": _power,
     "real": lambda x: x.real,
     "remainder": _remainder,

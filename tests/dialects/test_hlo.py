@@ -354,3 +354,22 @@ def test_large_values_are_not_folded_unless_they_are_splats() -> None:
     splat, counted = run(body)
     assert (splat == 3).all()
     assert counted[99, 0] == 100
+
+
+@pytest.mark.parametrize(
+    ("build_bits", "expected"),
+    [
+        (lambda x: hlo.shift_left(x, x), 7 << 7),
+        (lambda x: hlo.shift_right_arithmetic(x, hlo.constant(np.int32(1))), 3),
+        (lambda x: hlo.shift_right_logical(x, hlo.constant(np.int32(1))), 3),
+        (hlo.clz, 29),
+        (hlo.popcnt, 3),
+    ],
+)
+def test_bits_of_a_scalar_fold_to_a_scalar(build_bits: Callable, expected: int) -> None:
+    def body() -> ir.Value:
+        result = build_bits(hlo.constant(np.int32(7)))
+        assert hlo.constant_value(result) is not None
+        return result
+
+    check(body, np.array(expected, np.int32))
