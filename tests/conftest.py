@@ -1,10 +1,18 @@
-"""Tests keep compiled executables in a folder of their own, not in the user's cache."""
+"""Tests draw the same hypothesis examples on every run and keep out of the user's cache of executables.
+
+HYPOTHESIS_PROFILE=explore draws new examples.
+"""
 
 import os
 import tempfile
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture(scope="session", autouse=True)
