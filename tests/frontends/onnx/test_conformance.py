@@ -1,18 +1,22 @@
-"""ONNX's own node tests, operator by operator: every case whose operators are lowered must pass."""
+"""ONNX's own node tests, operator by operator: every case passes but those no tensor compiler can do."""
 
 from __future__ import annotations
-
-import re
 
 import pytest
 from conformance.cases import Case, node_cases
 from conformance.runner import run_case
 
-# The reasons for which a case may end in a diagnostic instead of numbers.
-REFUSALS = re.compile(
-    r"no lowering|Oxide lowers|element type STRING|string tensors|the boundary of a model must be tensors"
-    r"|no result would be right"
-)
+# How many cases end in a diagnostic: strings and image files are no tensors, and Bernoulli's data is informational.
+REFUSED = {
+    "bernoulli": 6,
+    "equal": 2,
+    "imagedecoder": 9,
+    "labelencoder": 4,
+    "regexfullmatch": 3,
+    "stringconcat": 5,
+    "stringnormalizer": 6,
+    "stringsplit": 6,
+}
 
 
 def by_operator() -> dict[str, list[Case]]:
@@ -31,18 +35,7 @@ GROUPS = by_operator()
 @pytest.mark.parametrize("operator", sorted(GROUPS))
 def test_operator(operator: str) -> None:
     verdicts = [run_case(case) for case in GROUPS[operator]]
-    failures = [
-        f"{v.case}: {v.status}: {v.detail}"
-        for v in verdicts
-        if v.status != "pass" and not (v.status == "unsupported" and REFUSALS.search(v.detail))
-    ]
-    assert failures == []
-    if all(v.status == "unsupported" for v in verdicts):
-        pytest.skip(f"not lowered yet: {verdicts[0].detail}")
-
-
-def test_most_cases_pass() -> None:
-    """Guards against everything being skipped."""
-    sampled = [case for cases in GROUPS.values() for case in cases[:1]]
-    passed = sum(run_case(case).status == "pass" for case in sampled)
-    assert passed > len(sampled) // 2
+    wrong = [f"{v.case}: {v.status}: {v.detail}" for v in verdicts if v.status not in ("pass", "unsupported")]
+    refused = [f"{v.case}: {v.detail}" for v in verdicts if v.status == "unsupported"]
+    assert wrong == []
+    assert len(refused) == REFUSED.get(operator, 0), refused

@@ -460,7 +460,5 @@ def test_subgraph_values_and_captures():
     otherwise = helper.make_graph([node("Identity", ["h"], ["e"])], "else", [], [value("e")])
     nodes = [node("If", ["c"], ["y"], then_branch=then, else_branch=otherwise), node("Neg", ["x"], ["h"])]
     proto = model(nodes, ["x", value("c", (), TensorProto.BOOL)])
-    if ("", "If", 21) not in REGISTRY:
-        pytest.skip("If is not lowered yet")
     np.testing.assert_array_equal(import_and_run(proto, X, np.array(True))[0], -X + sample(seed=8))
     np.testing.assert_array_equal(import_and_run(proto, X, np.array(False))[0], -X)
