@@ -15,6 +15,13 @@ class NodeError(OxideError):
     """An OxideError that already names the node it is about."""
 
 
+@dataclass
+class UnknownValueError(NodeError):
+    """A lowering must know a value that depends on these inputs of the model."""
+
+    inputs: tuple[str, ...] = ()
+
+
 def quoted(name: str | bytes) -> str:
     """A name from a model for a message: on one line, in double quotes, with control characters escaped.
 

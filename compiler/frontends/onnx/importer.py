@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from jaxlib.mlir import ir
@@ -19,6 +20,7 @@ from oxide.frontends.onnx import ops as _registers_lowerings  # noqa: F401
 from oxide.frontends.onnx.boundary import Leaf, Shape, expand_inputs, output_leaves
 from oxide.frontends.onnx.diagnostics import node_location, quoted
 from oxide.frontends.onnx.functions import local_functions
+from oxide.frontends.onnx.given_values import check_values
 from oxide.frontends.onnx.graph import Graph, refuse_repeated, require_text
 from oxide.frontends.onnx.model_file import ModelFile, open_model
 from oxide.frontends.onnx.operators import Library, model_opsets
@@ -42,21 +44,36 @@ def import_onnx(
     *,
     dims: Mapping[str, int] | None = None,
     shapes: Mapping[str, Shape] | None = None,
+    values: Mapping[str, Any] | None = None,
     base_dir: str | os.PathLike[str] | None = None,
     name: str | None = None,
 ) -> Model:
     """Import an ONNX model: a path, the bytes of a file, or a ModelProto.
 
     `dims` gives sizes to named dimensions (`{"batch": 1}`), `shapes` whole shapes to inputs: for a sequence a
-    list of them, for an absent optional None (`oxide.nesting` says what becomes of both).  `base_dir` is where
-    external data lies when it is not the file's own folder.  The model's inputs come first among the
-    arguments of `@main`, its weights follow; a weight that nothing uses is left out.
+    list of them, for an absent optional None (`oxide.nesting` says what becomes of both).  `values` gives arrays
+    to inputs whose values must be known, such as a target shape: they become weights and are inputs no more.
+    `base_dir` is where external data lies when it is not the file's own folder.  The model's inputs come first
+    among the arguments of `@main`, its weights follow; a weight that nothing uses is left out.
 
     Raises OxideError for anything in the file that is malformed or cannot be lowered, naming the nodes.
     """
     opened = open_model(source, base_dir, name)
+    with _errors_about(opened):
+        return _import(opened, dims, shapes or {}, values or {})
+
+
+def check_operators(source: Source) -> None:
+    """Raise OxideError when the model uses an operator that has no lowering, or its graph is malformed."""
+    opened = open_model(source, None, None)
+    with _errors_about(opened):
+        _survey(opened)
+
+
+@contextmanager
+def _errors_about(opened: ModelFile) -> Iterator[None]:
     try:
-        return _import(opened, dims, shapes or {})
+        yield
     except OxideError as error:
         raise OxideError(f"{opened.label}: {error.message}", error.diagnostics) from error
     except RecursionError as error:
@@ -66,17 +83,13 @@ def import_onnx(
         raise OxideError(f"{opened.label}: internal error: {reason}; please report it with the model") from error
 
 
-def _import(opened: ModelFile, sizes: Mapping[str, int] | None, shapes: Mapping[str, Shape]) -> Model:
-    proto = opened.proto
-    require_text(*(entry.domain for entry in proto.opset_import), *(f.name for f in proto.functions))
-    library = Library(model_opsets(proto.ir_version, proto.opset_import), local_functions(proto.functions))
-    graph = Graph.of_proto(proto.graph)
-    weight_names = set(graph.initializer_names())
-    graph.inputs = [value for value in graph.inputs if value not in weight_names]
-    refuse_repeated("input", graph.inputs)
-    refuse_repeated("output", graph.outputs)
-    check_supported(graph.nodes, library)
-    inputs = expand_inputs({value: graph.types[value] for value in graph.inputs}, shapes)
+def _import(
+    opened: ModelFile, sizes: Mapping[str, int] | None, shapes: Mapping[str, Shape], values: Mapping[str, Any]
+) -> Model:
+    library, graph = _survey(opened)
+    known = check_values(values, graph.inputs, graph.types)
+    asked = [value for value in graph.inputs if value not in known]
+    inputs = expand_inputs({value: graph.types[value] for value in asked}, shapes)
     dims = Dimensions.of(sizes, inputs.shapes)
     specs = input_specs(inputs.types, dims)
 
@@ -87,10 +100,11 @@ def _import(opened: ModelFile, sizes: Mapping[str, int] | None, shapes: Mapping[
         function, block = _entry(module)
         for spec in specs:
             block.add_argument(hlo.make_type(spec.shape, spec.dtype), ir.Location.name(spec.name))
-        weights = Weights(block, opened.reader, taken=[*graph.inputs, *inputs.types])
+        weights = Weights(block, opened.reader, list(inputs.types), taken=graph.inputs)
         scope = Scope(library, weights)
-        scope.values.update(zip(graph.inputs, nest(block.arguments, inputs.structures), strict=True))
+        scope.values.update(zip(asked, nest(block.arguments, inputs.structures), strict=True))
         with ir.InsertionPoint(block), composites.library(module):
+            scope.values.update({value: weights.array(array, value) for value, array in known.items()})
             results = scope.run(graph)
             checked = _check_outputs(graph, results, dims)
             outputs, names, bounds = bounded.flatten(
@@ -107,6 +121,20 @@ def _import(opened: ModelFile, sizes: Mapping[str, int] | None, shapes: Mapping[
         _finish(function, block, list(inputs.types), weights, outputs)
         _verify(module, seen)
     return Model(module, ParameterStore(weights.arrays), opened.name)
+
+
+def _survey(opened: ModelFile) -> tuple[Library, Graph]:
+    """The model's operators and graph; its inputs are those that no initializer gives a value."""
+    proto = opened.proto
+    require_text(*(entry.domain for entry in proto.opset_import), *(f.name for f in proto.functions))
+    library = Library(model_opsets(proto.ir_version, proto.opset_import), local_functions(proto.functions))
+    graph = Graph.of_proto(proto.graph)
+    weight_names = set(graph.initializer_names())
+    graph.inputs = [value for value in graph.inputs if value not in weight_names]
+    refuse_repeated("input", graph.inputs)
+    refuse_repeated("output", graph.outputs)
+    check_supported(graph.nodes, library)
+    return library, graph
 
 
 def _module_name(name: str) -> str:

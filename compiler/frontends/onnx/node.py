@@ -10,6 +10,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects.diagnostics import OxideError
+from oxide.frontends.onnx.diagnostics import UnknownValueError
 
 if TYPE_CHECKING:
     from oxide.frontends.onnx.graph import Graph
@@ -37,6 +38,8 @@ class Tracer(Protocol):
     def lookup(self, name: str) -> Any: ...
 
     def input_name(self, node: Node, value: ir.Value) -> str: ...
+
+    def model_inputs(self, value: ir.Value) -> tuple[str, ...]: ...
 
     def lower_graph(self, node: Node, graph: Graph, arguments: Sequence[Any]) -> list[Any]: ...
 
@@ -94,10 +97,11 @@ class Node:
         """
         known = self._tracer.known_value(value)
         if known is None:
-            raise self.error(
+            raise self.unknown(
                 f"input {what!r} ({self._tracer.input_name(self, value)}) must be known when the model is "
-                "imported, but it depends on a model input; make it an initializer or a Constant, or fix the "
-                "input's shape with --dim/--shape so that it can be computed"
+                "imported, but it depends on a model input; make it an initializer or a Constant, give the input's "
+                "value with values={name: array}, or fix its shape with --dim/--shape so that it can be computed",
+                value,
             )
         return known
 
@@ -112,6 +116,15 @@ class Node:
     def error(self, message: str) -> OxideError:
         """An OxideError about this node, to raise."""
         return self._tracer.error_at(self, message)
+
+    def unknown(self, message: str, *values: ir.Value) -> UnknownValueError:
+        """An error about this node that would not be if these values were known at import."""
+        error = self.error(message)
+        return UnknownValueError(error.message, error.diagnostics, self.inputs_behind(*values))
+
+    def inputs_behind(self, *values: ir.Value) -> tuple[str, ...]:
+        """The names of the model's inputs that the values are computed from."""
+        return tuple(dict.fromkeys(name for value in values for name in self._tracer.model_inputs(value)))
 
     def lower_graph(self, graph: Graph, arguments: Sequence[Any]) -> list[Any]:
         """Lower a subgraph's nodes at the insertion point with its inputs bound to `arguments`.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxlib.mlir import ir
 from onnx import SparseTensorProto, TensorProto
 
 from oxide.dialects import constants, dtypes, fold, hlo
+from oxide.frontends.onnx.given_values import arguments_behind
 from oxide.frontends.onnx.initializers import TensorReader
 
 # Integers and bools up to this size become constants, because they are shapes, axes and indices more often
@@ -22,11 +23,14 @@ MAX_STATIC_ELEMENTS = 4096
 class Weights:
     """The arguments added to @main for weights, and all that is known of values at import."""
 
-    def __init__(self, block: ir.Block, reader: TensorReader, taken: Iterable[str] = ()) -> None:
-        """`taken` are names that no weight may have: those of the model's inputs."""
+    def __init__(
+        self, block: ir.Block, reader: TensorReader, inputs: Sequence[str] = (), taken: Iterable[str] = ()
+    ) -> None:
+        """`inputs` name the arguments that `block` has; `taken` are more names that no weight may have."""
         self.block = block
         self.reader = reader
-        self._taken = set(taken)
+        self.inputs = tuple(inputs)
+        self._taken = {*inputs, *taken}
         self.arrays: dict[str, np.ndarray] = {}
         self.arguments: dict[str, ir.BlockArgument] = {}
         self._known: dict[ir.Value, np.ndarray | None] = {}
@@ -69,6 +73,11 @@ class Weights:
         return unused
 
     # --------------------------------------------------------------------------------- known values
+
+    def model_inputs(self, value: ir.Value) -> tuple[str, ...]:
+        """The names of the model's inputs that a value is computed from."""
+        numbers = arguments_behind(value, self.block)
+        return tuple(self.inputs[number] for number in numbers if number < len(self.inputs))
 
     def known_value(self, value: ir.Value) -> np.ndarray | None:
         """The array behind a constant, a weight, or something small computed from those alone."""

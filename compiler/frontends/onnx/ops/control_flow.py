@@ -15,6 +15,7 @@ from jaxlib.mlir import ir
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.bounded import Bounded
+from oxide.frontends.onnx.diagnostics import UnknownValueError
 from oxide.frontends.onnx.graph import Graph
 from oxide.frontends.onnx.registry import ABSENT, Node, lowering
 from oxide.nesting import leaves, nest, structure_of
@@ -45,9 +46,10 @@ def if_(node: Node, cond: ir.Value, *, then_branch: Graph, else_branch: Graph) -
         outputs = node.lower_graph(branch, [])
         structures.append(structure_of(outputs))
         if structures[-1] != structures[0]:
-            raise node.error(
+            raise node.unknown(
                 "cond depends on a model input, so both branches must give the same kinds of values: tensors, "
-                "sequences of one length, or present optionals"
+                "sequences of one length, or present optionals",
+                cond,
             )
         tensors = leaves(outputs)
         if not all(isinstance(v, ir.Value) for v in tensors):
@@ -87,9 +89,11 @@ def loop(
         return _unrolled(node, body, count, entered, carried)
     try:
         return _as_while(node, body, count, entered, carried)
-    except OxideError:
+    except OxideError as error:
         # Perhaps the body needs the iteration's number, or changes the shape of what it carries.
         if not isinstance(count, int) or count * len(body.nodes) > UNROLL_NODES or entered is not None:
+            if isinstance(error, UnknownValueError):  # known in each iteration, if it is known how many there are
+                error.inputs += node.inputs_behind(*_unknown(count, entered))
             raise
     return _unrolled(node, body, count, entered, carried)
 
@@ -105,9 +109,10 @@ def _as_while(
         if not all(isinstance(v, ir.Value) for v in (*following, *outputs)):
             raise node.error("a loop that carries sequences or optionals must run a known number of times")
         if outputs and not isinstance(count, int):
-            raise node.error(
+            raise node.unknown(
                 "its scan outputs have one element an iteration, and how many there can be depends on a model "
-                "input; make the trip count a constant, or an initializer"
+                "input; make the trip count a constant, or an initializer",
+                *_unknown(count),
             )
         if not _is_true(node, proceed):
             conditions.append(proceed)
@@ -123,10 +128,13 @@ def _as_while(
 def _unrolled(
     node: Node, body: Graph, count: int | ir.Value | None, entered: ir.Value | None, carried: Sequence[Any]
 ) -> list[Any]:
-    if entered is not None or isinstance(count, ir.Value):
-        raise node.error(
-            "a loop that carries sequences, optionals or tensors of changing shape must run a known number of times"
+    if _unknown(count, entered):
+        raise node.unknown(
+            "a loop that carries sequences, optionals or tensors of changing shape must run a known number of "
+            "times",
+            *_unknown(count, entered),
         )
+    assert not isinstance(count, ir.Value)
     state = list(carried)
     rows: list[list[ir.Value]] = [[] for _ in body.outputs[1 + len(carried) :]]
     index = 0
@@ -145,6 +153,10 @@ def _unrolled(
     if rows and not rows[0]:
         raise node.error("it runs no iteration, so the shapes of its scan outputs are not known")
     return _results([*state, *(hlo.stack(row, 0) for row in rows)])
+
+
+def _unknown(*values: int | ir.Value | None) -> list[ir.Value]:
+    return [value for value in values if isinstance(value, ir.Value)]
 
 
 def _iteration(
