@@ -17,14 +17,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from models.random_weights import image_like, randomized
 
+if TYPE_CHECKING:
+    import torch
+
 REPOSITORY = Path(__file__).parents[2]
 CACHE = REPOSITORY / "build" / "zoo"
-SOURCES = ("zoo.py", "architectures.py", "random_weights.py")
+SOURCES = ("zoo.py", "architectures.py", "sequence_architectures.py", "random_weights.py")
 MAKERS = ("onnx", "onnxscript", "torch", "numpy")
 
 LIGHT = (
@@ -105,14 +109,20 @@ def exported(architecture: str, *shape: int) -> onnx.ModelProto:
     from models import architectures
 
     build = getattr(architectures, architecture)
-    model = architectures.seeded(build)
     example = torch.randint(0, 1000, shape) if build is architectures.TextClassifier else torch.randn(shape)
+    return exported_program(architectures.seeded(build), (example,))
+
+
+def exported_program(model: torch.nn.Module, example: tuple[torch.Tensor, ...]) -> onnx.ModelProto:
+    """A torch model at the shapes of `example` as PyTorch's current exporter writes it."""
+    import torch
+
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            program = torch.onnx.export(model, (example,), dynamo=True, verbose=False)
+            program = torch.onnx.export(model, example, dynamo=True, verbose=False)
     finally:
         torch.backends.mha.set_fastpath_enabled(True)
     assert program is not None
