@@ -12,6 +12,7 @@ from onnx import FunctionProto, defs
 
 from oxide.dialects.diagnostics import Diagnostic, OxideError
 from oxide.frontends.onnx.diagnostics import quoted
+from oxide.frontends.onnx.operands import Kinds, schema_kinds
 from oxide.frontends.onnx.registry import (
     Lowering,
     find,
@@ -33,7 +34,7 @@ class Operator:
     `has_body` (the schema defines it by a function body) and `unsupported` (the reason) says it.
 
     `label` is for messages (`Gemm-13`), `version` is the since-version of the schema (0 for local functions),
-    `attribute_types` is what the schema demands (None without one).
+    `attribute_types` and `input_kinds` are what the schema demands (None and empty without one).
     """
 
     label: str
@@ -46,6 +47,7 @@ class Operator:
     min_inputs: int = 0
     max_inputs: int = sys.maxsize
     attribute_types: Mapping[str, int] | None = None
+    input_kinds: tuple[Kinds, ...] = ()
 
 
 class Library:
@@ -84,11 +86,7 @@ class Library:
             return _without_schema(domain, op_type, opset)
         version = schema.since_version
         label = f"{name}-{version}"
-        facts = {
-            "min_inputs": schema.min_input,
-            "max_inputs": schema.max_input,
-            "attribute_types": {key: int(a.type) for key, a in schema.attributes.items()},
-        }
+        facts = _facts(op_type, version, domain)
         lowering = find(domain, op_type, version)
         if lowering is not None:
             return Operator(label, version, schema, lowering=lowering, **facts)
@@ -125,6 +123,18 @@ def find_schema(op_type: str, opset: int, domain: str) -> Any:
         return defs.get_schema(op_type, opset, domain)
     except defs.SchemaError:
         return None
+
+
+@cache
+def _facts(op_type: str, version: int, domain: str) -> dict[str, Any]:
+    """What a schema demands of a node, as fields of an Operator."""
+    schema = find_schema(op_type, version, domain)
+    return {
+        "min_inputs": schema.min_input,
+        "max_inputs": schema.max_input,
+        "attribute_types": {key: int(a.type) for key, a in schema.attributes.items()},
+        "input_kinds": schema_kinds(schema),
+    }
 
 
 @cache
