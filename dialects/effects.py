@@ -39,6 +39,18 @@ ELEMENTWISE = frozenset(f"stablehlo.{name}" for name in _ELEMENTWISE.split()) | 
     f"chlo.{name}" for name in _ELEMENTWISE_CHLO.split()
 )
 
+# Operands that hold sizes, by operation.  Where they are constants the operation has a static form.
+SHAPE_OPERANDS: dict[str, tuple[int, ...]] = {
+    "stablehlo.dynamic_broadcast_in_dim": (1,),
+    "stablehlo.dynamic_conv": (2,),
+    "stablehlo.dynamic_gather": (2,),
+    "stablehlo.dynamic_iota": (0,),
+    "stablehlo.dynamic_pad": (2, 3, 4),
+    "stablehlo.dynamic_reshape": (1,),
+    "stablehlo.real_dynamic_slice": (1, 2, 3),
+    "stablehlo.set_dimension_size": (1,),
+}
+
 # The attribute that names the function an operation runs.
 CALLEE_ATTRIBUTE = {"func.call": "callee", "stablehlo.composite": "decomposition"}
 

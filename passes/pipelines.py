@@ -16,10 +16,11 @@ class NamedPipeline:
 PIPELINES: dict[str, NamedPipeline] = {
     "default": NamedPipeline(
         "Simplify a module without changing its vocabulary; composites stay",
-        "inline,canonicalize,cse,dce,symbol-dce",
+        "inline,canonicalize,stablehlo-canonicalize-dynamism,cse,dce,symbol-dce",
     ),
     "lower": NamedPipeline(
         "Reduce composites and CHLO to plain StableHLO in as few functions as possible",
-        "decompose-composites,inline,chlo-legalize-to-stablehlo,canonicalize,cse,dce,symbol-dce",
+        "decompose-composites,inline,chlo-legalize-to-stablehlo,canonicalize,stablehlo-canonicalize-dynamism,"
+        "cse,dce,symbol-dce",
     ),
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from jaxlib.mlir import ir
 
 from oxide.dialects.constants import constant_value
-from oxide.dialects.effects import ELEMENTWISE
+from oxide.dialects.effects import ELEMENTWISE, SHAPE_OPERANDS
 from oxide.dialects.fold import is_splat
 
 # Operations that only say which element of the operand an element of the result is.
@@ -65,7 +66,41 @@ def graph_of(block: ir.Block) -> list[Node]:
         nodes.append(Node(op, _role(op, size, used == operands), size, scalar, operands, []))
         for result in op.results:
             positions[result] = position
+    for position in _size_arithmetic(nodes, positions):
+        nodes[position] = replace(nodes[position], role=Role.OPAQUE)
     return nodes
+
+
+def _size_arithmetic(nodes: Sequence[Node], positions: dict[ir.Value, int]) -> set[int]:
+    """Operations that compute sizes.
+
+    Whoever fixes the sizes of a module must see how they come about, so these stay where they are: what follows
+    from sizes alone, and integer vectors and scalars that lead to an operand which holds sizes.
+    """
+    found: set[int] = set()
+    for position, node in enumerate(nodes):
+        known = [o for o in node.operands if nodes[o].role is not Role.CONSTANT]
+        outside = len(node.operands) < len(set(node.op.operands))
+        follows = known and not outside and all(o in found for o in known)
+        if node.op.name == "stablehlo.get_dimension_size" or (follows and _is_integers(node)):
+            found.add(position)
+    for position in range(len(nodes) - 1, -1, -1):
+        op = nodes[position].op
+        held = [op.operands[i] for i in SHAPE_OPERANDS.get(op.name, ())]
+        if position in found and op.name != "stablehlo.get_dimension_size":
+            held = list(op.operands)
+        sources = (positions[v] for v in held if v in positions)
+        found.update(s for s in sources if _is_integers(nodes[s]) and nodes[s].role is not Role.CONSTANT)
+    return found
+
+
+def _is_integers(node: Node) -> bool:
+    """True for what arithmetic of sizes gives: integers, at most a row for each dimension."""
+    if len(node.op.results) != 1 or node.role not in (Role.ELEMENTWISE, Role.INDEXING, Role.OPAQUE):
+        return False
+    result = node.op.results[0].type
+    is_tensor = isinstance(result, ir.RankedTensorType) and result.rank <= 2
+    return is_tensor and isinstance(result.element_type, ir.IntegerType)
 
 
 def _captured(op: ir.Operation, positions: dict[ir.Value, int]) -> list[int]:
