@@ -105,6 +105,20 @@ class Node:
             )
         return known
 
+    def numbers(self, value: ir.Value, what: str) -> list[Any]:
+        """The elements of a list, such as a shape or axes, that must be known at import."""
+        known = self.static(value, what)
+        if known.ndim != 1:
+            raise self.error(f"input {what!r} must be a list (of rank 1), it has shape {known.shape}")
+        return known.tolist()
+
+    def number(self, value: ir.Value, what: str) -> Any:
+        """The one element of a value that must be known at import; its rank may be anything."""
+        known = self.static(value, what)
+        if known.size != 1:
+            raise self.error(f"input {what!r} must be one number, it has shape {known.shape}")
+        return known.item()
+
     def constant(self, array: np.ndarray) -> ir.Value:
         """An array from the model as a value: a constant when it is small, a weight of the model when not."""
         return self._tracer.constant(self, array)

@@ -1,4 +1,4 @@
-"""The kinds of value that an operator's schema admits, checked before its lowering sees them.
+"""What an operator's schema admits as inputs, checked before its lowering sees them.
 
 Kinds are coarser than ONNX's type constraints: a float is a float, bfloat16 in an operator whose version is older
 than bfloat16 included, because the lowerings treat all floats alike.  A shape that is a float, a mask that is an
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -19,8 +20,6 @@ from oxide.dialects import dtypes, hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.bounded import buffer_of
 from oxide.frontends.onnx.diagnostics import quoted
-
-Kinds = frozenset[str]
 
 ABSENT, SEQUENCE = "absent", "a sequence"
 # `tensor(int64)`, `seq(tensor(float))`, `optional(tensor(bool))`; other kinds have no counterpart here.
@@ -36,12 +35,28 @@ _TENSOR_KINDS = {
 }
 
 
-def schema_kinds(schema: Any) -> tuple[Kinds, ...]:
-    """What each formal input of a schema admits; the last of a variadic schema counts for all that follow."""
-    return tuple(_formal_kinds(parameter) for parameter in schema.inputs)
+@dataclass(frozen=True)
+class Formal:
+    """What one formal input admits; inputs with the same `variable` must have one element type."""
+
+    kinds: frozenset[str]
+    variable: str | None
 
 
-def _formal_kinds(parameter: Any) -> Kinds:
+def schema_formals(schema: Any) -> tuple[Formal, ...]:
+    """The formal inputs of a schema; the last of a variadic schema counts for all that follow."""
+    variables = {constraint.type_param_str for constraint in schema.type_constraints}
+    return tuple(
+        Formal(_kinds(parameter), parameter.type_str if _binds(parameter, variables) else None)
+        for parameter in schema.inputs
+    )
+
+
+def _binds(parameter: Any, variables: set[str]) -> bool:
+    return parameter.is_homogeneous and parameter.type_str in variables
+
+
+def _kinds(parameter: Any) -> frozenset[str]:
     kinds: set[str] = set()
     if parameter.option == defs.OpSchema.FormalParameterOption.Optional:
         kinds.add(ABSENT)
@@ -53,26 +68,31 @@ def _formal_kinds(parameter: Any) -> Kinds:
     return frozenset(kinds)
 
 
-def check_kinds(allowed: Sequence[Kinds], names: Sequence[str], values: Sequence[Any]) -> None:
-    """Raise OxideError for the first value of a kind that its place does not admit.
+def check_operands(formals: Sequence[Formal], names: Sequence[str], values: Sequence[Any]) -> None:
+    """Raise OxideError for the first value of a kind or element type that its place does not admit.
 
     `names` are what the model calls the values.
     """
+    bound: dict[str, tuple[int, np.dtype]] = {}
     for index, value in enumerate(values):
-        kinds = allowed[min(index, len(allowed) - 1)]
-        kind = _kind(value)
-        if kind not in kinds:
-            wanted = " or ".join(sorted(kinds - {ABSENT}))
-            what = f"input {index} ({quoted(names[index])})" if names[index] else f"input {index}"
-            raise OxideError(f"{what} is {kind}, the operator takes {wanted}")
+        formal = formals[min(index, len(formals) - 1)]
+        if value is None or isinstance(value, list):
+            kind = ABSENT if value is None else SEQUENCE
+        else:
+            dtype = hlo.dtype(buffer_of(value)[0])
+            kind = _dtype_kind(dtype)
+            if formal.variable is not None:
+                first, wanted = bound.setdefault(formal.variable, (index, dtype))
+                if dtype != wanted:
+                    one, other = _place(names, first), _place(names, index)
+                    raise OxideError(f"{one} has element type {wanted}, {other} has {dtype}; they must be the same")
+        if kind not in formal.kinds:
+            admitted = " or ".join(sorted(formal.kinds - {ABSENT}))
+            raise OxideError(f"{_place(names, index)} is {kind}, the operator takes {admitted}")
 
 
-def _kind(value: Any) -> str:
-    if value is None:
-        return ABSENT
-    if isinstance(value, list):
-        return SEQUENCE
-    return _dtype_kind(hlo.dtype(buffer_of(value)[0]))
+def _place(names: Sequence[str], index: int) -> str:
+    return f"input {index} ({quoted(names[index])})" if names[index] else f"input {index}"
 
 
 @cache

@@ -12,7 +12,7 @@ from onnx import FunctionProto, defs
 
 from oxide.dialects.diagnostics import Diagnostic, OxideError
 from oxide.frontends.onnx.diagnostics import quoted
-from oxide.frontends.onnx.operands import Kinds, schema_kinds
+from oxide.frontends.onnx.operands import Formal, schema_formals
 from oxide.frontends.onnx.registry import (
     Lowering,
     find,
@@ -34,7 +34,7 @@ class Operator:
     `has_body` (the schema defines it by a function body) and `unsupported` (the reason) says it.
 
     `label` is for messages (`Gemm-13`), `version` is the since-version of the schema (0 for local functions),
-    `attribute_types` and `input_kinds` are what the schema demands (None and empty without one).
+    `attribute_types` and `formals` (of the inputs) are what the schema demands (None and empty without one).
     """
 
     label: str
@@ -47,7 +47,7 @@ class Operator:
     min_inputs: int = 0
     max_inputs: int = sys.maxsize
     attribute_types: Mapping[str, int] | None = None
-    input_kinds: tuple[Kinds, ...] = ()
+    formals: tuple[Formal, ...] = ()
 
 
 class Library:
@@ -133,7 +133,7 @@ def _facts(op_type: str, version: int, domain: str) -> dict[str, Any]:
         "min_inputs": schema.min_input,
         "max_inputs": schema.max_input,
         "attribute_types": {key: int(a.type) for key, a in schema.attributes.items()},
-        "input_kinds": schema_kinds(schema),
+        "formals": schema_formals(schema),
     }
 
 

@@ -16,7 +16,7 @@ from oxide.frontends.onnx.diagnostics import NodeError, node_error, quoted
 from oxide.frontends.onnx.functions import MAX_DEPTH, body_graph, check_call, schema_body, schema_defaults
 from oxide.frontends.onnx.graph import Graph, SourceNode, ordered
 from oxide.frontends.onnx.node import ABSENT, Node
-from oxide.frontends.onnx.operands import check_kinds
+from oxide.frontends.onnx.operands import check_operands
 from oxide.frontends.onnx.operators import Library, Operator
 from oxide.frontends.onnx.weights import Weights
 
@@ -83,8 +83,8 @@ class Scope:
         name = self.location_name or (self.prefix + source.name if self.prefix else source.name)
         try:
             inputs = [self.lookup(value) for value in source.inputs]
-            if operator.input_kinds:
-                check_kinds(operator.input_kinds, source.inputs, inputs)
+            if operator.formals:
+                check_operands(operator.formals, source.inputs, inputs)
             with ir.Location.name(name):
                 if operator.lowering is not None:
                     results = self._call_lowering(operator, source, name, inputs)

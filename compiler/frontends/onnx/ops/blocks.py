@@ -27,8 +27,8 @@ def col2im(
 
     One scatter: what a block has in the padding is outside of the image and dropped.
     """
-    image = node.static(image_shape, "image_shape").tolist()
-    block = node.static(block_shape, "block_shape").tolist()
+    image = node.numbers(image_shape, "image_shape")
+    block = node.numbers(block_shape, "block_shape")
     rank = len(image)
     check(node, "image_shape", image, rank, 0)
     check(node, "block_shape", block, rank, 1)
@@ -66,7 +66,7 @@ def center_crop_pad(node: Node, x: ir.Value, shape: ir.Value, *, axes: list[int]
     """Axes cut or filled with zeros about their centre; an odd element is dropped or added at the end."""
     rank = hlo.rank(x)
     chosen = hlo.normalize_axes(range(rank) if axes is None else axes, rank)
-    sizes = node.static(shape, "shape").tolist()
+    sizes = node.numbers(shape, "shape")
     if len(sizes) != len(chosen) or min(sizes, default=0) < 0:
         raise node.error(f"shape {sizes} does not fit the axes {chosen}")
     low, high = [0] * rank, [0] * rank

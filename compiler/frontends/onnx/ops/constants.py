@@ -51,7 +51,7 @@ def constant_of_shape(node: Node, shape: ir.Value, *, value: np.ndarray | None =
     filler = np.zeros(1, np.float32) if value is None else value
     if filler.size != 1:
         raise node.error(f"attribute value has {filler.size} elements, expected one")
-    return hlo.full(node.static(shape, "input").tolist(), filler.reshape(())[()], filler.dtype)
+    return hlo.full(node.numbers(shape, "input"), filler.reshape(())[()], filler.dtype)
 
 
 @lowering("Shape", 1, 13, 15, 19, 21, 23, 24, 25)

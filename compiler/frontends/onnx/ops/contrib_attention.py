@@ -156,7 +156,7 @@ def group_query_attention(
     q, k, v = _grouped(node, query, key, value, num_heads, kv_num_heads)
     batch, _, length, size = hlo.shape(q)
     wanted = needed(node, total_sequence_length, "total_sequence_length")
-    total = int(node.static(wanted, "total_sequence_length").reshape(()))
+    total = node.number(wanted, "total_sequence_length")
     lengths = hlo.convert(hlo.reshape(needed(node, seqlens_k, "seqlens_k"), [batch]), np.int64)
     first = hlo.full([batch], 0, np.int64)
     before = first if total == length else hlo.add(hlo.subtract(lengths, length), 1)

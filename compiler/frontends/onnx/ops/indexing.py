@@ -97,7 +97,7 @@ def top_k(
     node: Node, x: ir.Value, k: ir.Value, *, axis: int = -1, largest: int = 1, sorted: int = 1
 ) -> list[ir.Value]:
     """With `sorted` 0 any order is allowed; the sorted one is given."""
-    return list(hlo.top_k(x, int(node.static(k, "K").reshape(())), axis, largest=bool(largest)))
+    return list(hlo.top_k(x, node.number(k, "K"), axis, largest=bool(largest)))
 
 
 def _arg_extreme(build: Callable[..., ir.Value]) -> Callable:
@@ -118,7 +118,7 @@ register("ArgMin", (1, 11, 12, 13), _arg_extreme(hlo.argmin))
 @lowering("OneHot", 9, 11, 28)
 def one_hot(node: Node, indices: ir.Value, depth: ir.Value, values: ir.Value, *, axis: int = -1) -> ir.Value:
     """`values` is [off, on]; an index outside [-depth, depth) gives a row of off."""
-    size = int(node.static(depth, "depth").reshape(()))
+    size = node.number(depth, "depth")
     whole = hlo.convert(indices, np.int64)
     hot = hlo.one_hot(hlo.wrap_indices(whole, size), size, axis)
     off, on = (hlo.reshape(v, []) for v in hlo.split(values, 0, [1, 1]))

@@ -89,7 +89,7 @@ def max_unpool(
         for i, (n, s, k) in enumerate(zip(dims[2:], steps, kernel_shape, strict=True))
     ]
     small = [*dims[:2], *inferred]
-    target = small if output_shape is None else node.static(output_shape, "output_shape").tolist()
+    target = small if output_shape is None else node.numbers(output_shape, "output_shape")
     # Indices count in the inferred shape; in a larger output shape the same coordinates are meant.
     empty = hlo.full([math.prod(small)], 0, hlo.dtype(x))
     flat = hlo.scatter_nd(empty, hlo.reshape(indices, [hlo.size(indices), 1]), hlo.reshape(x, [hlo.size(x)]), "set")

@@ -124,7 +124,7 @@ for _name, _attribute, _input, _compute in REDUCTIONS:
 
 def _cumulative(kind: str) -> Callable:
     def lower(node: Node, x: ir.Value, axis: ir.Value, *, exclusive: int = 0, reverse: int = 0) -> ir.Value:
-        along = int(node.static(axis, "axis").reshape(()))
+        along = node.number(axis, "axis")
         return hlo.cumulative(x, kind, along, exclusive=bool(exclusive), reverse=bool(reverse))
 
     return lower

@@ -115,7 +115,7 @@ def _plans(
     if (given[0] is None) == (given[1] is None):
         raise node.error("exactly one of the inputs scales and sizes must be given")
     name = "sizes" if given[0] is None else "scales"
-    values = node.static(given[0] or given[1], name).tolist()  # pyright: ignore[reportArgumentType]
+    values = node.numbers(given[0] or given[1], name)  # pyright: ignore[reportArgumentType]
     if len(values) != len(axes):
         raise node.error(f"input {name} has {len(values)} elements for {len(axes)} axes")
     if name == "scales":

@@ -28,7 +28,7 @@ def _position(node: Node, position: ir.Value | None, length: int, default: int) 
     """A known position; negative ones count from the end.  `length` is the first position out of range."""
     if position is None:
         return default
-    known = int(node.static(position, "position").reshape(()))
+    known = node.number(position, "position")
     if not -length <= known < length:
         raise node.error(f"position {known} is out of range for {length} places in the sequence")
     return known + length if known < 0 else known
@@ -82,7 +82,7 @@ def sequence_insert(
     elements = _sequence(node, input_sequence, "input_sequence")
     if position is None:
         return ([*elements, tensor],)
-    known = int(node.static(position, "position").reshape(()))
+    known = node.number(position, "position")
     if not -len(elements) <= known <= len(elements):
         raise node.error(f"position {known} is out of range for a sequence of {len(elements)}")
     place = known + len(elements) if known < 0 else known

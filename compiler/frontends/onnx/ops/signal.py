@@ -121,7 +121,7 @@ def _resized(x: ir.Value, length: int) -> ir.Value:
 
 
 def _scalar(node: Node, value: ir.Value | None, what: str) -> int | None:
-    return None if value is None else int(node.static(value, what).reshape(()))
+    return None if value is None else node.number(value, what)
 
 
 # ------------------------------------------------------------------------------------------------- windows
@@ -171,7 +171,7 @@ def mel_weight_matrix(
         "lower_edge_hertz": lower_edge_hertz,
         "upper_edge_hertz": upper_edge_hertz,
     }
-    bins, length, rate, low, high = (node.static(v, name).reshape(()).item() for name, v in inputs.items())
+    bins, length, rate, low, high = (node.number(v, name) for name, v in inputs.items())
     if bins < 1 or length < 1 or rate < 1 or not 0 <= low <= high:
         raise node.error(
             f"{bins} bins from {low} to {high} Hz of a DFT of length {length} at {rate} Hz is not defined"

@@ -23,7 +23,7 @@ def reshape_1(
 
 @lowering("Reshape", 5, 13, 14, 19, 21, 23, 24, 25)
 def reshape(node: Node, x: ir.Value, shape: ir.Value, *, allowzero: int = 0) -> ir.Value:
-    return _reshape(node, x, node.static(shape, "shape").tolist(), allow_zero=bool(allowzero))
+    return _reshape(node, x, node.numbers(shape, "shape"), allow_zero=bool(allowzero))
 
 
 def _reshape(node: Node, x: ir.Value, target: Sequence[int], *, allow_zero: bool) -> ir.Value:
@@ -84,7 +84,7 @@ def transpose(node: Node, x: ir.Value, *, perm: list[int] | None = None) -> ir.V
 @lowering("Expand", 8, 13)
 def expand(node: Node, x: ir.Value, shape: ir.Value) -> ir.Value:
     """numpy broadcasting between x and the shape, both ways."""
-    target = tuple(node.static(shape, "shape").tolist())
+    target = tuple(node.numbers(shape, "shape"))
     return hlo.broadcast_to(x, hlo.broadcast_shapes(hlo.shape(x), target))
 
 
@@ -111,13 +111,13 @@ def split_1(
     split: list[int] | None = None,
 ) -> list[ir.Value]:
     if sizes is not None:
-        split = node.static(sizes, "split").tolist()
+        split = node.numbers(sizes, "split")
     return hlo.split(x, axis, split or _even(node, x, axis))
 
 
 @lowering("Split", 13)
 def split_13(node: Node, x: ir.Value, split: ir.Value | None = None, *, axis: int = 0) -> list[ir.Value]:
-    return hlo.split(x, axis, _even(node, x, axis) if split is None else node.static(split, "split").tolist())
+    return hlo.split(x, axis, _even(node, x, axis) if split is None else node.numbers(split, "split"))
 
 
 @lowering("Split", 18)
@@ -133,7 +133,7 @@ def split_18(
     if split is not None:
         if num_outputs is not None:
             raise node.error("both input split and attribute num_outputs are given")
-        return hlo.split(x, axis, node.static(split, "split").tolist())
+        return hlo.split(x, axis, node.numbers(split, "split"))
     if num_outputs is not None and num_outputs != node.output_count:
         raise node.error(f"num_outputs is {num_outputs} but the node has {node.output_count} outputs")
     length = hlo.shape(x)[hlo.normalize_axis(axis, hlo.rank(x))]
@@ -167,9 +167,9 @@ def slice_(
     axes: ir.Value | None = None,
     steps: ir.Value | None = None,
 ) -> ir.Value:
-    known_axes = None if axes is None else node.static(axes, "axes").tolist()
-    known_steps = None if steps is None else node.static(steps, "steps").tolist()
-    starts_, ends_ = node.static(starts, "starts").tolist(), node.static(ends, "ends").tolist()
+    known_axes = None if axes is None else node.numbers(axes, "axes")
+    known_steps = None if steps is None else node.numbers(steps, "steps")
+    starts_, ends_ = node.numbers(starts, "starts"), node.numbers(ends, "ends")
     return _slice(node, x, starts_, ends_, known_axes, known_steps)
 
 
@@ -224,8 +224,8 @@ def pad(
     mode: str = "constant",
 ) -> ir.Value:
     filler = 0 if constant_value is None else constant_value
-    known_axes = None if axes is None else node.static(axes, "axes").tolist()
-    return _pad(node, x, node.static(pads, "pads").tolist(), mode, filler, known_axes)
+    known_axes = None if axes is None else node.numbers(axes, "axes")
+    return _pad(node, x, node.numbers(pads, "pads"), mode, filler, known_axes)
 
 
 def _pad(
@@ -290,14 +290,14 @@ def _runs(indices: Sequence[int]) -> list[tuple[int, int, int]]:
 @lowering("Tile", 1)
 def tile_1(node: Node, x: ir.Value, tiles: ir.Value, axis: ir.Value) -> ir.Value:
     repeats = [1] * hlo.rank(x)
-    along = hlo.normalize_axis(int(node.static(axis, "axis").reshape(())), hlo.rank(x))
-    repeats[along] = int(node.static(tiles, "tiles").reshape(()))
+    along = hlo.normalize_axis(node.number(axis, "axis"), hlo.rank(x))
+    repeats[along] = node.number(tiles, "tiles")
     return hlo.tile(x, repeats)
 
 
 @lowering("Tile", 6, 13)
 def tile(node: Node, x: ir.Value, repeats: ir.Value) -> ir.Value:
-    return hlo.tile(x, node.static(repeats, "repeats").tolist())
+    return hlo.tile(x, node.numbers(repeats, "repeats"))
 
 
 @lowering("Trilu", 14)

@@ -105,7 +105,7 @@ def _reflected(position: ir.Value, low: float, high: float) -> ir.Value:
 @lowering("AffineGrid", 20)
 def affine_grid(node: Node, theta: ir.Value, size: ir.Value, *, align_corners: int = 0) -> ir.Value:
     """theta [N, r, r + 1] times the homogeneous positions of an image of the given size, r being 2 or 3."""
-    dims = node.static(size, "size").tolist()
+    dims = node.numbers(size, "size")
     batch, *spatial = [dims[0], *dims[2:]]
     rank = len(spatial)
     if rank not in (2, 3) or hlo.shape(theta) != (batch, rank, rank + 1) or min(dims) < 0:
