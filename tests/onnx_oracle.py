@@ -19,6 +19,7 @@ def one_node(
     weights: Mapping[str, np.ndarray] | None = None,
     order: Sequence[str] | None = None,
     opset: int = 21,
+    domain: str = "",
     **attributes: Any,
 ) -> ModelProto:
     """A model of one node.  `order` names the node's inputs ("" absent) where not inputs, then weights.
@@ -30,13 +31,20 @@ def one_node(
     declared = [value(k, v.shape, helper.np_dtype_to_tensor_dtype(v.dtype)) for k, v in inputs.items()]
     untyped = [helper.make_empty_tensor_value_info(name) for name in outputs if name]
     return model(
-        [node(op_type, names, list(outputs), **attributes)], declared, untyped, opset=opset, weights=weights
+        [node(op_type, names, list(outputs), domain=domain, **attributes)],
+        declared,
+        untyped,
+        opset=opset,
+        opsets={domain: 1} if domain else None,
+        weights=weights,
     )
 
 
 def onnxruntime_results(proto: ModelProto, inputs: Sequence[np.ndarray]) -> list[Any]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    # With more threads it quantises parts of a batch by themselves.
+    options.intra_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [i.name for i in session.get_inputs()]

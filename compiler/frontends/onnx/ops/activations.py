@@ -149,7 +149,7 @@ def swish(node: Node, x: ir.Value, *, alpha: float = 1.0) -> ir.Value:
 # --------------------------------------------------------------------------------------- softmax family
 
 
-def _flattened(name: str) -> Callable:
+def flattened(name: str) -> Callable:
     """Before opset 13 everything from `axis` on counts as one dimension."""
 
     def lower(node: Node, x: ir.Value, *, axis: int = 1) -> ir.Value:
@@ -164,7 +164,7 @@ def _flattened(name: str) -> Callable:
     return lower
 
 
-def _single_axis(name: str) -> Callable:
+def single_axis(name: str) -> Callable:
     def lower(node: Node, x: ir.Value, *, axis: int = -1) -> ir.Value:
         return _along(name, x, hlo.normalize_axis(axis, hlo.rank(x)))
 
@@ -179,8 +179,8 @@ def _along(name: str, x: ir.Value, axis: int) -> ir.Value:
 
 
 for _name, _kind in [("Softmax", "softmax"), ("LogSoftmax", "log_softmax"), ("Hardmax", "hardmax")]:
-    register(_name, (1, 11), _flattened(_kind))
-    register(_name, (13,), _single_axis(_kind))
+    register(_name, (1, 11), flattened(_kind))
+    register(_name, (13,), single_axis(_kind))
 
 
 # ---------------------------------------------------------------------------------------------- dropout

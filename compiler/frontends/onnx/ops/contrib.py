@@ -47,60 +47,6 @@ def fused_matmul(
     return product if alpha == 1 else hlo.multiply(product, alpha)
 
 
-@lowering("MatMulNBits", 1, domain=MICROSOFT)
-def matmul_n_bits(
-    node: Node,
-    a: ir.Value,
-    b: ir.Value,
-    scales: ir.Value,
-    zero_points: ir.Value | None = None,
-    g_idx: ir.Value | None = None,
-    bias: ir.Value | None = None,
-    *,
-    K: int,
-    N: int,
-    accuracy_level: int = 0,
-    bits: int = 4,
-    block_size: int,
-    weight_prepacked: int = 0,
-) -> ir.Value:
-    """A [..., K] times the transpose of a weight [N, K] of `bits`-bit integers, scaled by blocks along K.
-
-    `accuracy_level` allows coarser arithmetic; this keeps A's.
-    """
-    if bits not in (2, 4, 8):
-        raise node.error(f"bits is {bits}, expected 2, 4 or 8")
-    if g_idx is not None or weight_prepacked:
-        raise node.error("g_idx and prepacked weights are not supported")
-    blocks = -(-K // block_size)
-    dtype = hlo.dtype(a)
-    codes = hlo.convert(_unpack(hlo.reshape(b, [N, hlo.size(b) // N]), bits, blocks * block_size), dtype)
-    if zero_points is None:
-        centred = hlo.subtract(codes, 1 << (bits - 1))
-    else:
-        zeros = hlo.reshape(zero_points, [N, hlo.size(zero_points) // N])
-        if hlo.dtype(zeros) == np.uint8:
-            zeros = hlo.convert(_unpack(zeros, bits, blocks), dtype)
-        centred = hlo.subtract(codes, _per_block(zeros, block_size))
-    weight = hlo.multiply(centred, _per_block(hlo.reshape(scales, [N, blocks]), block_size))
-    y = hlo.dot_general(a, hlo.slice_axis(weight, 1, 0, K), contract=([hlo.rank(a) - 1], [1]))
-    return y if bias is None else hlo.add(y, bias)
-
-
-def _unpack(packed: ir.Value, bits: int, count: int) -> ir.Value:
-    """uint8 [rows, bytes] as uint8 [rows, count]: the lowest bits of a byte come first."""
-    rows, width = hlo.shape(packed)
-    fields = [hlo.and_(hlo.shift_right_logical(packed, s), (1 << bits) - 1) for s in range(0, 8, bits)]
-    return hlo.slice_axis(hlo.reshape(hlo.stack(fields, 2), [rows, width * len(fields)]), 1, 0, count)
-
-
-def _per_block(values: ir.Value, block_size: int) -> ir.Value:
-    """[rows, blocks] with every value repeated for its block: [rows, blocks * block_size]."""
-    rows, blocks = hlo.shape(values)
-    spread = hlo.broadcast_in_dim(values, [rows, blocks, block_size], [0, 1])
-    return hlo.reshape(spread, [rows, blocks * block_size])
-
-
 # ---------------------------------------------------------------------------------------------- activations
 
 

@@ -10,19 +10,20 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.frontends.onnx.ops.activations import flattened, single_axis
 from oxide.frontends.onnx.ops.contrib import MICROSOFT
 from oxide.frontends.onnx.ops.pooling import average_pool
 from oxide.frontends.onnx.registry import Node, lowering, register
 
 
-def _dequantize(x: ir.Value, scale: ir.Value, zero: ir.Value | None) -> ir.Value:
+def dequantize(x: ir.Value, scale: ir.Value, zero: ir.Value | None) -> ir.Value:
     wide = hlo.convert(x, np.float32)
     if zero is not None:
         wide = hlo.subtract(wide, hlo.convert(hlo.reshape(zero, []), np.float32))
     return hlo.multiply(wide, hlo.reshape(scale, []))
 
 
-def _quantize(y: ir.Value, scale: ir.Value, zero: ir.Value | None, dtype: np.dtype) -> ir.Value:
+def quantize(y: ir.Value, scale: ir.Value, zero: ir.Value | None, dtype: np.dtype) -> ir.Value:
     """round half to even(y / scale) + zero, saturated."""
     steps = hlo.round_half_even(hlo.divide(y, hlo.reshape(scale, [])))
     if zero is not None:
@@ -44,8 +45,8 @@ def _operands(node: Node, inputs: Sequence[ir.Value | None], count: int) -> list
 def _binary(combine: Callable[[ir.Value, ir.Value], ir.Value]) -> Callable:
     def lower(node: Node, *inputs: ir.Value | None) -> ir.Value:
         a, a_scale, a_zero, b, b_scale, b_zero, c_scale, c_zero = _operands(node, inputs, 8)
-        y = combine(_dequantize(a, a_scale, a_zero), _dequantize(b, b_scale, b_zero))
-        return _quantize(y, c_scale, c_zero, hlo.dtype(a))
+        y = combine(dequantize(a, a_scale, a_zero), dequantize(b, b_scale, b_zero))
+        return quantize(y, c_scale, c_zero, hlo.dtype(a))
 
     return lower
 
@@ -57,15 +58,15 @@ register("QLinearMul", (1,), _binary(hlo.multiply), domain=MICROSOFT)
 @lowering("QLinearSigmoid", 1, domain=MICROSOFT)
 def qlinear_sigmoid(node: Node, *inputs: ir.Value | None) -> ir.Value:
     x, x_scale, x_zero, y_scale, y_zero = _operands(node, inputs, 5)
-    return _quantize(hlo.logistic(_dequantize(x, x_scale, x_zero)), y_scale, y_zero, hlo.dtype(x))
+    return quantize(hlo.logistic(dequantize(x, x_scale, x_zero)), y_scale, y_zero, hlo.dtype(x))
 
 
 @lowering("QLinearLeakyRelu", 1, domain=MICROSOFT)
 def qlinear_leaky_relu(node: Node, *inputs: ir.Value | None, alpha: float = 0.01) -> ir.Value:
     x, x_scale, x_zero, y_scale, y_zero = _operands(node, inputs, 5)
-    wide = _dequantize(x, x_scale, x_zero)
+    wide = dequantize(x, x_scale, x_zero)
     y = hlo.select(hlo.greater_equal(wide, 0), wide, hlo.multiply(wide, alpha))
-    return _quantize(y, y_scale, y_zero, hlo.dtype(x))
+    return quantize(y, y_scale, y_zero, hlo.dtype(x))
 
 
 @lowering("QLinearAveragePool", 1, domain=MICROSOFT)
@@ -81,7 +82,7 @@ def qlinear_average_pool(
     strides: list[int] | None = None,
 ) -> ir.Value:
     x, x_scale, x_zero, y_scale, y_zero = _operands(node, inputs, 5)
-    wide = _dequantize(x, x_scale, x_zero)
+    wide = dequantize(x, x_scale, x_zero)
     wide = hlo.move_axis(wide, -1, 1) if channels_last else wide
     y = average_pool(
         node,
@@ -94,7 +95,7 @@ def qlinear_average_pool(
         strides=strides,
     )
     y = hlo.move_axis(y, 1, -1) if channels_last else y
-    return _quantize(y, y_scale, y_zero, hlo.dtype(x))
+    return quantize(y, y_scale, y_zero, hlo.dtype(x))
 
 
 @lowering("QLinearGlobalAveragePool", 1, domain=MICROSOFT)
@@ -109,8 +110,43 @@ def qlinear_global_average_pool(
     channels_last: int = 0,
 ) -> ir.Value:
     axes = range(1, hlo.rank(x) - 1) if channels_last else range(2, hlo.rank(x))
-    mean = hlo.reduce_mean(_dequantize(x, x_scale, x_zero), list(axes), keepdims=True)
-    return _quantize(mean, y_scale, y_zero, hlo.dtype(x))
+    mean = hlo.reduce_mean(dequantize(x, x_scale, x_zero), list(axes), keepdims=True)
+    return quantize(mean, y_scale, y_zero, hlo.dtype(x))
+
+
+@lowering("QLinearReduceMean", 1, domain=MICROSOFT)
+def qlinear_reduce_mean(
+    node: Node, *inputs: ir.Value | None, axes: list[int] | None = None, keepdims: int = 1
+) -> ir.Value:
+    x, x_scale, x_zero, y_scale, y_zero = _operands(node, inputs, 5)
+    along = range(hlo.rank(x)) if axes is None else hlo.normalize_axes(axes, hlo.rank(x))
+    mean = hlo.reduce_mean(dequantize(x, x_scale, x_zero), list(along), keepdims=bool(keepdims))
+    return quantize(mean, y_scale, y_zero, hlo.dtype(x))
+
+
+@lowering("QLinearSoftmax", 1, domain=MICROSOFT)
+def qlinear_softmax(node: Node, *inputs: ir.Value | None, axis: int = -1, opset: int) -> ir.Value:
+    """Softmax as ai.onnx version `opset` has it: before 13 over all axes from `axis` on."""
+    x, x_scale, x_zero, y_scale, y_zero = _operands(node, inputs, 5)
+    softmax = (single_axis if opset >= 13 else flattened)("softmax")
+    return quantize(softmax(node, dequantize(x, x_scale, x_zero), axis=axis), y_scale, y_zero, hlo.dtype(x))
+
+
+@lowering("QLinearWhere", 1, domain=MICROSOFT)
+def qlinear_where(
+    node: Node,
+    condition: ir.Value,
+    x: ir.Value,
+    x_scale: ir.Value,
+    x_zero: ir.Value,
+    y: ir.Value,
+    y_scale: ir.Value,
+    y_zero: ir.Value,
+    z_scale: ir.Value,
+    z_zero: ir.Value,
+) -> ir.Value:
+    chosen = hlo.select(condition, dequantize(x, x_scale, x_zero), dequantize(y, y_scale, y_zero))
+    return quantize(chosen, z_scale, z_zero, hlo.dtype(x))
 
 
 @lowering("QLinearConcat", 1, domain=MICROSOFT)
@@ -124,5 +160,5 @@ def qlinear_concat(
     for x, scale, zero in zip(inputs[::3], inputs[1::3], inputs[2::3], strict=True):
         if x is None or scale is None:
             raise node.error("a tensor or its scale is missing")
-        parts.append(_dequantize(x, scale, zero))
-    return _quantize(hlo.concatenate(parts, axis), y_scale, y_zero, hlo.dtype(y_zero))
+        parts.append(dequantize(x, scale, zero))
+    return quantize(hlo.concatenate(parts, axis), y_scale, y_zero, hlo.dtype(y_zero))

@@ -15,11 +15,13 @@ from oxide.dialects import hlo
 from oxide.frontends.onnx.ops.recurrent_cells import (
     Activation,
     Cell,
+    Product,
     Weights,
     activation_functions,
     dense,
     gru_cell,
     lstm_cell,
+    product,
     rnn_cell,
 )
 from oxide.frontends.onnx.registry import Node, lowering
@@ -69,12 +71,15 @@ class Kind:
     states: int
 
 
+# One direction's products with W and with R.
+Products = tuple[Product, Product]
+
 RNN = Kind(1, ("Tanh",), 1)
 GRU = Kind(3, ("Sigmoid", "Tanh"), 1)
 LSTM = Kind(4, ("Sigmoid", "Tanh", "Tanh"), 2)
 
 
-def _recurrent(
+def recurrent(
     node: Node,
     kind: Kind,
     make_cell: MakeCell,
@@ -93,6 +98,7 @@ def _recurrent(
     direction: str,
     hidden_size: int | None,
     layout: int,
+    products: Sequence[Products] | None = None,
 ) -> tuple[ir.Value | None, ...]:
     """Y [T, D, B, H] and the last states [D, B, H] (layout 1: [B, T, D, H] and [B, D, H])."""
     directions = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}.get(direction)
@@ -129,6 +135,7 @@ def _recurrent(
     zeros = hlo.full([batch, hidden], 0, hlo.dtype(x))
     sequences, states = [], []
     for d, reverse in enumerate(directions):
+        w_product, r_product = products[d] if products else (product, product)
         biases = [None, None] if bias is None else hlo.split(_direction(bias, d), 0, [rows, rows])
         weights = Weights(
             _direction(w, d),
@@ -136,10 +143,11 @@ def _recurrent(
             biases[0],
             biases[1],
             None if peephole is None else _direction(peephole, d),
+            r_product,
         )
         sequence, last = _run(
             make_cell(weights, functions[d * count : (d + 1) * count]),
-            dense(x, weights.w, weights.w_bias),
+            dense(x, weights.w, weights.w_bias, w_product),
             [zeros if v is None else _direction(v, d) for v in initial],
             None if lengths is None else hlo.convert(lengths, np.int32),
             reverse=reverse,
@@ -182,7 +190,7 @@ def rnn(
     output_sequence: int = 0,
 ) -> tuple[ir.Value | None, ...]:
     """`output_sequence` (version 1) only says that Y is wanted, which the node's outputs say as well."""
-    return _recurrent(
+    return recurrent(
         node,
         RNN,
         rnn_cell,
@@ -226,7 +234,7 @@ def gru(
     def make_cell(weights: Weights, functions: Sequence[Activation]) -> Cell:
         return gru_cell(weights, functions, linear_before_reset=bool(linear_before_reset))
 
-    return _recurrent(
+    return recurrent(
         node,
         GRU,
         make_cell,
@@ -272,7 +280,7 @@ def lstm(
     def make_cell(weights: Weights, functions: Sequence[Activation]) -> Cell:
         return lstm_cell(weights, functions, input_forget=bool(input_forget))
 
-    return _recurrent(
+    return recurrent(
         node,
         LSTM,
         make_cell,

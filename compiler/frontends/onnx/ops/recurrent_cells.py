@@ -82,24 +82,36 @@ def _clipped(
 Cell = Callable[[ir.Value, Sequence[ir.Value]], Sequence[ir.Value]]
 
 
+# x [..., K] and w [G*H, K] -> x w^T.
+Product = Callable[[ir.Value, ir.Value], ir.Value]
+
+
+def product(x: ir.Value, w: ir.Value) -> ir.Value:
+    return hlo.dot_general(x, w, contract=([hlo.rank(x) - 1], [1]))
+
+
 @dataclass(frozen=True)
 class Weights:
-    """One direction: w [G*H, I], r [G*H, H], both biases [G*H] or None, LSTM's peepholes [3*H] or None."""
+    """One direction: w [G*H, I], r [G*H, H], both biases [G*H] or None, LSTM's peepholes [3*H] or None.
+
+    `r_product` multiplies by r where that is more than a dot product (quantised weights).
+    """
 
     w: ir.Value
     r: ir.Value
     w_bias: ir.Value | None
     r_bias: ir.Value | None
     peephole: ir.Value | None
+    r_product: Product = product
 
     @property
     def hidden(self) -> int:
         return hlo.shape(self.r)[1]
 
 
-def dense(x: ir.Value, w: ir.Value, bias: ir.Value | None) -> ir.Value:
+def dense(x: ir.Value, w: ir.Value, bias: ir.Value | None, multiply: Product = product) -> ir.Value:
     """x w^T + bias over the last dimension."""
-    y = hlo.dot_general(x, w, contract=([hlo.rank(x) - 1], [1]))
+    y = multiply(x, w)
     return y if bias is None else hlo.add(y, bias)
 
 
@@ -157,7 +169,7 @@ def lstm_cell(weights: Weights, functions: Sequence[Activation], *, input_forget
 
     def step(x: ir.Value, state: Sequence[ir.Value]) -> Sequence[ir.Value]:
         h, c = state
-        i, o, forget, cell = _gates(hlo.add(x, dense(h, weights.r, weights.r_bias)), hidden)
+        i, o, forget, cell = _gates(hlo.add(x, dense(h, weights.r, weights.r_bias, weights.r_product)), hidden)
         i = f(seen(i, c, 0))
         forget = hlo.subtract(1, i) if input_forget else f(seen(forget, c, 2))
         c = hlo.add(hlo.multiply(forget, c), hlo.multiply(i, g(cell)))
