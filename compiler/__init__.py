@@ -20,18 +20,31 @@ if TYPE_CHECKING:
     from oxide.backends.pjrt import Executable
     from oxide.dialects.diagnostics import OxideError
     from oxide.frontends.jax import import_jax
-    from oxide.frontends.onnx import import_onnx
+    from oxide.frontends.onnx import OnnxLowerings, import_onnx
+    from oxide.frontends.torch import import_torch
     from oxide.loading import load
     from oxide.model import Model
 
-__all__ = ["Executable", "Model", "OxideError", "__version__", "import_jax", "import_onnx", "load"]
+__all__ = [
+    "Executable",
+    "Model",
+    "OnnxLowerings",
+    "OxideError",
+    "__version__",
+    "import_jax",
+    "import_onnx",
+    "import_torch",
+    "load",
+]
 
 _HOME = {
     "Executable": "oxide.backends.pjrt",
     "Model": "oxide.model",
+    "OnnxLowerings": "oxide.frontends.onnx",
     "OxideError": "oxide.dialects.diagnostics",
     "import_jax": "oxide.frontends.jax",
     "import_onnx": "oxide.frontends.onnx",
+    "import_torch": "oxide.frontends.torch",
     "load": "oxide.loading",
 }
 

@@ -6,6 +6,10 @@ from typing import cast
 
 from jaxlib.mlir import ir
 
+# On a result of `@main`: the name of the argument (an input's `oxide.name` or a weight's `oxide.param`) whose new
+# value it is.  The source program mutates that argument; who runs the model may donate its memory to the result.
+UPDATES = "oxide.updates"
+
 
 def integers(op: ir.Operation, name: str) -> list[int]:
     """The elements of an `array<i64: ...>` attribute."""

@@ -1,0 +1,68 @@
+"""Operators without a lowering of their own, expanded once into those PyTorch defines them by."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch._decomp import decomposition_table
+from torch._ops import OpOverload
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils import _pytree as pytree
+
+log = logging.getLogger("oxide.torch")
+
+
+def has_decomposition(op: OpOverload) -> bool:
+    return op._can_decompose() or op in decomposition_table
+
+
+@dataclass
+class Expansions:
+    """The expansions made for one program, once per operator and signature; `counts` says which and how often."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    _graphs: dict[Any, torch.fx.GraphModule] = field(default_factory=dict)
+
+    def expand(
+        self, op: OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[torch.fx.GraphModule, list[int]]:
+        """The graph `op` is made of for these arguments (tensors are fake ones).
+
+        Also the positions, among the leaves of (args, kwargs), of the tensors that are its placeholders.
+        Whatever the decomposition raises passes through.
+        """
+        leaves, spec = pytree.tree_flatten((tuple(args), dict(kwargs)))
+        positions = [index for index, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
+        key = (op, spec, tuple(_signature(leaf) for leaf in leaves))
+        self.counts[str(op)] += 1
+        if key not in self._graphs:
+            self._graphs[key] = _trace(op, leaves, spec, positions)
+        return self._graphs[key], positions
+
+
+def _signature(leaf: Any) -> Any:
+    if isinstance(leaf, torch.Tensor):
+        return ("tensor", leaf.dtype, tuple(map(str, leaf.shape)), tuple(map(str, leaf.stride())))
+    return (type(leaf), repr(leaf))
+
+
+def _trace(op: OpOverload, leaves: list[Any], spec: Any, positions: list[int]) -> torch.fx.GraphModule:
+    function: Callable[..., Any] = op.decompose if op._can_decompose() else decomposition_table[op]
+
+    def run(*tensors: torch.Tensor) -> Any:
+        filled = list(leaves)
+        for position, tensor in zip(positions, tensors, strict=True):
+            filled[position] = tensor
+        args, kwargs = pytree.tree_unflatten(filled, spec)
+        result = function(*args, **kwargs)
+        if result is NotImplemented:
+            raise NotImplementedError(f"{op} has no decomposition for these arguments")
+        return result
+
+    with torch.no_grad():
+        return make_fx(run)(*(leaves[position] for position in positions))

@@ -1,0 +1,103 @@
+"""`import_torch`: a module or an exported program becomes a Model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+from torch.export.graph_signature import (
+    ConstantArgument,
+    InputKind,
+    InputSpec,
+    TensorArgument,
+)
+
+from oxide.dialects.diagnostics import OxideError
+from oxide.frontends.torch.boundary import input_names, output_names
+from oxide.frontends.torch.lower import Argument, lower_graph_module
+from oxide.model import Model
+
+_WEIGHTS = {InputKind.PARAMETER, InputKind.BUFFER}
+
+
+def import_torch(
+    module_or_program: torch.nn.Module | ExportedProgram,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    dynamic_shapes: Any = None,
+    name: str | None = None,
+) -> Model:
+    """Import an exported program, or a module through `torch.export.export` on example arguments.
+
+    Inputs are called as `forward` calls its parameters, tensors in pytrees by their path (`past.0.key`); weights
+    and buffers by their names in the module, whose memory they share.  A buffer or input that the program
+    changes has its new value as a further result.
+
+    Raises OxideError when torch.export refuses the module, and for everything that cannot be lowered.
+    """
+    if isinstance(module_or_program, ExportedProgram):
+        if args or kwargs or dynamic_shapes:
+            raise OxideError("an exported program has its arguments and shapes already; give the program alone")
+        return _import(module_or_program, name or "model")
+    if not isinstance(module_or_program, torch.nn.Module):
+        raise OxideError(
+            f"a torch.nn.Module or an ExportedProgram is needed, not {type(module_or_program).__name__}"
+        )
+    program = _export(module_or_program, tuple(args), dict(kwargs or {}), dynamic_shapes)
+    return _import(program, name or type(module_or_program).__name__)
+
+
+def load_exported(path: str | os.PathLike[str], *, name: str | None = None) -> Model:
+    """Import a `.pt2` file that torch.export.save wrote.  Raises OxideError when it is none."""
+    try:
+        program = torch.export.load(os.fspath(path))
+    except Exception as error:  # a file can be broken in any way
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise OxideError(f"{path}: not a program that torch.export.save wrote: {reason}") from error
+    return _import(program, name or Path(path).stem)
+
+
+def _export(
+    module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any
+) -> ExportedProgram:
+    try:
+        with torch.no_grad():
+            return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+    except Exception as error:  # the module is the user's: it can raise anything
+        raise OxideError(
+            f"torch.export cannot export {type(module).__name__}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _import(program: ExportedProgram, name: str) -> Model:
+    specs = program.graph_signature.input_specs
+    placeholders = {node.name: node for node in program.graph.find_nodes(op="placeholder")}
+    users = iter(input_names(program, taken=[str(spec.target) for spec in specs if spec.target is not None]))
+    arguments = [
+        _argument(program, spec, placeholders, next(users) if spec.kind is InputKind.USER_INPUT else "")
+        for spec in specs
+    ]
+    return lower_graph_module(program.graph_module, arguments, name=name, output_names=output_names(program))
+
+
+def _argument(
+    program: ExportedProgram, spec: InputSpec, placeholders: Mapping[str, torch.fx.Node], name: str
+) -> Argument:
+    target = spec.target
+    if spec.kind in _WEIGHTS and target is not None:
+        values: Mapping[str, Any] = program.constants if spec.persistent is False else program.state_dict
+        return Argument(target, "weight", values[target])
+    if spec.kind is InputKind.CONSTANT_TENSOR and target is not None:
+        return Argument(target, "constant", program.constants[target])
+    if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, TensorArgument):
+        return Argument(name, "input", placeholders[spec.arg.name].meta["val"])
+    if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, ConstantArgument):
+        return Argument(name, "number", spec.arg.value)
+    raise OxideError(
+        f"input {name or target or spec.arg.name} is a {type(spec.arg).__name__}, which is not supported"
+    )

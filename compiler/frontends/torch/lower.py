@@ -1,0 +1,156 @@
+"""A graph module with its arguments becomes a Model: @main, its weights, and results for what it mutates."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxlib.mlir import ir
+
+from oxide.dialects import composites, hlo
+from oxide.dialects.attributes import UPDATES
+from oxide.dialects.context import make_context
+from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
+from oxide.frontends.torch import ops as _registers_lowerings  # noqa: F401
+from oxide.frontends.torch.dtypes import to_numpy
+from oxide.frontends.torch.sizes import size, sizes
+from oxide.frontends.torch.survey import check_supported
+from oxide.frontends.torch.tensors import Tensor
+from oxide.frontends.torch.walk import Program
+from oxide.frontends.torch.weights import Weights
+from oxide.model import Model
+from oxide.parameters import ParameterStore
+from oxide.passes.base import PassLog
+from oxide.passes.dce import DeadCode
+from oxide.signature import NAME, PARAM
+
+log = logging.getLogger("oxide.torch")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What a placeholder is bound to.
+
+    `kind` is `input` (value: a tensor, fake or real, of its dtype and shape), `weight` (the parameter or buffer),
+    `constant` (a tensor the program holds) or `number` (a Python value that is fixed at import).
+    """
+
+    name: str
+    kind: Literal["input", "weight", "constant", "number"]
+    value: Any
+
+
+# Names of the flat outputs, None for one that is no tensor.
+OutputNames = Callable[[Sequence[Any]], list[str]]
+
+
+def lower_graph_module(
+    graph_module: torch.fx.GraphModule,
+    arguments: Sequence[Argument],
+    *,
+    name: str = "model",
+    output_names: Sequence[str] | None = None,
+) -> Model:
+    """Lower a graph of ATen operators whose placeholders are `arguments`, in order, and whose output is flat.
+
+    Results are the tensors among the outputs, called `output_names` (one for each output, tensor or not); then,
+    for each argument the graph mutates, its new value, marked `oxide.updates = "<argument>"`.
+    Raises OxideError for everything that cannot be lowered, naming the nodes.
+    """
+    check_supported(graph_module)
+    context = make_context()
+    with context, ir.Location.name(name), captured(context) as seen:
+        module = ir.Module.create()
+        module.operation.attributes["sym_name"] = ir.StringAttr.get(_module_name(name))
+        function, block = _entry(module)
+        inputs = [argument for argument in arguments if argument.kind == "input"]
+        tensors = {argument.name: Tensor(_add_input(block, argument)) for argument in inputs}
+        weights = Weights(block, taken=tensors)
+        program = Program(weights)
+        with ir.InsertionPoint(block), composites.library(module):
+            bound = [tensors.get(a.name) or _bound(a, weights) for a in arguments]
+            outputs = program.run(graph_module, bound)
+            results = _results(outputs, output_names)
+            results += _updates({**tensors, **weights.tensors}, {label for label, _, _ in results})
+            hlo.create("func.return", [value for _, value, _ in results], [])
+        DeadCode().run(module, PassLog())
+        weights.drop_unused()
+        names = [(NAME, a.name) for a in inputs] + [(PARAM, label) for label in weights.arguments]
+        function.attributes["arg_attrs"] = _dictionaries([{key: label} for key, label in names])
+        function.attributes["res_attrs"] = _dictionaries(
+            [{NAME: label} | ({UPDATES: target} if target else {}) for label, _, target in results]
+        )
+        types = ir.FunctionType.get([a.type for a in block.arguments], [value.type for _, value, _ in results])
+        function.attributes["function_type"] = ir.TypeAttr.get(types)
+        _verify(module, seen)
+    for op, count in program.expansions.counts.most_common():
+        log.debug("%s: %s has no lowering of its own and was expanded %d times", name, op, count)
+    return Model(module, ParameterStore(weights.entries), name)
+
+
+def _bound(argument: Argument, weights: Weights) -> Any:
+    if argument.kind == "weight":
+        return weights.weight(argument.value, argument.name)
+    return weights.constant(argument.value, argument.name) if argument.kind == "constant" else size(argument.value)
+
+
+def _add_input(block: ir.Block, argument: Argument) -> ir.BlockArgument:
+    tensor = argument.value
+    kind = hlo.make_type(sizes(tensor.shape), to_numpy(tensor.dtype))
+    return block.add_argument(kind, ir.Location.name(argument.name))
+
+
+def _results(outputs: Any, names: Sequence[str] | None) -> list[tuple[str, ir.Value, str]]:
+    """(name, value, "") for each tensor among the outputs."""
+    flat = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+    labels = names or [f"output.{index}" if len(flat) > 1 else "output" for index in range(len(flat))]
+    pairs = zip(labels, flat, strict=True)
+    return [(label, value.read(), "") for label, value in pairs if isinstance(value, Tensor)]
+
+
+def _updates(arguments: dict[str, Tensor], taken: set[str]) -> list[tuple[str, ir.Value, str]]:
+    """(name, new value, argument) for each argument that was written to."""
+    found: list[tuple[str, ir.Value, str]] = []
+    for name, tensor in arguments.items():
+        if tensor.version:
+            label = name
+            while label in taken:
+                label += ".new"
+            found.append((label, tensor.read(), name))
+    return found
+
+
+def _entry(module: ir.Module) -> tuple[ir.Operation, ir.Block]:
+    """A public @main without arguments; its type is set when they are known."""
+    attributes: dict[str, ir.Attribute] = {
+        "sym_name": ir.StringAttr.get("main"),
+        "sym_visibility": ir.StringAttr.get("public"),
+        "function_type": ir.TypeAttr.get(ir.FunctionType.get([], [])),
+    }
+    with ir.InsertionPoint(module.body):
+        function = hlo.create("func.func", [], [], attributes, regions=1)
+    return function, function.regions[0].blocks.append()
+
+
+def _module_name(name: str) -> str:
+    """XLA names its dumps after the module, so only plain names are passed on."""
+    return name if re.fullmatch(r"[A-Za-z_][\w.-]{0,99}", name, re.ASCII) else "model"
+
+
+def _dictionaries(items: Sequence[dict[str, str]]) -> ir.ArrayAttr:
+    return ir.ArrayAttr.get(
+        [ir.DictAttr.get({key: ir.StringAttr.get(value) for key, value in item.items()}) for item in items]
+    )
+
+
+def _verify(module: ir.Module, seen: list[Diagnostic]) -> None:
+    """MLIR's verifier must accept what the lowerings built; if it does not, its diagnostics name the nodes."""
+    try:
+        module.operation.verify()
+    except ir.MLIRError as error:
+        details = seen + [from_native(info) for info in error.error_diagnostics]
+        raise OxideError("internal error: a lowering built invalid StableHLO; please report it", details) from error

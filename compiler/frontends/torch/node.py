@@ -1,0 +1,127 @@
+"""What a lowering sees of the node it lowers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from jaxlib.mlir import ir
+
+from oxide.dialects import hlo
+from oxide.dialects.diagnostics import OxideError
+from oxide.frontends.torch.diagnostics import node_error
+from oxide.frontends.torch.dtypes import to_numpy
+from oxide.frontends.torch.sizes import sizes
+from oxide.frontends.torch.tensors import Tensor
+
+
+class Tracer(Protocol):
+    """The part of the walk a node may call back."""
+
+    def call(self, node: Node, name: str, *arguments: Any, **keywords: Any) -> Any: ...
+
+    def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]: ...
+
+
+class Node:
+    """A node while it is lowered: its name and place, what it is to return, and what it can ask of the walk.
+
+    `meta` is the fake tensor (or list, or number) that PyTorch computed for the result; `arguments` are the
+    bound arguments with tensors as `Tensor`s, for lowerings that write into them.
+    """
+
+    __slots__ = ("_tracer", "arguments", "meta", "name", "op", "place", "wanted")
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        name: str,
+        op: str,
+        place: str,
+        meta: Any,
+        arguments: Mapping[str, Any],
+        wanted: frozenset[int] | None = None,
+    ) -> None:
+        self._tracer = tracer
+        self.name = name
+        self.op = op
+        self.place = place
+        self.meta = meta
+        self.arguments = arguments
+        self.wanted = wanted
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the (first) result."""
+        return to_numpy(self._result(0).dtype)
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The shape of the (first) result."""
+        return tuple(sizes(self._result(0).shape))
+
+    def dtype_of(self, index: int) -> np.dtype:
+        return to_numpy(self._result(index).dtype)
+
+    def shape_of(self, index: int) -> tuple[Any, ...]:
+        return tuple(sizes(self._result(index).shape))
+
+    def wants(self, index: int) -> bool:
+        """Whether result `index` of several is used; a lowering may return None for one that is not."""
+        return self.wanted is None or index in self.wanted
+
+    def cast(self, value: ir.Value, dtype: np.dtype | torch.dtype | None) -> ir.Value:
+        """The value in a dtype (None: its own), by PyTorch's rules: what is not zero is True."""
+        if dtype is None:
+            return value
+        target = to_numpy(dtype) if isinstance(dtype, torch.dtype) else dtype
+        source = hlo.dtype(value)
+        if target == source:
+            return value
+        if target == np.bool_:
+            return hlo.not_equal(value, 0)
+        if source.kind == "c" and target.kind != "c":
+            value = hlo.real(value)
+        return hlo.convert(value, target)
+
+    def static(self, value: Any, what: str) -> np.ndarray:
+        """The array behind a value that must be known at import; `what` names the argument in the error."""
+        if not isinstance(value, ir.Value):
+            return np.asarray(value)
+        known = hlo.constant_value(value)
+        if known is None:
+            raise self.error(
+                f"argument {what!r} must be known when the model is imported, but it depends on an input or a "
+                "weight; make it a Python number or a constant of the module"
+            )
+        return known
+
+    def write(self, argument: str, value: ir.Value) -> None:
+        """Change an argument that the schema does not say is written (running statistics)."""
+        target = self.arguments[argument]
+        assert isinstance(target, Tensor)
+        target.write(self.cast(value, hlo.dtype(target.read())))
+
+    def current(self, argument: str) -> ir.Value:
+        """The value an argument has now, after `write`."""
+        return self.arguments[argument].read()
+
+    def call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+        """What the lowering of another operator returns, for one that is defined by it.
+
+        Arguments by position or name as in the other's schema; results are values.
+        """
+        return self._tracer.call(self, name, *arguments, **keywords)
+
+    def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]:
+        """Lower a subgraph at the insertion point with its placeholders bound to values; returns its outputs."""
+        return self._tracer.lower_graph(graph_module, arguments)
+
+    def error(self, message: str) -> OxideError:
+        """An OxideError about this node, to raise."""
+        return node_error(self.name, self.op, self.place, message)
+
+    def _result(self, index: int) -> torch.Tensor:
+        return self.meta[index] if isinstance(self.meta, list | tuple) else self.meta

@@ -1,0 +1,193 @@
+"""Pooling: maxima with their positions, averages, adaptive averages."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.dialects import hlo
+from oxide.frontends.torch.ops.convolution import per_dimension
+from oxide.frontends.torch.promotion import compute_dtype
+from oxide.frontends.torch.registry import Node, lowering
+
+Value = ir.Value
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Sliding windows over the last dimensions.
+
+    `padding` is (low, high) for each: on both sides as asked for, and at the end what ceil_mode adds (`extra`), or
+    less than asked for where no window reaches.
+    """
+
+    size: list[int]
+    strides: list[int]
+    dilation: list[int]
+    padding: list[tuple[int, int]]
+    extra: list[int]
+
+    def reduce(self, x: Value, kind: str) -> Value:
+        lead = hlo.rank(x) - len(self.size)
+        return hlo.reduce_window(
+            x,
+            kind,
+            [1] * lead + self.size,
+            strides=[1] * lead + self.strides,
+            padding=[(0, 0)] * lead + self.reach,
+            window_dilation=[1] * lead + self.dilation,
+        )
+
+    @property
+    def reach(self) -> list[tuple[int, int]]:
+        return [(low, high + more) for (low, high), more in zip(self.padding, self.extra, strict=True)]
+
+
+def windows(
+    x: Value, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, spatial: int
+) -> Windows:
+    """Windows as PyTorch counts them; with ceil_mode the last one may go over the end but must start inside."""
+    sizes = per_dimension(size, spatial)
+    steps = per_dimension(stride, spatial) if stride not in (None, []) else sizes
+    pads, spread = per_dimension(padding, spatial), per_dimension(dilation, spatial)
+    extra = []
+    for length, k, s, p, d in zip(hlo.shape(x)[-spatial:], sizes, steps, pads, spread, strict=True):
+        reach = d * (k - 1) + 1
+        room = length + 2 * p - reach
+        count = room // s + 1
+        if ceil_mode and room % s and count * s < length + p:
+            count = count + 1
+        extra.append(max(0, (count - 1) * s + reach - (length + 2 * p)) if ceil_mode else 0)
+    return Windows(sizes, steps, spread, [(p, p) for p in pads], extra)
+
+
+def _max_pool(
+    x: Value, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, spatial: int
+) -> Value:
+    return windows(x, size, stride, padding, dilation, ceil_mode, spatial).reduce(x, "max")
+
+
+@lowering("aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default")
+def max_pool(
+    node: Node,
+    self: Value,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Value:
+    spatial = int(node.op[len("aten.max_pool")])
+    return _max_pool(self, kernel_size, stride, padding, dilation, ceil_mode, spatial)
+
+
+@lowering(
+    "aten.max_pool1d_with_indices.default",
+    "aten.max_pool2d_with_indices.default",
+    "aten.max_pool3d_with_indices.default",
+)
+def max_pool_with_indices(
+    node: Node,
+    self: Value,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> list[Value | None]:
+    """Maxima and their positions in the flattened spatial dimensions, the first among equal ones."""
+    spatial = int(node.op[len("aten.max_pool")])
+    if not node.wants(1):
+        return [_max_pool(self, kernel_size, stride, padding, dilation, ceil_mode, spatial), None]
+    win = windows(self, kernel_size, stride, padding, dilation, ceil_mode, spatial)
+    dims = hlo.shape(self)
+    lead = len(dims) - spatial
+    count = math.prod(dims[lead:])
+    positions = hlo.reshape(hlo.iota([count], 0, np.int64), dims[lead:])
+    positions = hlo.broadcast_in_dim(positions, dims, range(lead, len(dims)))
+    return list(
+        hlo.max_window_with_index(
+            self,
+            positions,
+            [1] * lead + win.size,
+            strides=[1] * lead + win.strides,
+            padding=[(0, 0)] * lead + win.reach,
+            window_dilation=[1] * lead + win.dilation,
+        )
+    )
+
+
+@lowering("aten.avg_pool1d.default", "aten.avg_pool2d.default", "aten.avg_pool3d.default")
+def avg_pool(
+    node: Node,
+    self: Value,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Value:
+    """Sums of windows over the number of their elements: padding counts if asked, what ceil_mode adds never."""
+    spatial = int(node.op[len("aten.avg_pool")])
+    dtype = hlo.dtype(self)
+    win = windows(self, kernel_size, stride, padding, 1, ceil_mode, spatial)
+    total = win.reduce(hlo.convert(self, compute_dtype(dtype)), "add")
+    if divisor_override is not None:
+        return hlo.convert(hlo.divide(total, divisor_override), dtype)
+    lengths = hlo.shape(self)[-spatial:]
+    counts = [_window_counts(lengths[axis], axis, win, count_include_pad) for axis in range(spatial)]
+    table = functools.reduce(np.multiply.outer, counts)
+    divisor = int(table.flat[0]) if table.size and (table == table.flat[0]).all() else table
+    if isinstance(divisor, np.ndarray):
+        divisor = hlo.constant(divisor, hlo.dtype(total))
+    return hlo.convert(hlo.divide(total, divisor), dtype)
+
+
+def _window_counts(length: Any, axis: int, win: Windows, include_padding: bool) -> np.ndarray:
+    """How many counted elements each window covers along one axis."""
+    low, high = win.padding[axis]
+    counted = np.zeros(low + length + high + win.extra[axis], np.int64)
+    counted[0 if include_padding else low : low + length + (high if include_padding else 0)] = 1
+    starts = np.arange(0, len(counted) - win.size[axis] + 1, win.strides[axis])
+    return counted[starts[:, None] + np.arange(win.size[axis])].sum(1)
+
+
+@lowering(
+    "aten.adaptive_avg_pool1d.default",
+    "aten.adaptive_avg_pool2d.default",
+    "aten.adaptive_avg_pool3d.default",
+    "aten._adaptive_avg_pool2d.default",
+    "aten._adaptive_avg_pool3d.default",
+)
+def adaptive_avg_pool(node: Node, self: Value, output_size: Sequence[int]) -> Value:
+    """Means of the windows [floor(i n / m), ceil((i + 1) n / m)) along each of the last dimensions."""
+    dtype = hlo.dtype(self)
+    x = hlo.convert(self, compute_dtype(dtype))
+    first = hlo.rank(x) - len(output_size)
+    if all(size == 1 for size in output_size):
+        return hlo.convert(hlo.reduce_mean(x, range(first, hlo.rank(x)), keepdims=True), dtype)
+    for axis, count in enumerate(output_size, first):
+        x = _adaptive_mean(x, axis, count)
+    return hlo.convert(x, dtype)
+
+
+def _adaptive_mean(x: Value, axis: int, count: Any) -> Value:
+    """Even windows are a reshape; others a product with the matrix of their weights."""
+    dims = hlo.shape(x)
+    length: Any = dims[axis]
+    if length % count == 0:
+        split = hlo.reshape(x, [*dims[:axis], count, length // count, *dims[axis + 1 :]])
+        return hlo.reduce_mean(split, [axis + 1])
+    weights = np.zeros((length, count))
+    for index in range(count):
+        start, stop = index * length // count, -(-(index + 1) * length // count)
+        weights[start:stop, index] = 1 / (stop - start)
+    product = hlo.dot_general(x, hlo.constant(weights, hlo.dtype(x)), contract=([axis], [0]))
+    return hlo.move_axis(product, hlo.rank(x) - 1, axis)

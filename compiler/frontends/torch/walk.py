@@ -1,0 +1,357 @@
+"""The walk over a graph: its nodes are lowered in order, mutations and views made functional on the way."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from jaxlib.mlir import ir
+from torch._ops import HigherOrderOperator, OpOverload
+from torch._subclasses import FakeTensorMode
+from torch.utils import _pytree as pytree
+
+from oxide.dialects import hlo
+from oxide.dialects.diagnostics import OxideError
+from oxide.frontends.torch import registry
+from oxide.frontends.torch.decompositions import Expansions, has_decomposition
+from oxide.frontends.torch.diagnostics import NodeError, node_error
+from oxide.frontends.torch.dtypes import to_numpy, to_torch
+from oxide.frontends.torch.locations import location, node_name, place_text
+from oxide.frontends.torch.node import Node
+from oxide.frontends.torch.schemas import REQUIRED, Schema, find_overload, functional_variant, schema_of
+from oxide.frontends.torch.sizes import size, sizes
+from oxide.frontends.torch.tensors import Tensor
+from oxide.frontends.torch.weights import Weights
+
+# Functions on sizes and other Python numbers that graphs call by themselves.
+_NUMBER_FUNCTIONS = {
+    *(f for f in vars(operator).values() if callable(f)),
+    *(f for f in vars(math).values() if callable(f)),
+    *(f for name, f in vars(torch).items() if name.startswith("sym_")),
+}
+
+
+class Program:
+    """What all graphs of one import share: weights, expansions and how deep they are nested."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self.expansions = Expansions()
+        self.fake_mode = FakeTensorMode()
+
+    def run(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any], within: Node | None = None) -> Any:
+        """Lower a graph with its placeholders bound to `arguments`; returns what its output node holds.
+
+        `within` is the node that the graph is an expansion of: errors and locations are then its own.
+        """
+        return _Walk(self, graph_module, within).run(arguments)
+
+
+class _Walk:
+    def __init__(self, program: Program, graph_module: torch.fx.GraphModule, within: Node | None) -> None:
+        self.program = program
+        self.graph_module = graph_module
+        self.within = within
+        self.values: dict[torch.fx.Node, Any] = {}
+
+    def run(self, arguments: Sequence[Any]) -> Any:
+        graph = self.graph_module.graph
+        placeholders = graph.find_nodes(op="placeholder")
+        self.values.update(zip(placeholders, arguments, strict=True))
+        for node in graph.nodes:
+            if node.op == "output":
+                return self._resolve(node.args[0])
+            if node.op != "placeholder":
+                self.values[node] = self._visit(node)
+        return None
+
+    def _visit(self, source: torch.fx.Node) -> Any:
+        if source.op == "get_attr":
+            return self._attribute(str(source.target))
+        if self.within is not None:
+            return self._guarded(source, self.within.name, self.within.place)
+        with location(source):
+            return self._guarded(source, node_name(source), "")
+
+    def _guarded(self, source: torch.fx.Node, name: str, place: str) -> Any:
+        """Lower a node; whatever goes wrong becomes an OxideError that names it."""
+        try:
+            return self._lower(source, name, place)
+        except NodeError:
+            raise
+        except OxideError as error:
+            detail = "\n".join([error.message, *map(str, error.diagnostics)])
+            raise node_error(name, str(source.target), place or place_text(source), detail) from error
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            detail = f"internal error: {reason}; please report it with the program"
+            raise node_error(name, str(source.target), place or place_text(source), detail) from error
+
+    # ------------------------------------------------------------------------------------- one node
+
+    def _lower(self, source: torch.fx.Node, name: str, place: str) -> Any:
+        target: Any = source.target
+        if source.op == "call_function" and target is operator.getitem:
+            return self._resolve(source.args[0])[self._resolve(source.args[1])]
+        args, kwargs = self._resolve(source.args), self._resolve(source.kwargs)
+        if isinstance(target, OpOverload):
+            schema = schema_of(target)
+            meta = source.meta.get("val")
+            place = place or place_text(source)
+            call = _Call(self, target, schema, _bind(schema, args, kwargs), meta, name, place, source)
+            return call.lower()
+        if isinstance(target, HigherOrderOperator) and target._name in registry.HIGHER_ORDER:
+            node = Node(self, name, target._name, place or place_text(source), source.meta.get("val"), {})
+            return wrap(registry.HIGHER_ORDER[target._name](node, *read(args), **read(kwargs)))
+        if source.op == "call_function" and target in _NUMBER_FUNCTIONS:
+            return target(*args, **kwargs)
+        raise OxideError(f"a graph with {source.op} of {target} is not one that torch.export or make_fx gives")
+
+    def _attribute(self, path: str) -> Any:
+        value = operator.attrgetter(path)(self.graph_module)
+        return self.program.weights.constant(value, path) if isinstance(value, torch.Tensor) else value
+
+    def _resolve(self, value: Any) -> Any:
+        """What the graph's arguments stand for: nodes become what they were lowered to."""
+        if isinstance(value, torch.fx.Node):
+            return self.values[value]
+        if isinstance(value, list | tuple):
+            return [self._resolve(element) for element in value]
+        if isinstance(value, dict):
+            return {key: self._resolve(element) for key, element in value.items()}
+        if isinstance(value, slice):
+            return slice(*(self._resolve(part) for part in (value.start, value.stop, value.step)))
+        return size(value)
+
+    # -------------------------------------------------------------------- what a node asks (node.Tracer)
+
+    def call(self, node: Node, name: str, *arguments: Any, **keywords: Any) -> Any:
+        op = find_overload(name)
+        if op is None:
+            raise OxideError(f"this PyTorch has no operator {name}")
+        schema = schema_of(op)
+        bound = _bind(schema, [wrap(a) for a in arguments], {key: wrap(value) for key, value in keywords.items()})
+        return read(_Call(self, op, schema, bound, None, node.name, node.place, None).lower())
+
+    def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]:
+        result = read(self.program.run(graph_module, [wrap(value) for value in arguments]))
+        return list(result) if isinstance(result, list | tuple) else [result]
+
+
+class _Call:
+    """One call of an operator while it is lowered."""
+
+    def __init__(
+        self,
+        walk: _Walk,
+        op: OpOverload,
+        schema: Schema,
+        arguments: dict[str, Any],
+        meta: Any,
+        name: str,
+        place: str,
+        source: torch.fx.Node | None,
+    ) -> None:
+        self.walk = walk
+        self.op = op
+        self.schema = schema
+        self.arguments = arguments
+        self.meta = meta
+        self.name = name
+        self.place = place
+        self.source = source
+
+    def lower(self) -> Any:
+        """What the operator returns, tensors as `Tensor`s."""
+        entry = registry.REGISTRY.get(str(self.op))
+        if entry is not None:
+            return self._by_lowering(entry)
+        if self.schema.mutated:
+            return self._by_functional_variant()
+        return self._by_expansion()
+
+    def _node(self) -> Node:
+        meta = self._meta() if self.meta is None else self.meta
+        return Node(self.walk, self.name, str(self.op), self.place, meta, self.arguments, self._wanted())
+
+    def _by_lowering(self, entry: registry.Lowering) -> Any:
+        node = self._node()
+        result = entry.function(node, **{key: read(value) for key, value in self.arguments.items()})
+        if entry.is_view:
+            return self._bind_views(result)
+        if self.meta is not None:
+            self._check(result, self.meta)
+        return wrap(result)
+
+    def _bind_views(self, result: Any) -> Any:
+        base = next((self.arguments[a.name] for a in self.schema.arguments if a.alias), None)
+        shares = base is not None and (not self.op._can_decompose() or self._shares_memory())
+        base = base or self.arguments[self.schema.names[0]]
+        if isinstance(result, list | tuple):
+            return [base.alias(view) if shares else Tensor(view.forward(base.read())) for view in result]
+        return base.alias(result) if shares else Tensor(result.forward(base.read()))
+
+    def _shares_memory(self) -> bool:
+        """Whether this call of an operator that may alias or copy (reshape, contiguous, to) aliases."""
+        if self.source is None or self.meta is None:
+            return True
+        first = self.meta[0] if isinstance(self.meta, list | tuple) and self.meta else self.meta
+        given = self.source.args[0] if self.source.args else None
+        fake = given.meta.get("val") if isinstance(given, torch.fx.Node) else None
+        if not isinstance(fake, torch.Tensor) or not isinstance(first, torch.Tensor):
+            return True
+        return fake.untyped_storage()._cdata == first.untyped_storage()._cdata
+
+    # -------------------------------------------------------------------------------------- mutation
+
+    def _by_functional_variant(self) -> Any:
+        """Lower what the operator computes, then write it into the arguments it mutates.
+
+        The functional variant returns the results in the same order, or the results that are fresh and then the new
+        values of the mutated arguments.
+        """
+        functional = functional_variant(self.op)
+        if functional is None:
+            raise OxideError("it changes its arguments, and PyTorch has no functional variant of it")
+        other = schema_of(functional)
+        arguments = {name: self.arguments[name] for name in other.names}
+        call = _Call(self.walk, functional, other, arguments, None, self.name, self.place, None)
+        results = call.lower()
+        if other.is_view:
+            return results
+        results = results if isinstance(results, list | tuple) and len(other.returns) != 1 else [results]
+        targets = [self.arguments[argument.name] for argument in self.schema.mutated]
+        if len(other.returns) == len(self.schema.returns) + len(targets):
+            fresh = len(self.schema.returns)
+            _write(targets, results[fresh:])
+            return results[0] if fresh == 1 else list(results[:fresh])
+        _write(targets, results)
+        if not self.schema.returns:
+            return None
+        return targets[0] if len(targets) == 1 else targets
+
+    # ------------------------------------------------------------------------------------- expansion
+
+    def _by_expansion(self) -> Any:
+        if not has_decomposition(self.op):
+            raise OxideError(UNSUPPORTED)
+        args, kwargs = self._fake_arguments()
+        try:
+            graph_module, positions = self.walk.program.expansions.expand(self.op, args, kwargs)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            raise OxideError(f"{UNSUPPORTED}; PyTorch's decomposition of it fails: {reason}") from error
+        args, kwargs = self._given(self.arguments)
+        leaves = pytree.tree_leaves((tuple(args), kwargs))
+        bound = [leaves[position] for position in positions]
+        return self.walk.program.run(graph_module, bound, self._node_or_within())
+
+    def _node_or_within(self) -> Node:
+        return self.walk.within or Node(self.walk, self.name, str(self.op), self.place, None, {})
+
+    def _fake_arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        mode = self.walk.program.fake_mode
+
+        def fake(value: Any) -> Any:
+            if isinstance(value, Tensor):
+                current = value.read()
+                dims: Any = hlo.shape(current)
+                return torch.empty(dims, dtype=to_torch(hlo.dtype(current)))
+            return [fake(element) for element in value] if isinstance(value, list | tuple) else value
+
+        with mode:
+            return self._given({name: fake(value) for name, value in self.arguments.items()})
+
+    def _given(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """As positions and keywords, without those that have their default: a decomposition may lack them."""
+        positional = [a for a in self.schema.arguments if not a.keyword]
+        while positional and _is_default(arguments[positional[-1].name], positional[-1].default):
+            positional.pop()
+        args = [arguments[a.name] for a in positional]
+        named = [a for a in self.schema.arguments if a.keyword]
+        kwargs = {a.keyword: arguments[a.name] for a in named if not _is_default(arguments[a.name], a.default)}
+        return args, kwargs
+
+    def _meta(self) -> Any:
+        """What PyTorch says the result is, for a call that no graph has."""
+        args, kwargs = self._fake_arguments()
+        with self.walk.program.fake_mode:
+            return self.op(*args, **kwargs)
+
+    def _wanted(self) -> frozenset[int] | None:
+        if self.source is None or not isinstance(self.meta, list | tuple):
+            return None
+        if any(user.target is not operator.getitem for user in self.source.users):
+            return None
+        return frozenset(cast(int, user.args[1]) for user in self.source.users)
+
+    def _check(self, result: Any, meta: Any) -> None:
+        """What a lowering returns must be of the dtype and shape that PyTorch gives."""
+        if isinstance(result, list | tuple):
+            for part, expected in zip(result, meta, strict=True):
+                self._check(part, expected)
+        elif isinstance(result, ir.Value):
+            dtype, dims = to_numpy(meta.dtype), tuple(sizes(meta.shape))
+            if hlo.dtype(result) != dtype or hlo.shape(result) != dims:
+                raise OxideError(f"internal error: lowered to {result.type}, but PyTorch gives {dtype}{list(dims)}")
+
+
+UNSUPPORTED = "not supported"
+
+
+def read(value: Any) -> Any:
+    """Tensors as their values now."""
+    if isinstance(value, Tensor):
+        return value.read()
+    if isinstance(value, list | tuple):
+        return [read(element) for element in value]
+    if isinstance(value, dict):
+        return {key: read(element) for key, element in value.items()}
+    return value
+
+
+def wrap(value: Any) -> Any:
+    """Values as tensors of their own."""
+    if isinstance(value, ir.Value):
+        return Tensor(value)
+    return [wrap(element) for element in value] if isinstance(value, list | tuple) else value
+
+
+def _bind(schema: Schema, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Every argument by name, with the schema's defaults."""
+    bound: dict[str, Any] = {}
+    for index, argument in enumerate(schema.arguments):
+        if index < len(args):
+            bound[argument.name] = args[index]
+        elif argument.name in kwargs:
+            bound[argument.name] = kwargs[argument.name]
+        elif argument.name.rstrip("_") in kwargs:
+            bound[argument.name] = kwargs[argument.name.rstrip("_")]
+        elif argument.default is REQUIRED:
+            raise OxideError(f"argument {argument.name} is missing")
+        else:
+            bound[argument.name] = argument.default
+    return bound
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if default is REQUIRED or isinstance(value, Tensor | torch.Tensor):
+        return False
+    if isinstance(value, list | tuple):
+        return isinstance(default, list | tuple) and list(value) == list(default)
+    return type(value) is type(default) and value == default
+
+
+def _write(targets: Sequence[Any], results: Sequence[Any]) -> None:
+    """Write new values into tensors (or lists of them), in the tensors' dtypes and shapes."""
+    for target, result in zip(targets, results, strict=True):
+        if isinstance(target, list | tuple):
+            _write(target, result)
+            continue
+        old, new = target.read(), result.read()
+        if hlo.dtype(new) != hlo.dtype(old):
+            new = hlo.not_equal(new, 0) if str(hlo.element_type(old)) == "i1" else hlo.convert(new, hlo.dtype(old))
+        target.write(hlo.broadcast_to(new, hlo.shape(old)))
