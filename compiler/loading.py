@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oxide.artefacts import attach_parameters
 from oxide.dialects.context import BYTECODE_MAGIC
@@ -12,6 +13,9 @@ from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.mlir import import_module
 from oxide.model import Model
 from oxide.signature import read_signature
+
+if TYPE_CHECKING:
+    from oxide.frontends.onnx.custom import Given
 
 # Leading bytes of files people confuse with models, and what they are.
 _FOREIGN = (
@@ -52,13 +56,14 @@ def load(
     weights: Path | None = None,
     dims: Mapping[str, int] | None = None,
     shapes: Mapping[str, Sequence[int]] | None = None,
+    lowerings: Given | None = None,
 ) -> Model:
     """Load ONNX, StableHLO text, MLIR bytecode or a portable artefact, with the weights that lie beside it.
 
     `source` is a path, or the bytes themselves (then there is nothing beside it).  `name` becomes the model's;
     `weights` is another place for the weights of a StableHLO file.  `dims` and `shapes` fix sizes that an ONNX
-    model leaves open, as in `import_onnx`.  Raises OxideError that says what is wrong, or what the file looks
-    like instead.
+    model leaves open, `lowerings` are for operators that Oxide does not know, as in `import_onnx`.  Raises
+    OxideError that says what is wrong, or what the file looks like instead.
     """
     head = _head_of(source)
     path = None if isinstance(source, bytes) else Path(source)
@@ -68,6 +73,8 @@ def load(
         raise OxideError(f"{label}: not a model: it looks like {foreign}")
     name = name or (path.stem if path else "model")
     if _is_mlir(head):
+        if lowerings is not None:
+            raise OxideError(f"{label}: lowerings are for ONNX models; this is MLIR")
         if dims or shapes:
             raise OxideError(f"{label}: dimensions can be fixed in ONNX models only; this is MLIR")
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
@@ -77,7 +84,7 @@ def load(
         store = attach_parameters(read_signature(module), path or Path(label), data, weights)
         return Model(module, store, name)
     import_onnx = _onnx_importer(label)
-    return import_onnx(source, name=name, dims=dims, shapes=shapes)
+    return import_onnx(source, name=name, dims=dims, shapes=shapes, lowerings=lowerings)
 
 
 def is_onnx(source: str | os.PathLike[str] | bytes) -> bool:

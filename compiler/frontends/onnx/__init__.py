@@ -9,6 +9,7 @@ try:
 except ImportError as error:  # pragma: no cover - needs an environment without onnx
     raise OxideError("importing ONNX models needs the onnx package: pip install 'oxide-mlir[onnx]'") from error
 
+from oxide.frontends.onnx.custom import Lowerings as OnnxLowerings
 from oxide.frontends.onnx.importer import import_onnx
 
-__all__ = ["import_onnx"]
+__all__ = ["OnnxLowerings", "import_onnx"]

@@ -45,20 +45,22 @@ def type_name(attribute_type: int) -> str:
 
 def decode(
     node: SourceNode,
-    declared: Mapping[str, Any],
+    declared: Mapping[str, Any] | None,
     types: Mapping[str, int] | None,
     reader: TensorReader,
 ) -> dict[str, Any]:
     """The attributes of a node as keyword arguments for a lowering that has declared them.
 
-    `types` gives the attributes and types the schema knows, None when there is no schema.  Raises OxideError
-    for an attribute that is not declared, comes twice, has the wrong type, or cannot be read.
+    Where it has declared None it is given whatever there is.  `types` gives the attributes and types the schema
+    knows, None when there is no schema.  Raises OxideError for an attribute that is not declared, comes twice, has
+    the wrong type, or cannot be read.
     """
     values: dict[str, Any] = {}
     for attribute in node.attributes:
         name = attribute.name
-        if name not in declared or (types is not None and name not in types):
-            known = ", ".join(n for n in declared if types is None or n in types) or "none"
+        taken = (types or {name: 0}) if declared is None else declared
+        if name not in taken or (types is not None and name not in types):
+            known = ", ".join(n for n in taken if types is None or n in types) or "none"
             raise OxideError(f"attribute {quoted(name)} is not one of this operator's: {known}")
         if name in values:
             raise OxideError(f"attribute {quoted(name)} is given twice")
@@ -68,7 +70,9 @@ def decode(
         if expected is not None and kind != expected:
             raise OxideError(f"attribute {name} must be {type_name(expected)}, not {type_name(kind)}")
         if kind in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
-            graphs = node.graphs[name]
+            graphs = node.graphs.get(name)
+            if graphs is None:
+                raise OxideError(f"attribute {name} must be {type_name(kind)}, but says no type")
             values[name] = graphs[0] if kind == AttributeProto.GRAPH else graphs
             continue
         decoder = _DECODERS.get(kind)

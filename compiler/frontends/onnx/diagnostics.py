@@ -71,7 +71,8 @@ def unsupported_error(unsupported: Iterable[Unsupported]) -> OxideError:
     plural = "operators are" if len(entries) > 1 else "operator is"
     return OxideError(
         f"{len(entries)} {plural} not supported ({nodes} node{'s' if nodes > 1 else ''}); `oxide ops` lists those "
-        "that are.  Register a lowering with oxide.frontends.onnx.registry.lowering, or convert the model to "
-        "an opset that is supported (onnx.version_converter)",
+        "that are.  Give a JAX function that does the same, with lowerings={'my.domain.Operator': function}, "
+        "install a package that provides one (docs/guide.md), or convert the model to an opset that is "
+        "supported (onnx.version_converter)",
         [entry.diagnostic() for entry in entries],
     )

@@ -18,12 +18,14 @@ from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_na
 from oxide.frontends.onnx import bounded
 from oxide.frontends.onnx import ops as _registers_lowerings  # noqa: F401
 from oxide.frontends.onnx.boundary import Leaf, Shape, expand_inputs, output_leaves
+from oxide.frontends.onnx.custom import Given, read_given
 from oxide.frontends.onnx.diagnostics import node_location, quoted
 from oxide.frontends.onnx.functions import local_functions
 from oxide.frontends.onnx.given_values import check_values
 from oxide.frontends.onnx.graph import Graph, refuse_repeated, require_text
 from oxide.frontends.onnx.model_file import ModelFile, open_model
 from oxide.frontends.onnx.operators import Library, model_opsets
+from oxide.frontends.onnx.registry import Table
 from oxide.frontends.onnx.scope import Scope
 from oxide.frontends.onnx.survey import check_supported
 from oxide.frontends.onnx.types import Dimensions, input_specs, output_mismatch
@@ -45,6 +47,7 @@ def import_onnx(
     dims: Mapping[str, int] | None = None,
     shapes: Mapping[str, Shape] | None = None,
     values: Mapping[str, Any] | None = None,
+    lowerings: Given | None = None,
     base_dir: str | os.PathLike[str] | None = None,
     name: str | None = None,
 ) -> Model:
@@ -53,21 +56,26 @@ def import_onnx(
     `dims` gives sizes to named dimensions (`{"batch": 1}`), `shapes` whole shapes to inputs: for a sequence a
     list of them, for an absent optional None (`oxide.nesting` says what becomes of both).  `values` gives arrays
     to inputs whose values must be known, such as a target shape: they become weights and are inputs no more.
-    `base_dir` is where external data lies when it is not the file's own folder.  The model's inputs come first
-    among the arguments of `@main`, its weights follow; a weight that nothing uses is left out.
+    `lowerings` are for operators that Oxide does not know: JAX functions by name
+    (`{"my.domain.Swish": swish}`) or an `OnnxLowerings`.  `base_dir` is where external data lies when it is not
+    the file's own folder.  The model's inputs come first among the arguments of `@main`, its weights follow; a
+    weight that nothing uses is left out.
 
     Raises OxideError for anything in the file that is malformed or cannot be lowered, naming the nodes.
     """
+    given = read_given(lowerings)
     opened = open_model(source, base_dir, name)
     with _errors_about(opened):
-        return _import(opened, dims, shapes or {}, values or {})
+        library, graph = _survey(opened, given)
+        return _import(opened, library, graph, dims, shapes or {}, values or {})
 
 
-def check_operators(source: Source) -> None:
+def check_operators(source: Source, lowerings: Given | None = None) -> None:
     """Raise OxideError when the model uses an operator that has no lowering, or its graph is malformed."""
+    given = read_given(lowerings)
     opened = open_model(source, None, None)
     with _errors_about(opened):
-        _survey(opened)
+        _survey(opened, given)
 
 
 @contextmanager
@@ -84,9 +92,13 @@ def _errors_about(opened: ModelFile) -> Iterator[None]:
 
 
 def _import(
-    opened: ModelFile, sizes: Mapping[str, int] | None, shapes: Mapping[str, Shape], values: Mapping[str, Any]
+    opened: ModelFile,
+    library: Library,
+    graph: Graph,
+    sizes: Mapping[str, int] | None,
+    shapes: Mapping[str, Shape],
+    values: Mapping[str, Any],
 ) -> Model:
-    library, graph = _survey(opened)
     known = check_values(values, graph.inputs, graph.types)
     asked = [value for value in graph.inputs if value not in known]
     inputs = expand_inputs({value: graph.types[value] for value in asked}, shapes)
@@ -123,11 +135,12 @@ def _import(
     return Model(module, ParameterStore(weights.arrays), opened.name)
 
 
-def _survey(opened: ModelFile) -> tuple[Library, Graph]:
+def _survey(opened: ModelFile, given: Table) -> tuple[Library, Graph]:
     """The model's operators and graph; its inputs are those that no initializer gives a value."""
     proto = opened.proto
     require_text(*(entry.domain for entry in proto.opset_import), *(f.name for f in proto.functions))
-    library = Library(model_opsets(proto.ir_version, proto.opset_import), local_functions(proto.functions))
+    opsets = model_opsets(proto.ir_version, proto.opset_import)
+    library = Library(opsets, local_functions(proto.functions), given)
     graph = Graph.of_proto(proto.graph)
     weight_names = set(graph.initializer_names())
     graph.inputs = [value for value in graph.inputs if value not in weight_names]

@@ -11,12 +11,15 @@ from typing import Any
 from onnx import FunctionProto, defs
 
 from oxide.dialects.diagnostics import Diagnostic, OxideError
+from oxide.frontends.onnx.custom import find_installed
 from oxide.frontends.onnx.diagnostics import quoted
 from oxide.frontends.onnx.operands import Formal, schema_formals
 from oxide.frontends.onnx.registry import (
     Lowering,
+    Table,
     find,
     lowered_domains,
+    newest,
     normal_domain,
     qualified,
     versions_of,
@@ -53,9 +56,16 @@ class Operator:
 class Library:
     """The operators as one scope (the model, or the body of a function) sees them."""
 
-    def __init__(self, opsets: Mapping[str, int], functions: Mapping[FunctionKey, FunctionProto]) -> None:
+    def __init__(
+        self,
+        opsets: Mapping[str, int],
+        functions: Mapping[FunctionKey, FunctionProto],
+        given: Table | None = None,
+    ) -> None:
+        """`given` are lowerings for this import, which replace functions of the model, but none of Oxide's own."""
         self.opsets = opsets
         self.functions = functions
+        self.given = given or {}
         self._resolved: dict[FunctionKey, Operator] = {}
 
     def resolve(self, domain: str, op_type: str, overload: str = "") -> Operator:
@@ -70,44 +80,63 @@ class Library:
 
         Bodies in ONNX's schemas do not import all the domains they use.
         """
-        return Library({**self.opsets, **read_opsets(body.opset_import)}, self.functions)
+        return Library({**self.opsets, **read_opsets(body.opset_import)}, self.functions, self.given)
 
     def _resolve(self, domain: str, op_type: str, overload: str) -> Operator:
         name = qualified(domain, op_type)
-        function = self.functions.get((domain, op_type, overload))
-        if function is not None:
-            return Operator(name, 0, function=function)
         opset = self.opsets.get(domain)
+        function = self.functions.get((domain, op_type, overload))
+        if function is not None and newest(domain, op_type, opset or 0, self.given) is None:
+            return Operator(name, 0, function=function)
         if opset is None:
             where = quoted(domain or "ai.onnx")
             return Operator(name, 0, unsupported=f"the model imports no opset of its domain {where}")
         schema = find_schema(op_type, opset, domain)
+        try:
+            found = self._lowering(domain, op_type, opset, schema)
+        except OxideError as error:
+            return Operator(name, 0, unsupported=error.message)
         if schema is None:
-            return _without_schema(domain, op_type, opset)
+            if found is None:
+                return Operator(name, 0, unsupported=_why_unknown(domain, op_type, opset))
+            return Operator(f"{name}-{found[0]}", found[0], lowering=found[1])
         version = schema.since_version
         label = f"{name}-{version}"
         facts = _facts(op_type, version, domain)
-        lowering = find(domain, op_type, version)
-        if lowering is not None:
-            return Operator(label, version, schema, lowering=lowering, **facts)
+        if found is not None:
+            return Operator(label, version, schema, lowering=found[1], **facts)
         if schema.has_function or schema.has_context_dependent_function:
             return Operator(label, version, schema, has_body=True, **facts)
         return Operator(label, version, unsupported=_reason(domain, op_type, schema.deprecated))
 
+    def _lowering(self, domain: str, op_type: str, opset: int, schema: Any) -> tuple[int, Lowering] | None:
+        """Oxide's own lowering, the one given to this import or that of an installed package, with its version.
 
-def _without_schema(domain: str, op_type: str, opset: int) -> Operator:
-    """An operator the onnx package does not define: the newest lowering that is not newer than the opset."""
-    name = qualified(domain, op_type)
-    candidates = [version for version in versions_of(domain, op_type) if version <= opset]
-    if candidates:
-        return Operator(f"{name}-{candidates[-1]}", candidates[-1], lowering=find(domain, op_type, candidates[-1]))
+        Where the onnx package defines the operator, its own is for exactly that version.  Raises OxideError where
+        two apply.
+        """
+        if schema is None:
+            own = newest(domain, op_type, opset)
+        else:
+            exact = find(domain, op_type, schema.since_version)
+            own = exact and (schema.since_version, exact)
+        given = newest(domain, op_type, opset, self.given)
+        if own and given:
+            raise OxideError("a lowering of it is given, but Oxide has one; rename the operator in the model")
+        if own:
+            return own
+        installed = find_installed(domain, op_type, opset)
+        if given and installed:
+            raise OxideError(f"a lowering of it is given, but {installed[1].provider} provides one; uninstall that")
+        return given or installed
+
+
+def _why_unknown(domain: str, op_type: str, opset: int) -> str:
     if domain in known_domains():
-        reason = f"opset {opset} of {quoted(domain or 'ai.onnx')} has no such operator"
-    elif domain in lowered_domains():
-        reason = _reason(domain, op_type, deprecated=False)
-    else:
-        reason = f"the domain {quoted(domain)} is unknown and the model has no function of this name"
-    return Operator(name, 0, unsupported=reason)
+        return f"opset {opset} of {quoted(domain or 'ai.onnx')} has no such operator"
+    if domain in lowered_domains():
+        return _reason(domain, op_type, deprecated=False)
+    return f"the domain {quoted(domain)} is unknown and the model has no function of this name"
 
 
 def _reason(domain: str, op_type: str, deprecated: bool) -> str:

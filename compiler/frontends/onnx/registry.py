@@ -25,13 +25,17 @@ from oxide.frontends.onnx.node import ABSENT, Node
 
 __all__ = [
     "ABSENT",
+    "ANYTHING",
     "REGISTRY",
     "Lowering",
     "Node",
     "Signature",
+    "Table",
+    "add",
     "find",
     "lowered_domains",
     "lowering",
+    "newest",
     "register",
     "versions_of",
 ]
@@ -46,38 +50,46 @@ class Signature:
 
     `inputs` are the names of the fixed inputs, of which the first `required` must be present; `variadic`
     says that any number may follow.  `attributes` maps each attribute to its default, `REQUIRED` when it
-    has none.
+    has none; None stands for any attributes.
     """
 
     inputs: tuple[str, ...]
     required: int
     variadic: bool
-    attributes: dict[str, Any] = field(hash=False)
+    attributes: dict[str, Any] | None = field(hash=False)
 
     @cached_property
     def required_attributes(self) -> tuple[str, ...]:
-        return tuple(name for name, default in self.attributes.items() if default is REQUIRED)
+        return tuple(name for name, default in (self.attributes or {}).items() if default is REQUIRED)
 
 
 REQUIRED = inspect.Parameter.empty
+# Of functions that are called with whatever the node has, and refuse what they do not take.
+ANYTHING = Signature((), 0, True, None)
 
 
 @dataclass(frozen=True)
 class Lowering:
-    """One registered function and the versions of the operator it covers."""
+    """One registered function and the versions of the operator it covers.
+
+    `provider` is who answers for it, empty for Oxide's own.
+    """
 
     domain: str
     op_type: str
     versions: tuple[int, ...]
     function: LoweringFunction
     signature: Signature
+    provider: str = ""
 
     def __str__(self) -> str:
         return qualified(self.domain, self.op_type)
 
 
-# (domain, operator, schema since-version); the default domain is "", never "ai.onnx".
-REGISTRY: dict[tuple[str, str, int], Lowering] = {}
+# By domain, operator and since-version; the default domain is "", never "ai.onnx".
+Table = dict[tuple[str, str, int], Lowering]
+
+REGISTRY: Table = {}
 
 
 def lowering(op_type: str, *versions: int, domain: str = "") -> Callable[[Function], Function]:
@@ -92,18 +104,29 @@ def lowering(op_type: str, *versions: int, domain: str = "") -> Callable[[Functi
 
 def register(op_type: str, versions: Iterable[int], function: LoweringFunction, *, domain: str = "") -> None:
     """Register `function`; a second lowering of the same operator and version is a programming error."""
-    domain = normal_domain(domain)
-    entry = Lowering(domain, op_type, tuple(versions), function, read_signature(function))
+    add(REGISTRY, Lowering(normal_domain(domain), op_type, tuple(versions), function, read_signature(function)))
+
+
+def add(table: Table, entry: Lowering) -> None:
+    """Enter a lowering for all its versions.  ValueError when there are none, or one is taken."""
     if not entry.versions:
         raise ValueError(f"lowering of {entry} names no since-version")
-    taken = [version for version in entry.versions if (domain, op_type, version) in REGISTRY]
-    if taken or len(set(entry.versions)) != len(entry.versions):
-        raise ValueError(f"{entry}-{(taken or entry.versions)[0]} is registered twice")
-    REGISTRY.update({(domain, op_type, version): entry for version in entry.versions})
+    keys = [(entry.domain, entry.op_type, version) for version in entry.versions]
+    taken = [key for key in keys if key in table]
+    if taken or len(set(keys)) != len(keys):
+        raise ValueError(f"{entry}-{(taken or keys)[0][2]} is registered twice")
+    table.update(dict.fromkeys(keys, entry))
 
 
 def find(domain: str, op_type: str, version: int) -> Lowering | None:
     return REGISTRY.get((normal_domain(domain), op_type, version))
+
+
+def newest(domain: str, op_type: str, limit: int, table: Table | None = None) -> tuple[int, Lowering] | None:
+    """The newest version of an operator up to `limit` that has a lowering, and the lowering."""
+    table = REGISTRY if table is None else table
+    versions = [v for d, name, v in table if (d, name) == (domain, op_type) and v <= limit]
+    return (max(versions), table[domain, op_type, max(versions)]) if versions else None
 
 
 def versions_of(domain: str, op_type: str) -> list[int]:

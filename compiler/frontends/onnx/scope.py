@@ -100,7 +100,10 @@ class Scope:
             raise node_error(name, operator.label, "the graph is nested too deeply") from error
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            provider = operator.lowering.provider if operator.lowering else ""
             detail = f"internal error: {reason}; please report it with the model"
+            if provider:
+                detail = f"the lowering that {provider} provides raised {reason}"
             raise node_error(name, operator.label, detail) from error
 
     def _call_lowering(self, operator: Operator, source: SourceNode, name: str, inputs: list[Any]) -> Sequence[Any]:
@@ -126,6 +129,8 @@ class Scope:
                 raise OxideError(f"the required attribute {required} is missing")
         node = Node(self, name, source.op_type, source.domain, operator.version, source.inputs, source.outputs)
         if is_bounded(inputs):
+            if source.domain:
+                refuse()
             lower = partial(lowering.function, node, **attributes)
             return apply(source.op_type, inputs, attributes, lower)
         results = lowering.function(node, *inputs, **attributes)

@@ -1,0 +1,403 @@
+"""Lowerings from outside: given to an import, or provided by installed packages."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.core import Tracer
+from jaxlib.mlir import ir
+from onnx import TensorProto, helper, numpy_helper
+from onnx_builders import OPSET, import_and_run, model, node, run, sample, value
+
+from oxide import OnnxLowerings, OxideError, import_onnx, load
+from oxide.dialects import hlo
+from oxide.frontends.onnx import custom
+
+DOMAIN = "my.domain"
+X = sample()
+
+
+def call(op: str, inputs=("x",), outputs=("y",), **attributes: Any):
+    return node(op, list(inputs), list(outputs), name="call", domain=DOMAIN, **attributes)
+
+
+def one_call(op: str, inputs=("x",), outputs=("y",), *, weights=None, version: int = 1, **attributes: Any):
+    names = [name for name in inputs if name and name not in (weights or {})]
+    empty = [helper.make_empty_tensor_value_info(name) for name in outputs if name]
+    return model([call(op, inputs, outputs, **attributes)], names, empty, weights=weights, opsets={DOMAIN: version})
+
+
+def swish(x, *, beta=1.0):
+    return x * jax.nn.sigmoid(beta * x)
+
+
+def expected_swish(x: np.ndarray, beta: float) -> np.ndarray:
+    return x / (1 + np.exp(-beta * x))
+
+
+# --------------------------------------------------------------------------------------- JAX functions
+
+
+def test_jax_function_by_name():
+    proto = one_call("Swish", beta=2.0)
+    (y,) = import_and_run(proto, X, lowerings={"my.domain.Swish": swish})
+    np.testing.assert_allclose(y, expected_swish(X, 2.0), rtol=1e-5)
+
+
+def test_load_takes_lowerings(tmp_path):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(one_call("Swish").SerializeToString())
+    (y,) = run(load(path, lowerings={"my.domain.Swish": swish}), X)
+    np.testing.assert_allclose(y, expected_swish(X, 1.0), rtol=1e-5)
+
+
+def test_nothing_stays_between_imports():
+    import_onnx(one_call("Swish"), lowerings={"my.domain.Swish": swish})
+    with pytest.raises(OxideError, match=r"my\.domain\.Swish"):
+        import_onnx(one_call("Swish"))
+
+
+def test_all_attributes_come_as_python_values():
+    table = np.arange(3, dtype=np.float32)
+    seen: dict[str, Any] = {}
+
+    def record(x, **attributes):
+        seen.update(attributes)
+        return x + attributes["table"]
+
+    proto = one_call(
+        "Record",
+        i=3,
+        f=0.5,
+        s="text",
+        ints=[1, 2],
+        floats=[0.5],
+        strings=["a", "b"],
+        table=numpy_helper.from_array(table),
+        function=1,
+        node=2,
+    )
+    (y,) = import_and_run(proto, X, lowerings={"my.domain.Record": record})
+    np.testing.assert_array_equal(y, X + table)
+    np.testing.assert_array_equal(seen.pop("table"), table)
+    assert seen == {
+        "i": 3,
+        "f": 0.5,
+        "s": "text",
+        "ints": [1, 2],
+        "floats": [0.5],
+        "strings": ["a", "b"],
+        "function": 1,
+        "node": 2,
+    }
+
+
+def test_absent_inputs_and_several_outputs():
+    def split(x, low, high):
+        assert low is None
+        return jnp.minimum(x, high), None, jnp.maximum(x, high)
+
+    proto = one_call("Split", ["x", "", "h"], ["a", "", "b"], weights={"h": np.array([0.5, 0, 1], np.float32)})
+    imported = import_onnx(proto, lowerings={"my.domain.Split": split})
+    a, b = run(imported, X)
+    np.testing.assert_array_equal(a, np.minimum(X, [0.5, 0, 1]))
+    np.testing.assert_array_equal(b, np.maximum(X, [0.5, 0, 1]))
+    assert list(imported.parameters) == ["h"]
+
+
+def test_small_integers_are_known_and_weights_are_not():
+    """Target shapes decide shapes; a weight stays an argument of the module."""
+
+    def affine(x, weight, shape):
+        assert isinstance(shape, np.ndarray)
+        assert isinstance(weight, Tracer)
+        return jnp.reshape(x * weight, shape)
+
+    weights = {"w": np.array([1, 2, 3], np.float32), "shape": np.array([3, 2])}
+    proto = one_call("Affine", ["x", "w", "shape"], weights=weights)
+    imported = import_onnx(proto, lowerings={"my.domain.Affine": affine})
+    np.testing.assert_array_equal(run(imported, X)[0], (X * weights["w"]).reshape(3, 2))
+
+
+def test_arrays_the_function_closes_over_are_weights():
+    table = np.random.default_rng(0).standard_normal((3, 400)).astype(np.float32)
+    imported = import_onnx(one_call("Project"), lowerings={"my.domain.Project": lambda x: x @ table})
+    ((name, stored),) = imported.parameters.items()
+    assert name == "y"
+    np.testing.assert_array_equal(stored, table)
+    np.testing.assert_allclose(run(imported, X)[0], X @ table, rtol=1e-5, atol=1e-5)
+
+
+def test_64_bit_integers_stay():
+    proto = model(
+        [call("Shift", ["i"])],
+        [value("i", (2,), TensorProto.INT64)],
+        [value("y", (2,), TensorProto.INT64)],
+        opsets={DOMAIN: 1},
+    )
+    big = np.array([1 << 40, -3])
+    (y,) = import_and_run(proto, big, lowerings={"my.domain.Shift": lambda i: i + 1})
+    np.testing.assert_array_equal(y, big + 1)
+
+
+def test_control_flow_and_inner_functions_are_inlined():
+    @jax.jit
+    def inner(x):
+        return jnp.where(x > 0, x, 0.1 * x)
+
+    def repeated(x, *, times):
+        return jax.lax.fori_loop(0, times, lambda i, v: inner(v) + 1, x)
+
+    imported = import_onnx(one_call("Repeat", times=3), lowerings={"my.domain.Repeat": repeated})
+    wanted = X
+    for _ in range(3):
+        wanted = np.where(wanted > 0, wanted, np.float32(0.1) * wanted) + 1
+    np.testing.assert_allclose(run(imported, X)[0], wanted, rtol=1e-5)
+    assert len(list(imported.module.body.operations)) == 1
+
+
+def test_operations_have_the_location_of_the_node():
+    imported = import_onnx(one_call("Swish"), lowerings={"my.domain.Swish": swish})
+    names = set()
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name.startswith("stablehlo."):
+            names.add(ir.NameLoc(op.location).name_str)
+        return ir.WalkResult.ADVANCE
+
+    imported.module.operation.walk(visit)
+    assert names == {"call"}
+
+
+def test_inside_a_subgraph_and_a_function_body():
+    body = helper.make_function(
+        "local", "F", ["a"], ["b"], [call("Swish", ["a"], ["b"])], [helper.make_opsetid(DOMAIN, 1)]
+    )
+    branch = helper.make_graph([call("Swish", ["x"], ["z"])], "then", [], [value("z")])
+    other = helper.make_graph([node("Neg", ["x"], ["n"])], "else", [], [value("n")])
+    proto = model(
+        [
+            node("If", ["c"], ["t"], then_branch=branch, else_branch=other),
+            node("F", ["t"], ["y"], domain="local"),
+        ],
+        ["x", value("c", (), TensorProto.BOOL)],
+        opsets={DOMAIN: 1, "local": 1},
+        functions=[body],
+    )
+    (y,) = import_and_run(proto, X, np.array(True), lowerings={"my.domain.Swish": swish})
+    np.testing.assert_allclose(y, expected_swish(expected_swish(X, 1.0), 1.0), rtol=1e-5)
+
+
+# --------------------------------------------------------------------------------------- OnnxLowerings
+
+
+def test_versions_and_lowerings_in_stablehlo():
+    given = OnnxLowerings()
+
+    @given.jax_function("Scale", domain=DOMAIN)
+    def scale_1(x):
+        return 2 * x
+
+    @given.lowering("Scale", 3, domain=DOMAIN)
+    def scale_3(node, x, *, factor: float):
+        return hlo.multiply(x, factor)
+
+    for version, attributes, factor in [(1, {}, 2), (2, {}, 2), (3, {"factor": 5.0}, 5), (9, {"factor": 5.0}, 5)]:
+        (y,) = import_and_run(one_call("Scale", version=version, **attributes), X, lowerings=given)
+        np.testing.assert_array_equal(y, factor * X)
+    with pytest.raises(OxideError, match="the required attribute factor is missing"):
+        import_onnx(one_call("Scale", version=3), lowerings=given)
+    with pytest.raises(ValueError, match=r"my\.domain\.Scale-3 is registered twice"):
+        given.jax_function("Scale", 3, domain=DOMAIN)(scale_1)
+
+
+def test_a_given_lowering_replaces_a_function_of_the_model():
+    body = helper.make_function(
+        DOMAIN, "Swish", ["a"], ["b"], [node("Neg", ["a"], ["b"])], [helper.make_opsetid("", OPSET)]
+    )
+    proto = model([call("Swish")], opsets={DOMAIN: 1}, functions=[body])
+    np.testing.assert_array_equal(import_and_run(proto, X)[0], -X)
+    (y,) = import_and_run(proto, X, lowerings={"my.domain.Swish": swish})
+    np.testing.assert_allclose(y, expected_swish(X, 1.0), rtol=1e-5)
+
+
+def test_an_operator_of_onnx_that_oxide_lacks_can_be_given():
+    declared = [value(name, (3,), TensorProto.UINT8) for name in ("x", "y")]
+    proto = model([node("ImageDecoder", ["x"], ["y"])], declared[:1], declared[1:])
+    stream = np.array([1, 2, 3], np.uint8)
+    (y,) = import_and_run(proto, stream, lowerings={"ImageDecoder": lambda x: x[::-1]})
+    np.testing.assert_array_equal(y, stream[::-1])
+
+
+# -------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("function", "attributes", "message"),
+    [
+        (lambda x: x, {"beta": 2.0}, "does not take this node's inputs and attributes: .*'beta'"),
+        (lambda x, y: x, {}, "does not take this node's inputs and attributes: .*'y'"),
+        (lambda x: {"a": x}, {}, "returns a dict where an array is expected"),
+        (lambda x: x @ x, {}, "JAX cannot trace the function: TypeError: dot_general"),
+        (lambda x: (x,), {}, "returned 1 values for 2 outputs"),
+        (lambda x: (x, None), {}, 'returned no value for output 1 ."z".'),
+        (lambda x: (jax.debug.print("{}", x), x)[1], {}, "calls back into Python"),
+    ],
+)
+def test_functions_that_do_not_fit(function: Callable, attributes, message):
+    outputs = ["y", "z"] if "output" in message else ["y"]
+    with pytest.raises(OxideError, match=message) as raised:
+        import_onnx(one_call("F", outputs=outputs, **attributes), lowerings={"my.domain.F": function})
+    assert raised.match('cannot import node "call"')
+
+
+def test_graph_attributes():
+    branch = helper.make_graph([node("Neg", ["x"], ["z"])], "body", [], [value("z")])
+    with pytest.raises(OxideError, match="attribute body is a graph"):
+        import_onnx(one_call("F", body=branch), lowerings={"my.domain.F": lambda x, body: x})
+
+
+def test_errors_of_a_given_lowering_are_not_called_internal():
+    given = OnnxLowerings()
+
+    @given.lowering("F", domain=DOMAIN)
+    def broken(node, x):
+        raise KeyError("oops")
+
+    with pytest.raises(OxideError, match="the lowering that the caller provides raised KeyError"):
+        import_onnx(one_call("F"), lowerings=given)
+
+
+def test_oxides_own_lowerings_are_not_replaced():
+    proto = model([node("Relu", ["x"], ["y"])])
+    with pytest.raises(OxideError, match="a lowering of it is given, but Oxide has one"):
+        import_onnx(proto, lowerings={"Relu": lambda x: x})
+
+
+def test_what_is_no_lowering():
+    with pytest.raises(TypeError, match=r"my\.domain\.F is no function: 3"):
+        import_onnx(one_call("F"), lowerings={"my.domain.F": 3})  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="a list is neither"):
+        import_onnx(one_call("F"), lowerings=[swish])  # pyright: ignore[reportArgumentType]
+
+
+def test_the_message_about_unknown_operators_says_how_to_give_one():
+    with pytest.raises(OxideError, match=r"lowerings=\{'my\.domain\.Operator': function\}"):
+        import_onnx(one_call("Swish"))
+
+
+# -------------------------------------------------------------------------------------- installed packages
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch) -> Iterator[Callable[..., None]]:
+    """Installs a distribution that provides lowerings: a module's source and the module's value for the domain."""
+    monkeypatch.syspath_prepend(tmp_path)
+    custom.installed.cache_clear()
+    made: list[str] = []
+
+    def add(name: str, source: str, value: str = "LOWERINGS", domain: str = DOMAIN) -> None:
+        module = name.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(source)
+        folder: Path = tmp_path / f"{module}-1.2.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (folder / "entry_points.txt").write_text(f"[oxide.onnx_lowerings]\n{domain} = {module}:{value}\n")
+        made.append(module)
+
+    yield add
+    custom.installed.cache_clear()
+    for module in made:
+        sys.modules.pop(module, None)
+
+
+DOUBLE = "LOWERINGS = {'my.domain.Twice': lambda x: 2 * x}\n"
+
+
+def test_installed_jax_function(install):
+    install("fake-ops", DOUBLE)
+    np.testing.assert_array_equal(import_and_run(one_call("Twice"), X)[0], 2 * X)
+
+
+def test_installed_lowerings_object(install):
+    source = """
+import oxide
+from oxide.dialects import hlo
+LOWERINGS = oxide.OnnxLowerings()
+
+@LOWERINGS.lowering("Scale", domain="my.domain")
+def scale(node, x, *, factor: float):
+    return hlo.multiply(x, factor)
+"""
+    install("fake-ops", source)
+    np.testing.assert_array_equal(import_and_run(one_call("Scale", factor=4.0), X)[0], 4 * X)
+
+
+def test_packages_of_one_domain_add_up(install):
+    install("first-ops", DOUBLE)
+    install("other-ops", "LOWERINGS = {'my.domain.Thrice': lambda x: 3 * x}\n")
+    proto = model([call("Twice", ["x"], ["t"]), call("Thrice", ["t"], ["y"])], opsets={DOMAIN: 1})
+    np.testing.assert_array_equal(import_and_run(proto, X)[0], 6 * X)
+
+
+def test_a_function_of_the_model_comes_before_an_installed_lowering(install):
+    install("fake-ops", DOUBLE)
+    body = helper.make_function(
+        DOMAIN, "Twice", ["a"], ["b"], [node("Neg", ["a"], ["b"])], [helper.make_opsetid("", OPSET)]
+    )
+    proto = model([call("Twice")], opsets={DOMAIN: 1}, functions=[body])
+    np.testing.assert_array_equal(import_and_run(proto, X)[0], -X)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("import no_such_module", "the package fake-ops 1.2 does not .*: ModuleNotFoundError: .*no_such_module"),
+        ("OTHER = 1", "the package fake-ops 1.2 does not .*: AttributeError: .*LOWERINGS"),
+        ("LOWERINGS = 3", "the package fake-ops 1.2 does not .*: TypeError: a int is neither"),
+        (
+            "LOWERINGS = {'my.domain.Twice': 3}",
+            r"fake-ops 1.2 does not .*: TypeError: .*my\.domain\.Twice is no function: 3",
+        ),
+        ("LOWERINGS = {'your.domain.Twice': abs}", r"fake-ops 1.2 provides your\.domain\.Twice under the entry"),
+        ("LOWERINGS = {'my.domain.Twice': lambda x: x @ x}", "JAX cannot trace the function"),
+    ],
+)
+def test_broken_packages_are_named_with_the_node(install, source, message):
+    install("fake-ops", source)
+    with pytest.raises(OxideError, match=message) as raised:
+        import_onnx(one_call("Twice"))
+    assert raised.match('"call"')
+
+
+def test_broken_packages_of_other_domains_do_not_matter(install):
+    install("fake-ops", DOUBLE)
+    install("broken-ops", "import no_such_module", domain="your.domain")
+    np.testing.assert_array_equal(import_and_run(one_call("Twice"), X)[0], 2 * X)
+
+
+def test_two_packages_with_the_same_operator(install):
+    install("first-ops", DOUBLE)
+    install("other-ops", DOUBLE)
+    with pytest.raises(OxideError, match=r"both the package .* and the package .* lower my\.domain\.Twice-1"):
+        import_onnx(one_call("Twice"))
+
+
+def test_a_package_cannot_replace_oxides_own(install):
+    install("fake-ops", "LOWERINGS = {'com.microsoft.FusedMatMul': abs}", domain="com.microsoft")
+    proto = model([node("Unheard", ["x"], ["y"], domain="com.microsoft")], opsets={"com.microsoft": 1})
+    with pytest.raises(OxideError, match=r"both Oxide itself and the package fake-ops 1\.2 lower"):
+        import_onnx(proto)
+
+
+def test_given_and_installed(install):
+    install("fake-ops", DOUBLE)
+    with pytest.raises(OxideError, match=r"is given, but the package fake-ops 1\.2 provides one"):
+        import_onnx(one_call("Twice"), lowerings={"my.domain.Twice": swish})
