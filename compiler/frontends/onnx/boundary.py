@@ -95,6 +95,8 @@ def output_leaves(name: str, value: Any, proto: TypeProto, taken: set[str]) -> l
     Raises OxideError where its kind is not the declared one.
     """
     kind = proto.WhichOneof("value")
+    if kind == "sequence_type" and proto.sequence_type.elem_type.WhichOneof("value") == "map_type":
+        kind, proto = None, TypeProto()  # ZipMap's maps, which are the tensor of their values here
     if kind == "optional_type":
         return [] if value is None else output_leaves(name, value, proto.optional_type.elem_type, taken)
     if isinstance(value, list) and kind in ("sequence_type", None):

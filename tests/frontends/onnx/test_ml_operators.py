@@ -158,12 +158,42 @@ def test_svm_classifier(per_class, probability):
     }
     if probability:
         attributes |= {"prob_a": [-1.2] * pairs, "prob_b": [0.1] * pairs}
-    if probability and classes > 2:
-        with pytest.raises(OxideError, match="more than two classes"):
-            import_onnx(ml_model("SVMClassifier", [X], **CLASSIFIER, **SVM, **attributes))
-    else:
-        # onnxruntime stops the iteration that finds the probabilities when they move by less than 0.005.
-        check("SVMClassifier", X, rtol=1e-4, atol=5e-3 if probability else 1e-6, **CLASSIFIER, **SVM, **attributes)
+    check("SVMClassifier", X, rtol=1e-4, **CLASSIFIER, **SVM, **attributes)
+
+
+@pytest.mark.parametrize("post_transform", ["NONE", "SOFTMAX"])
+def test_svm_classifier_without_support_vectors(post_transform):
+    attributes: dict[str, Any] = {
+        "coefficients": rng.standard_normal(4 * 3).tolist(),
+        "rho": [0.3],
+        "kernel_params": SVM["kernel_params"],
+        "post_transform": post_transform,
+    }
+    check("SVMClassifier", X, classlabels_ints=[4, 2, 9], **CLASSIFIER, **attributes)
+    two = attributes | {"coefficients": attributes["coefficients"][:8]}
+    with pytest.raises(OxideError, match="LinearClassifier"):
+        import_onnx(ml_model("SVMClassifier", [X], classlabels_ints=[4, 2], **CLASSIFIER, **two))
+
+
+def zip_map_model(scores, **attributes):
+    node = helper.make_node("ZipMap", ["x"], ["y"], domain="ai.onnx.ml", **attributes)
+    element = helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+    output = helper.make_value_info("y", helper.make_sequence_type_proto(element))
+    graph = helper.make_graph([node], "g", [helper.make_tensor_value_info("x", 1, scores.shape)], [output])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("ai.onnx.ml", 1)], ir_version=8)
+
+
+def test_zip_map_is_the_tensor_of_its_scores():
+    labels = [7, 3, 5, -1]
+    proto = zip_map_model(X, classlabels_int64s=labels)
+    maps: Any = onnxruntime.InferenceSession(proto.SerializeToString()).run(None, {"x": X})[0]
+    have = np.asarray(import_onnx(proto).compile(cache=False).run({"x": X})["y"])
+    np.testing.assert_array_equal(have, np.array([[scores[label] for label in labels] for scores in maps]))
+
+
+def test_zip_map_of_strings_is_refused():
+    with pytest.raises(OxideError, match=r"integer labels or zipmap=False"):
+        import_onnx(zip_map_model(X, classlabels_strings=["a", "b", "c", "d"]))
 
 
 # ---------------------------------------------------------------------------------------------------- trees

@@ -12,7 +12,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo
-from oxide.frontends.onnx.registry import Node
+from oxide.frontends.onnx.registry import Node, lowering
 
 
 def _softmax_zero(x: ir.Value) -> ir.Value:
@@ -73,3 +73,25 @@ def complement(node: Node, score: ir.Value, post_transform: str, is_probability:
     if post_transform == "PROBIT":
         raise node.error("PROBIT of a single score for two classes is not defined")
     return hlo.concatenate([hlo.subtract(1, score) if is_probability else hlo.negate(score), score], 1)
+
+
+@lowering("ZipMap", 1, domain="ai.onnx.ml")
+def zip_map(
+    node: Node,
+    scores: ir.Value,
+    *,
+    classlabels_int64s: Sequence[int] | None = None,
+    classlabels_strings: Sequence[str] | None = None,
+) -> ir.Value:
+    """One map from labels to scores a sample.  Maps are no tensors, so the scores stay [batch, classes].
+
+    Column j belongs to label j of `classlabels_int64s`, which the tensor does not say; with string labels the model
+    would not say it anywhere, so they are refused.
+    """
+    if classlabels_strings:
+        raise node.error("maps from strings have no tensor type; export with integer labels or zipmap=False")
+    labels = class_labels(node, classlabels_int64s, None)
+    rows = scores if hlo.rank(scores) > 1 else hlo.expand_dims(scores, [0])
+    if hlo.rank(rows) != 2 or hlo.shape(rows)[1] != len(labels):
+        raise node.error(f"scores of shape {hlo.shape(scores)} for {len(labels)} labels")
+    return rows
