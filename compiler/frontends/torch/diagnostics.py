@@ -1,54 +1,51 @@
-"""Errors of the importer: each is about a node, or about everything in the program that cannot be lowered."""
+"""Errors of the importer: about a node, and about everything in the program that cannot be lowered at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from oxide.dialects.diagnostics import Diagnostic, OxideError
 
-# How many nodes a line about an unsupported operator lists.
+# How many nodes a line about one operator lists.
 SHOWN_NODES = 4
 
 
 class NodeError(OxideError):
-    """An OxideError that already names the node it is about."""
+    """An OxideError about one node.
 
+    `name` is the module path with the node's own name, `op` the operator, `place` is `file:line` or empty.
+    """
 
-def node_error(name: str, op: str, place: str, message: str) -> NodeError:
-    """`name` is the module path with the node's own name; `place` is `file:line`, empty when unknown."""
-    where = f" ({place})" if place else ""
-    return NodeError(f'cannot import node "{name}"{where}', [Diagnostic("error", f"{op}: {message}", _at(name))])
-
-
-def _at(name: str) -> str:
-    return f'loc("{name}")'
-
-
-@dataclass
-class Unsupported:
-    """One operator that cannot be lowered: why, and the nodes that use it with their places."""
-
-    op: str
-    reason: str
-    nodes: list[tuple[str, str]] = field(default_factory=list)
-
-    def diagnostic(self) -> Diagnostic:
-        count = f"{len(self.nodes)} node{'s' if len(self.nodes) > 1 else ''}"
-        shown = [f'"{name}" at {place}' if place else f'"{name}"' for name, place in self.nodes[:SHOWN_NODES]]
-        more = f" and {len(self.nodes) - SHOWN_NODES} more" if len(self.nodes) > SHOWN_NODES else ""
-        return Diagnostic(
-            "error", f"{self.op}: {self.reason} ({count}: {', '.join(shown)}{more})", _at(self.nodes[0][0])
+    def __init__(self, name: str, op: str, place: str, reason: str) -> None:
+        self.name = name
+        self.op = op
+        self.place = place
+        self.reason = reason
+        where = f" ({place})" if place else ""
+        super().__init__(
+            f'cannot import node "{name}"{where}', [Diagnostic("error", f"{op}: {reason}", f'loc("{name}")')]
         )
 
 
-def unsupported_error(unsupported: Iterable[Unsupported]) -> OxideError:
-    """One error for all operators without a lowering, the most frequent first."""
-    entries = sorted(unsupported, key=lambda entry: (-len(entry.nodes), entry.op))
-    nodes = sum(len(entry.nodes) for entry in entries)
-    plural = "operators are" if len(entries) > 1 else "operator is"
+def joined(failures: Sequence[NodeError]) -> OxideError:
+    """One error for all nodes that cannot be lowered, by operator and reason, the most frequent first."""
+    if len(failures) == 1:
+        return failures[0]
+    groups: dict[tuple[str, str], list[NodeError]] = {}
+    for failure in failures:
+        groups.setdefault((failure.op, failure.reason), []).append(failure)
+    ordered = sorted(groups.values(), key=lambda group: (-len(group), group[0].op))
+    operators = len({failure.op for failure in failures})
     return OxideError(
-        f"{len(entries)} {plural} not supported ({nodes} node{'s' if nodes > 1 else ''}).  Register a lowering "
-        "with oxide.frontends.torch.registry.lowering, or write the module without them",
-        [entry.diagnostic() for entry in entries],
+        f"{len(failures)} nodes of {operators} operator{'s' if operators > 1 else ''} cannot be imported",
+        [_diagnostic(group) for group in ordered],
     )
+
+
+def _diagnostic(group: Sequence[NodeError]) -> Diagnostic:
+    first = group[0]
+    shown = [f'"{f.name}" at {f.place}' if f.place else f'"{f.name}"' for f in group[:SHOWN_NODES]]
+    more = f" and {len(group) - SHOWN_NODES} more" if len(group) > SHOWN_NODES else ""
+    count = f"{len(group)} node{'s' if len(group) > 1 else ''}"
+    message = f"{first.op}: {first.reason} ({count}: {', '.join(shown)}{more})"
+    return Diagnostic("error", message, f'loc("{first.name}")')

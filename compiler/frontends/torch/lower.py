@@ -16,9 +16,9 @@ from oxide.dialects.attributes import UPDATES
 from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
 from oxide.frontends.torch import ops as _registers_lowerings  # noqa: F401
+from oxide.frontends.torch.diagnostics import joined
 from oxide.frontends.torch.dtypes import to_numpy
 from oxide.frontends.torch.sizes import size, sizes
-from oxide.frontends.torch.survey import check_supported
 from oxide.frontends.torch.tensors import Tensor
 from oxide.frontends.torch.walk import Program
 from oxide.frontends.torch.weights import Weights
@@ -61,7 +61,6 @@ def lower_graph_module(
     for each argument the graph mutates, its new value, marked `oxide.updates = "<argument>"`.
     Raises OxideError for everything that cannot be lowered, naming the nodes.
     """
-    check_supported(graph_module)
     context = make_context()
     with context, ir.Location.name(name), captured(context) as seen:
         module = ir.Module.create()
@@ -74,6 +73,8 @@ def lower_graph_module(
         with ir.InsertionPoint(block), composites.library(module):
             bound = [tensors.get(a.name) or _bound(a, weights) for a in arguments]
             outputs = program.run(graph_module, bound)
+            if program.failures:
+                raise joined(program.failures)
             results = _results(outputs, output_names)
             results += _updates({**tensors, **weights.tensors}, {label for label, _, _ in results})
             hlo.create("func.return", [value for _, value, _ in results], [])

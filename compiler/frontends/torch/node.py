@@ -11,7 +11,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
-from oxide.frontends.torch.diagnostics import node_error
+from oxide.frontends.torch.diagnostics import NodeError
 from oxide.frontends.torch.dtypes import to_numpy
 from oxide.frontends.torch.sizes import sizes
 from oxide.frontends.torch.tensors import Tensor
@@ -121,7 +121,7 @@ class Node:
 
     def error(self, message: str) -> OxideError:
         """An OxideError about this node, to raise."""
-        return node_error(self.name, self.op, self.place, message)
+        return NodeError(self.name, self.op, self.place, message)
 
     def _result(self, index: int) -> torch.Tensor:
         return self.meta[index] if isinstance(self.meta, list | tuple) else self.meta

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import operator
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.torch import registry
 from oxide.frontends.torch.decompositions import Expansions, has_decomposition
-from oxide.frontends.torch.diagnostics import NodeError, node_error
+from oxide.frontends.torch.diagnostics import NodeError, joined
 from oxide.frontends.torch.dtypes import to_numpy, to_torch
 from oxide.frontends.torch.locations import location, node_name, place_text
 from oxide.frontends.torch.node import Node
@@ -25,6 +26,8 @@ from oxide.frontends.torch.schemas import REQUIRED, Schema, find_overload, funct
 from oxide.frontends.torch.sizes import size, sizes
 from oxide.frontends.torch.tensors import Tensor
 from oxide.frontends.torch.weights import Weights
+
+log = logging.getLogger("oxide.torch")
 
 # Functions on sizes and other Python numbers that graphs call by themselves.
 _NUMBER_FUNCTIONS = {
@@ -40,7 +43,8 @@ class Program:
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
         self.expansions = Expansions()
-        self.fake_mode = FakeTensorMode()
+        self.fake_mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self.failures: list[NodeError] = []
 
     def run(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any], within: Node | None = None) -> Any:
         """Lower a graph with its placeholders bound to `arguments`; returns what its output node holds.
@@ -77,18 +81,35 @@ class _Walk:
             return self._guarded(source, node_name(source), "")
 
     def _guarded(self, source: torch.fx.Node, name: str, place: str) -> Any:
-        """Lower a node; whatever goes wrong becomes an OxideError that names it."""
+        """Lower a node.  One that cannot be is noted, and the walk goes on to find them all."""
+        target = str(source.target)
         try:
             return self._lower(source, name, place)
-        except NodeError:
-            raise
+        except NodeError as error:
+            failure = error
         except OxideError as error:
             detail = "\n".join([error.message, *map(str, error.diagnostics)])
-            raise node_error(name, str(source.target), place or place_text(source), detail) from error
+            failure = NodeError(name, target, place or place_text(source), detail)
         except Exception as error:
+            log.debug("%s: %s", name, target, exc_info=True)
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             detail = f"internal error: {reason}; please report it with the program"
-            raise node_error(name, str(source.target), place or place_text(source), detail) from error
+            failure = NodeError(name, target, place or place_text(source), detail)
+        self.program.failures.append(failure)
+        return self._stand_in(source.meta.get("val"))
+
+    def _stand_in(self, meta: Any) -> Any:
+        """Something of the type that a node which failed would have had."""
+        if isinstance(meta, torch.Tensor):
+            try:
+                return Tensor(hlo.full(sizes(meta.shape), 0, to_numpy(meta.dtype)))
+            except OxideError as error:
+                raise joined(self.program.failures) from error
+        if isinstance(meta, list | tuple):
+            return [self._stand_in(part) for part in meta]
+        if meta is None or isinstance(meta, int | float | bool):
+            return meta
+        raise joined(self.program.failures)
 
     # ------------------------------------------------------------------------------------- one node
 
@@ -103,7 +124,9 @@ class _Walk:
             place = place or place_text(source)
             call = _Call(self, target, schema, _bind(schema, args, kwargs), meta, name, place, source)
             return call.lower()
-        if isinstance(target, HigherOrderOperator) and target._name in registry.HIGHER_ORDER:
+        if isinstance(target, HigherOrderOperator):
+            if target._name not in registry.HIGHER_ORDER:
+                raise OxideError(f"{UNSUPPORTED}: this higher-order operator has no lowering")
             node = Node(self, name, target._name, place or place_text(source), source.meta.get("val"), {})
             return wrap(registry.HIGHER_ORDER[target._name](node, *read(args), **read(kwargs)))
         if source.op == "call_function" and target in _NUMBER_FUNCTIONS:
@@ -237,10 +260,11 @@ class _Call:
 
     def _by_expansion(self) -> Any:
         if not has_decomposition(self.op):
-            raise OxideError(UNSUPPORTED)
+            raise OxideError(f"{UNSUPPORTED}: it has no lowering and PyTorch defines no decomposition of it")
         args, kwargs = self._fake_arguments()
         try:
-            graph_module, positions = self.walk.program.expansions.expand(self.op, args, kwargs)
+            with self.walk.program.fake_mode:
+                graph_module, positions = self.walk.program.expansions.expand(self.op, args, kwargs)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise OxideError(f"{UNSUPPORTED}; PyTorch's decomposition of it fails: {reason}") from error

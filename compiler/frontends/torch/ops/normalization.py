@@ -29,8 +29,17 @@ def layer_norm(
     """Over the last dimensions, those of `normalized_shape`."""
     rank = hlo.rank(input)
     axes = tuple(range(rank - len(normalized_shape), rank))
+    if eps < 0:  # which the composite refuses, and PyTorch does not
+        return _layer_norm(input, axes, weight, bias, eps)
     scale = hlo.full(normalized_shape, 1, hlo.dtype(input)) if weight is None else weight
     return composites.build("layer_norm", [input, scale, bias], axes=axes, epsilon=float(eps))[0]
+
+
+def _layer_norm(x: Value, axes: Sequence[int], weight: Value | None, bias: Value | None, eps: float) -> Value:
+    mean, rstd = _moments(x, axes, eps)
+    y = hlo.convert(hlo.multiply(hlo.subtract(hlo.convert(x, hlo.dtype(mean)), mean), rstd), hlo.dtype(x))
+    y = y if weight is None else hlo.multiply(y, hlo.broadcast_in_dim(weight, hlo.shape(x), axes))
+    return y if bias is None else hlo.add(y, hlo.broadcast_in_dim(bias, hlo.shape(x), axes))
 
 
 @lowering("aten.native_layer_norm.default")
