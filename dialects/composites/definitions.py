@@ -11,11 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects import dtypes, hlo
+from oxide.dialects import dims, dtypes, hlo
 from oxide.dialects.composites.registry import composite
 from oxide.dialects.diagnostics import OxideError
 
 Types = Sequence[ir.RankedTensorType]
+
+# A dynamic dimension of a finished module: nothing is known of it.
+_UNKNOWN = dims.symbol("?")
 
 
 # --------------------------------------------------------------------------------------------- verifiers
@@ -48,19 +51,33 @@ def _norm_shapes(types: Types, axes: tuple[int, ...], epsilon: float) -> None:
     x = types[0]
     if not axes or list(axes) != sorted(set(axes)) or not 0 <= axes[0] <= axes[-1] < x.rank:
         raise OxideError(f"axes {axes} are not ascending dimensions of {x}")
-    normalized = [x.shape[a] for a in axes]
+    sizes = _sizes(x)
+    normalized = [sizes[a] for a in axes]
     for tensor in types[1:]:
-        if list(tensor.shape) != normalized:
-            raise OxideError(f"scale and bias need shape {normalized}, not {tensor}")
+        _require_shape(tensor, normalized, f"scale and bias need shape {normalized}, not {tensor}")
     _check_epsilon(epsilon)
 
 
 def _batch_norm_shapes(types: Types, axis: int, epsilon: float) -> None:
     _axis_in_range(types, axis)
+    features = _sizes(types[0])[axis]
     for tensor in types[1:]:
-        if list(tensor.shape) != [types[0].shape[axis]]:
-            raise OxideError(f"batch_norm over {types[0].shape[axis]} features has a parameter of type {tensor}")
+        _require_shape(tensor, [features], f"batch_norm over {features} features has a parameter of type {tensor}")
     _check_epsilon(epsilon)
+
+
+def _sizes(tensor: ir.RankedTensorType) -> tuple[dims.Size, ...]:
+    if tensor.has_static_shape or isinstance(tensor.encoding, ir.StringAttr):
+        return hlo.type_shape(tensor)
+    return tuple(_UNKNOWN if tensor.is_dynamic_dim(i) else d for i, d in enumerate(tensor.shape))
+
+
+def _require_shape(tensor: ir.RankedTensorType, shape: Sequence[dims.Size], message: str) -> None:
+    have = _sizes(tensor)
+    if len(have) != len(shape):
+        raise OxideError(message)
+    for size, wanted in zip(have, shape, strict=True):
+        dims.require_equal(size, wanted, message)
 
 
 def _check_epsilon(epsilon: float) -> None:
@@ -73,15 +90,20 @@ def _attention_shapes(types: Types, scale: float, causal: bool) -> None:
     _require_float(types[:3])
     if not (q.rank == k.rank == v.rank == 4):
         raise OxideError(f"attention needs q, k and v of rank 4 [batch, heads, length, size], not {q}, {k}, {v}")
-    batch, heads, length, size = q.shape
-    if k.shape[3] != size or k.shape[0] != batch or list(v.shape[:3]) != list(k.shape[:3]):
-        raise OxideError(f"attention of q {q}, k {k} and v {v}: batch, length or size do not fit")
-    if k.shape[1] == 0 or heads % k.shape[1]:
-        raise OxideError(f"{heads} query heads are no multiple of {k.shape[1]} key heads")
+    batch, heads, length, size = _sizes(q)
+    misfit = f"attention of q {q}, k {k} and v {v}: batch, length or size do not fit"
+    dims.require_equal(_sizes(k)[3], size, misfit)
+    dims.require_equal(_sizes(k)[0], batch, misfit)
+    for have, want in zip(_sizes(v)[:3], _sizes(k)[:3], strict=True):
+        dims.require_equal(have, want, misfit)
+    key_heads = _sizes(k)[1]
+    message = f"{heads} query heads are no multiple of {key_heads} key heads"
+    dims.require_at_least(key_heads, 1, message)
+    dims.require_equal(heads % key_heads, 0, message)
     if not math.isfinite(scale):
         raise OxideError(f"scale is {scale}, expected a finite number")
     if len(types) == 4:
-        hlo.broadcast_shapes(tuple(types[3].shape), (batch, heads, length, k.shape[2]))
+        hlo.broadcast_shapes(_sizes(types[3]), (batch, heads, length, _sizes(k)[2]))
 
 
 def _fusion_kind(types: Types, kind: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from jaxlib.mlir import ir
 
-from oxide.dialects import hlo
+from oxide.dialects import dims, hlo
 from oxide.dialects.diagnostics import OxideError
 
 PREFIX = "oxide."
@@ -62,31 +62,41 @@ def composite(
 # ------------------------------------------------------------------------------------------- building
 
 
+@dataclass(frozen=True)
+class Decomposed:
+    """A private function that decomposes a composite; its sizes are in terms of its own symbols."""
+
+    symbol: str
+    results: Sequence[ir.RankedTensorType]
+    constraints: Sequence[dims.Constraint]
+
+
 @dataclass
 class Library:
     """The decompositions of one module: equal composites share one private function."""
 
     module: ir.Module
-    _symbols: dict[tuple, tuple[str, list[ir.Type]]] = field(default_factory=dict)
+    constraints: dims.Constraints
+    _functions: dict[tuple, Decomposed] = field(default_factory=dict)
 
-    def symbol(
-        self, kind: Composite, types: Sequence[ir.Type], values: Mapping[str, AttributeValue]
-    ) -> tuple[str, list[ir.Type]]:
-        """The function that decomposes `kind` for these operand types, and its result types."""
+    def function(
+        self, kind: Composite, types: Sequence[ir.RankedTensorType], values: Mapping[str, AttributeValue]
+    ) -> Decomposed:
+        """The function that decomposes `kind` for these operand types."""
         key = (kind.name, tuple(types), tuple(sorted(values.items())))
-        if key not in self._symbols:
-            results: list[ir.Type] = []
+        if key not in self._functions:
+            results: list[ir.RankedTensorType] = []
 
             def body(*operands: ir.Value) -> Sequence[ir.Value]:
                 returned = kind.decompose(*operands, **values)
                 returned = [returned] if isinstance(returned, ir.Value) else list(returned)
-                results.extend(v.type for v in returned)
+                results.extend(hlo.tensor_type(v) for v in returned)
                 return returned
 
-            with ir.Location.name(kind.name):
+            with ir.Location.name(kind.name), dims.collected() as constraints:
                 symbol = hlo.function(self.module, f"{kind.name}.impl", types, body)
-            self._symbols[key] = (symbol, results)
-        return self._symbols[key]
+            self._functions[key] = Decomposed(symbol, results, list(constraints))
+        return self._functions[key]
 
 
 _current: ContextVar[Library] = ContextVar("composite library")
@@ -94,12 +104,13 @@ _current: ContextVar[Library] = ContextVar("composite library")
 
 @contextmanager
 def library(module: ir.Module) -> Iterator[Library]:
-    """Inside the block, `build` puts decompositions into this module."""
-    token = _current.set(Library(module))
-    try:
-        yield _current.get()
-    finally:
-        _current.reset(token)
+    """Inside the block, `build` puts decompositions into this module, and constraints on sizes are collected."""
+    with dims.collected() as constraints:
+        token = _current.set(Library(module, constraints))
+        try:
+            yield _current.get()
+        finally:
+            _current.reset(token)
 
 
 def build(name: str, operands: Sequence[ir.Value | None], **values: AttributeValue) -> list[ir.Value]:
@@ -113,9 +124,44 @@ def build(name: str, operands: Sequence[ir.Value | None], **values: AttributeVal
         raise ValueError(f"only trailing operands of {kind.name} may be absent")
     types = [v.type for v in present]
     _check(kind, types, values)
-    symbol, results = _current.get().symbol(kind, types, values)
+    abstract = _Abstraction()
+    decomposed = _current.get().function(kind, [abstract.generalize(v) for v in present], values)
+    for constraint in decomposed.constraints:
+        dims.require(abstract.specialize(constraint))
+    results = [abstract.result(tensor) for tensor in decomposed.results]
     attributes = {key: to_attribute(value) for key, value in values.items()}
-    return hlo.composite(kind.name, present, results, symbol, attributes)
+    return hlo.composite(kind.name, present, results, decomposed.symbol, attributes)
+
+
+class _Abstraction:
+    """The symbols of a private function: one for each different size that its caller does not know."""
+
+    def __init__(self) -> None:
+        self._symbols: dict[dims.Dim, dims.Dim] = {}
+
+    def generalize(self, operand: ir.Value) -> ir.RankedTensorType:
+        """The type of the function's argument for an operand of the caller."""
+        tensor = hlo.tensor_type(operand)
+        if tensor.has_static_shape:
+            return tensor
+        sizes = [d if isinstance(d, int) else self._symbol(d) for d in hlo.type_shape(tensor)]
+        return hlo.make_type(sizes, tensor.element_type)
+
+    def _symbol(self, size: dims.Dim) -> dims.Dim:
+        return self._symbols.setdefault(size, dims.symbol(f"d{len(self._symbols)}"))
+
+    def specialize(self, constraint: dims.Constraint) -> dims.Constraint:
+        left, right = self._in_caller(constraint.left), self._in_caller(constraint.right)
+        return dims.Constraint(constraint.relation, left, right, constraint.origin)
+
+    def result(self, tensor: ir.RankedTensorType) -> ir.RankedTensorType:
+        """The type in the caller of a result of the function."""
+        if tensor.has_static_shape:
+            return tensor
+        return hlo.make_type([self._in_caller(d) for d in hlo.type_shape(tensor)], tensor.element_type)
+
+    def _in_caller(self, size: dims.Size) -> dims.Size:
+        return dims.rename(size, {str(local): outer for outer, local in self._symbols.items()})
 
 
 # ---------------------------------------------------------------------------------- reading and checking

@@ -16,9 +16,11 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import constants, dtypes, fold
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Dim, Size, parse_sizes, print_sizes, require_at_least
+from oxide.dialects.hlo import symbolic
 
 Scalar = bool | int | float | complex
-Operand = ir.Value | Scalar | np.ndarray | np.generic
+Operand = ir.Value | Scalar | Dim | np.ndarray | np.generic
 DType = np.dtype | type | str
 
 # Results larger than this many elements are not evaluated at build time, unless they are splats.
@@ -34,19 +36,29 @@ def tensor_type(value: ir.Value) -> ir.RankedTensorType:
     return ir.RankedTensorType(value.type)
 
 
-def shape(value: ir.Value) -> tuple[int, ...]:
-    """The static shape.  Raises OxideError when a dimension is dynamic."""
-    tensor = tensor_type(value)
-    if not tensor.has_static_shape:
+def shape(value: ir.Value) -> tuple[Size, ...]:
+    """The sizes of the dimensions: integers, and `Dim`s where they are not known yet.
+
+    Raises OxideError for a dynamic dimension nothing is known of, as in modules from elsewhere.
+    """
+    return type_shape(tensor_type(value))
+
+
+def type_shape(tensor: ir.RankedTensorType) -> tuple[Size, ...]:
+    """The sizes of a type's dimensions; see `shape`."""
+    if tensor.has_static_shape:
+        return tuple(tensor.shape)
+    sizes = tensor.encoding
+    if not isinstance(sizes, ir.StringAttr):
         raise OxideError(f"a static shape is needed, the value has type {tensor}; refine the shapes first")
-    return tuple(tensor.shape)
+    return parse_sizes(sizes.value)
 
 
 def rank(value: ir.Value) -> int:
     return tensor_type(value).rank
 
 
-def size(value: ir.Value) -> int:
+def size(value: ir.Value) -> Size:
     """Number of elements."""
     return math.prod(shape(value))
 
@@ -59,16 +71,29 @@ def element_type(value: ir.Value) -> ir.Type:
     return tensor_type(value).element_type
 
 
-def make_type(dims: Sequence[int], element: DType | ir.Type) -> ir.RankedTensorType:
-    """The tensor type of a static shape.  Raises OxideError for negative or absurdly large ones."""
+def make_type(dims: Sequence[Size], element: DType | ir.Type) -> ir.RankedTensorType:
+    """The tensor type of a shape; a `Dim` becomes `?` and stays with the type until `resolve_sizes`.
+
+    Raises OxideError for negative or absurdly large sizes.
+    """
     if not isinstance(element, ir.Type):
         element = dtypes.to_mlir(element)
-    dims = [int(d) for d in dims]
-    if any(d < 0 for d in dims):
-        raise OxideError(f"negative dimension in shape {tuple(dims)}")
-    if math.prod(dims) > MAX_ELEMENTS:
-        raise OxideError(f"a tensor of shape {tuple(dims)} is over the limit of {MAX_ELEMENTS} elements")
-    return ir.RankedTensorType.get(dims, element)
+    known = [d if isinstance(d, Dim) else int(d) for d in dims]
+    numbers = [d for d in known if not isinstance(d, Dim)]
+    if any(d < 0 for d in numbers):
+        raise OxideError(f"negative dimension in shape {tuple(known)}")
+    if math.prod(d or 1 for d in numbers) > MAX_ELEMENTS:  # also of an empty tensor, for numpy's sake
+        raise OxideError(f"a tensor of shape {tuple(known)} is over the limit of {MAX_ELEMENTS} elements")
+    if len(numbers) == len(known):
+        return ir.RankedTensorType.get(numbers, element)
+    open_size = ir.ShapedType.get_dynamic_size()
+    encoding = ir.StringAttr.get(print_sizes(known))
+    return ir.RankedTensorType.get([open_size if isinstance(d, Dim) else d for d in known], element, encoding)
+
+
+def is_static(dims: Sequence[Size]) -> bool:
+    """Whether all sizes are numbers."""
+    return not any(isinstance(d, Dim) for d in dims)
 
 
 def normalize_axis(axis: int, rank: int) -> int:
@@ -86,32 +111,80 @@ def normalize_axes(axes: Sequence[int], rank: int) -> list[int]:
     return result
 
 
+def window_count(
+    length: Size,
+    window: Size,
+    *,
+    stride: int = 1,
+    padding: tuple[Size, Size] = (0, 0),
+    base_dilation: int = 1,
+    window_dilation: int = 1,
+) -> Size:
+    """How many windows fit along a dimension (StableHLO's convolution and reduce_window).
+
+    Of a `Dim` at least one is required to fit.
+    """
+    stretched = (length - 1) * base_dilation + 1 if length != 0 else 0
+    room = stretched + padding[0] + padding[1]
+    reach = (window - 1) * window_dilation + 1 if window != 0 else 0
+    if isinstance(room, int) and isinstance(reach, int):
+        return (room - reach) // stride + 1 if room >= reach and room > 0 else 0
+    require_at_least(room, reach, f"no window of size {window} fits into a dimension of size {length}")
+    return (room - reach) // stride + 1
+
+
 # --------------------------------------------------------------------------------------------- constants
 
 
 def constant(value: Operand, dtype: DType | None = None) -> ir.Value:
-    """A constant of an array's shape, or a rank-0 constant of a Python scalar (`dtype` is then required)."""
+    """A constant of an array's shape, or a rank-0 constant of a Python scalar (`dtype` is then required).
+
+    An object array of sizes (of int64 unless `dtype` says otherwise) and a `Dim` become values too.
+    """
     if isinstance(value, ir.Value):
         return value
+    if isinstance(value, Dim):
+        value = symbolic.as_array([value], [])
+    if isinstance(value, np.ndarray) and symbolic.is_symbolic(value):
+        return _of_sizes(value, np.dtype(np.int64 if dtype is None else dtype))
     if dtype is None and not isinstance(value, np.ndarray | np.generic):
         raise TypeError("a Python scalar needs a dtype to become a constant")
     array = np.asarray(value) if dtype is None else _cast(value, np.dtype(dtype))
     return _constant(array)
 
 
-def full(dims: Sequence[int], value: Scalar | np.generic, dtype: DType) -> ir.Value:
-    """A splat constant."""
-    make_type(dims, dtype)
-    return _constant(np.broadcast_to(_cast(value, np.dtype(dtype)), tuple(dims)))
+def sizes(dims: Sequence[Size]) -> ir.Value:
+    """A shape as a value, tensor<n x i64>: what dynamic operations take."""
+    return constant(symbolic.as_array(list(dims)))
 
 
-def full_like(like: ir.Value, value: Scalar | np.generic) -> ir.Value:
-    """A splat constant with the shape and dtype of another value."""
+def _of_sizes(array: np.ndarray, dtype: np.dtype) -> ir.Value:
+    if not any(isinstance(size, Dim) for size in array.flat):
+        return _constant(array.astype(dtype))
+    wide = dtype if dtypes.is_integer(dtype) and dtype.itemsize >= 4 else np.dtype(np.int64)
+    value = symbolic.sizes_value(array, dtypes.to_mlir(wide))
+    return value if wide == dtype else emit("stablehlo.convert", [value], make_type(array.shape, dtype))
+
+
+def full(dims: Sequence[Size], value: Scalar | Dim | np.generic, dtype: DType) -> ir.Value:
+    """One number, or size, everywhere."""
+    target = make_type(dims, dtype)
+    if target.has_static_shape and not isinstance(value, Dim):
+        return _constant(np.broadcast_to(_cast(value, np.dtype(dtype)), tuple(dims)))
+    none = {"broadcast_dimensions": i64_array([])}
+    scalar = constant(value, dtype)
+    if target.has_static_shape:
+        return emit("stablehlo.broadcast_in_dim", [scalar], target, none) if dims else scalar
+    return emit("stablehlo.dynamic_broadcast_in_dim", [scalar, sizes(dims)], target, none)
+
+
+def full_like(like: ir.Value, value: Scalar | Dim | np.generic) -> ir.Value:
+    """One number, or size, everywhere, with the shape and dtype of another value."""
     return full(shape(like), value, dtype(like))
 
 
 def as_value(operand: Operand, like: ir.Value) -> ir.Value:
-    """A value as is; a scalar as a splat of `like`'s type; an array as a constant of its own."""
+    """A value as is; a scalar everywhere in `like`'s shape and dtype; an array as a constant of its own."""
     if isinstance(operand, ir.Value):
         return operand
     if isinstance(operand, np.ndarray) and operand.ndim:
@@ -120,8 +193,24 @@ def as_value(operand: Operand, like: ir.Value) -> ir.Value:
 
 
 def constant_value(value: ir.Value) -> np.ndarray | None:
-    """The array of a constant, None for any other value."""
-    return constants.constant_value(value)
+    """The array of a constant, None for any other value; for sizes an object array of integers and `Dim`s."""
+    known = _definition(value)
+    return None if known is None else _read(known)
+
+
+def _definition(value: ir.Value) -> ir.Operation | None:
+    """The operation that defines a known value."""
+    owner = value.owner
+    if isinstance(owner, ir.Block):
+        return None
+    operation = owner.operation
+    return operation if operation.name == symbolic.OPERATION else constants.defining_constant(value)
+
+
+def _read(definition: ir.Operation) -> np.ndarray:
+    if definition.name == symbolic.OPERATION:
+        return symbolic.read_sizes(definition)
+    return constants.read_constant(definition)
 
 
 def _cast(value: Operand, target: np.dtype) -> np.ndarray:
@@ -170,20 +259,33 @@ def emit(
 
 
 def try_fold(op: ir.Operation) -> ir.Value | None:
-    """Replace a just-built, unused, single-result operation on constants by its value."""
-    definitions = [constants.defining_constant(v) for v in op.operands]
+    """Replace a just-built, unused, single-result operation on constants and sizes by its value."""
+    definitions = [_definition(v) for v in op.operands]
     known = [d for d in definitions if d is not None]
     if len(known) < len(definitions):
         return None
-    arrays = [constants.read_constant(d) for d in known]
-    small = math.prod(ir.RankedTensorType(op.results[0].type).shape) <= FOLD_ELEMENTS
-    if not small and not all(map(_is_splat, arrays)):
+    result = ir.RankedTensorType(op.results[0].type)
+    if not result.has_static_shape:
         return None
-    values = fold.fold(op, arrays)
-    if values is None or not (small or _is_splat(values[0])):
+    arrays = [_read(d) for d in known]
+    small = math.prod(result.shape) <= FOLD_ELEMENTS
+    if not small and not (arrays and all(map(_is_splat, arrays))):
+        return None
+    value = evaluate(op, arrays)
+    if value is None or not (small or _is_splat(value)):
         return None
     op.erase()
-    return _constant(values[0])
+    return (
+        _of_sizes(value, dtypes.to_numpy(result.element_type)) if symbolic.is_symbolic(value) else _constant(value)
+    )
+
+
+def evaluate(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | None:
+    """The result of an operation on numbers or sizes (object arrays), None where there is no rule for it."""
+    if any(map(symbolic.is_symbolic, operands)):
+        return symbolic.fold(op, operands)
+    values = fold.fold(op, operands)
+    return None if values is None else values[0]
 
 
 def _is_splat(array: np.ndarray) -> bool:
@@ -193,7 +295,7 @@ def _is_splat(array: np.ndarray) -> bool:
 # -------------------------------------------------------------------------------------------- attributes
 
 
-def i64_array(values: Sequence[int]) -> ir.DenseI64ArrayAttr:
+def i64_array(values: Sequence[Size]) -> ir.DenseI64ArrayAttr:
     return ir.DenseI64ArrayAttr.get([int(v) for v in values])
 
 
@@ -201,7 +303,7 @@ def i64(value: int) -> ir.IntegerAttr:
     return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), int(value))
 
 
-def i64_pairs(pairs: Sequence[tuple[int, int]]) -> ir.DenseElementsAttr:
+def i64_pairs(pairs: Sequence[tuple[Size, Size]]) -> ir.DenseElementsAttr:
     """Padding as StableHLO spells it: an i64 tensor of one (low, high) row per dimension."""
     rows = np.array([list(p) for p in pairs], np.int64).reshape(len(pairs), 2)
     return constants.dense(rows)

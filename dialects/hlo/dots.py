@@ -8,6 +8,7 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Size, require_equal
 from oxide.dialects.hlo.core import (
     DType,
     create,
@@ -16,9 +17,12 @@ from oxide.dialects.hlo.core import (
     i64,
     i64_array,
     i64_pairs,
+    is_static,
     make_type,
     rank,
     shape,
+    sizes,
+    window_count,
 )
 from oxide.dialects.hlo.elementwise import broadcast_shapes
 from oxide.dialects.hlo.shape_ops import broadcast_to, reshape
@@ -42,9 +46,8 @@ def dot_general(
     for (i, j), what in [(p, "contracted") for p in zip(*contract, strict=True)] + [
         (p, "batch") for p in zip(*batch, strict=True)
     ]:
-        if sx[i] != sy[j]:
-            raise OxideError(f"{what} dimensions differ: {sx[i]} (of {sx}) and {sy[j]} (of {sy})")
-    dims = [sx[i] for i in batch[0]]
+        require_equal(sx[i], sy[j], f"{what} dimensions differ: {sx[i]} (of {sx}) and {sy[j]} (of {sy})")
+    dims = [sx[i] if isinstance(sx[i], int) else sy[j] for i, j in zip(*batch, strict=True)]
     dims += [d for i, d in enumerate(sx) if i not in batch[0] and i not in contract[0]]
     dims += [d for i, d in enumerate(sy) if i not in batch[1] and i not in contract[1]]
     numbers = stablehlo.DotDimensionNumbers.get(
@@ -82,7 +85,7 @@ def convolution(
     kernel: ir.Value,
     *,
     strides: Sequence[int],
-    padding: Sequence[tuple[int, int]],
+    padding: Sequence[tuple[Size, Size]],
     input_dilation: Sequence[int] | None = None,
     kernel_dilation: Sequence[int] | None = None,
     groups: int = 1,
@@ -106,20 +109,24 @@ def convolution(
     if len(sk) != len(sx) or spatial < 0:
         raise OxideError(f"convolution of input {sx} with kernel {sk}: ranks differ or are below 2")
     inner, outer = sk[rhs.index("I")], sk[rhs.index("O")]
-    if sx[lhs.index("C")] != inner * groups or outer % groups or outer % batch_groups:
-        raise OxideError(
-            f"convolution of input {sx} ({lhs}) with kernel {sk} ({rhs}) in {groups} groups: "
-            f"the input needs {inner * groups} channels and the {outer} outputs must divide by the groups"
-        )
+    message = (
+        f"convolution of input {sx} ({lhs}) with kernel {sk} ({rhs}) in {groups} groups: "
+        f"the input needs {inner * groups} channels and the {outer} outputs must divide by the groups"
+    )
+    for have, want in ((sx[lhs.index("C")], inner * groups), (outer % groups, 0), (outer % batch_groups, 0)):
+        require_equal(have, want, message)
     input_dilation = list(input_dilation or [1] * spatial)
     kernel_dilation = list(kernel_dilation or [1] * spatial)
-    sizes = {"N": sx[lhs.index("N")] // batch_groups, "C": outer}
+    sizes_of = {"N": sx[lhs.index("N")] // batch_groups, "C": outer}
     for i, letter in enumerate(letters):
-        length, window = sx[lhs.index(letter)], sk[rhs.index(letter)]
-        stretched = (length - 1) * input_dilation[i] + 1 if length else 0
-        reach = (window - 1) * kernel_dilation[i] + 1 if window else 0
-        room = stretched + padding[i][0] + padding[i][1]
-        sizes[letter] = (room - reach) // strides[i] + 1 if room >= reach and room > 0 else 0
+        sizes_of[letter] = window_count(
+            sx[lhs.index(letter)],
+            sk[rhs.index(letter)],
+            stride=strides[i],
+            padding=padding[i],
+            base_dilation=input_dilation[i],
+            window_dilation=kernel_dilation[i],
+        )
     numbers = stablehlo.ConvDimensionNumbers.get(
         lhs.index("N"),
         lhs.index("C"),
@@ -133,7 +140,6 @@ def convolution(
     )
     attributes: dict[str, ir.Attribute] = {
         "window_strides": i64_array(strides),
-        "padding": i64_pairs(padding),
         "lhs_dilation": i64_array(input_dilation),
         "rhs_dilation": i64_array(kernel_dilation),
         "dimension_numbers": numbers,
@@ -143,5 +149,9 @@ def convolution(
     if reverse_kernel:
         attributes["window_reversal"] = ir.DenseBoolArrayAttr.get([True] * spatial)
     element = element_type(x) if result_dtype is None else result_dtype
-    target = make_type([sizes[c] for c in out], element)
-    return create("stablehlo.convolution", [x, kernel], [target], attributes).results[0]
+    target = make_type([sizes_of[c] for c in out], element)
+    if all(is_static(pair) for pair in padding):
+        attributes["padding"] = i64_pairs(padding)
+        return create("stablehlo.convolution", [x, kernel], [target], attributes).results[0]
+    amounts = reshape(sizes([amount for pair in padding for amount in pair]), [spatial, 2])
+    return create("stablehlo.dynamic_conv", [x, kernel, amounts], [target], attributes).results[0]

@@ -10,6 +10,7 @@ from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import dtypes
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Size, require_equal
 from oxide.dialects.hlo.core import DType, Operand, as_value, dtype, element_type, emit, make_type, shape
 from oxide.dialects.hlo.shape_ops import broadcast_to
 
@@ -106,15 +107,24 @@ def broadcast_operands(*operands: Operand) -> list[ir.Value]:
     return [broadcast_to(v, dims) for v in values]
 
 
-def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """numpy's broadcast of shapes, without its limit on rank or size."""
+def broadcast_shapes(*shapes: tuple[Size, ...]) -> tuple[Size, ...]:
+    """numpy's broadcast of shapes, without its limit on rank or size.
+
+    A `Dim` does not become 1 in order to broadcast: two different sizes, neither of which is the number 1, are
+    required to be equal, and the result has the one that is a number.
+    """
     rank = max(map(len, shapes))
-    result = []
+    result: list[Size] = []
     for axis in range(-rank, 0):
-        dims = {s[axis] for s in shapes if len(s) >= -axis} - {1}
-        if len(dims) > 1:
-            raise OxideError(f"shapes {', '.join(map(str, shapes))} do not broadcast together")
-        result.append(dims.pop() if dims else 1)
+        chosen: Size = 1
+        for size in [s[axis] for s in shapes if len(s) >= -axis]:
+            if size == 1 or size == chosen:
+                continue
+            if chosen != 1:
+                require_equal(chosen, size, f"shapes {', '.join(map(str, shapes))} do not broadcast together")
+            if chosen == 1 or isinstance(size, int):
+                chosen = size
+        result.append(chosen)
     return tuple(result)
 
 

@@ -9,6 +9,7 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Size
 from oxide.dialects.hlo.core import (
     constant,
     create,
@@ -16,17 +17,19 @@ from oxide.dialects.hlo.core import (
     element_type,
     emit,
     i64_array,
+    is_static,
     make_type,
     normalize_axis,
     rank,
     shape,
+    sizes,
 )
 from oxide.dialects.hlo.elementwise import add, equal, less, select
 from oxide.dialects.hlo.reductions import KINDS, with_block
 from oxide.dialects.hlo.shape_ops import broadcast_to, concatenate, expand_dims, iota, reshape
 
 
-def wrap_indices(indices: ir.Value, length: int) -> ir.Value:
+def wrap_indices(indices: ir.Value, length: Size) -> ir.Value:
     """Python's negative indices made non-negative: `i + length` where `i < 0`."""
     if np.issubdtype(dtype(indices), np.unsignedinteger):
         return indices
@@ -40,7 +43,7 @@ def gather(
     offset_dims: Sequence[int],
     collapsed: Sequence[int],
     start_index_map: Sequence[int],
-    slice_sizes: Sequence[int],
+    slice_sizes: Sequence[Size],
     index_vector_dim: int,
     operand_batch: Sequence[int] = (),
     indices_batch: Sequence[int] = (),
@@ -59,12 +62,12 @@ def gather(
     batch = iter([d for i, d in enumerate(shape(indices)) if i != index_vector_dim])
     total = rank(indices) - (index_vector_dim < rank(indices)) + len(offset_dims)
     dims = [next(window) if i in offset_dims else next(batch) for i in range(total)]
-    attributes = {
-        "dimension_numbers": numbers,
-        "slice_sizes": i64_array(slice_sizes),
-        "indices_are_sorted": ir.BoolAttr.get(False),
-    }
-    return emit("stablehlo.gather", [x, indices], make_type(dims, element_type(x)), attributes)
+    target = make_type(dims, element_type(x))
+    attributes = {"dimension_numbers": numbers, "indices_are_sorted": ir.BoolAttr.get(False)}
+    if not is_static(slice_sizes):
+        return emit("stablehlo.dynamic_gather", [x, indices, sizes(slice_sizes)], target, attributes)
+    attributes["slice_sizes"] = i64_array(slice_sizes)
+    return emit("stablehlo.gather", [x, indices], target, attributes)
 
 
 def take(x: ir.Value, indices: ir.Value, axis: int) -> ir.Value:
@@ -73,8 +76,8 @@ def take(x: ir.Value, indices: ir.Value, axis: int) -> ir.Value:
     Indices must be in [0, length); others are clamped (use `wrap_indices` for negative ones).
     """
     axis = normalize_axis(axis, rank(x))
-    sizes = list(shape(x))
-    sizes[axis] = 1
+    window = list(shape(x))
+    window[axis] = 1
     span = rank(indices)
     offset = [i if i < axis else i + span - 1 for i in range(rank(x)) if i != axis]
     return gather(
@@ -83,7 +86,7 @@ def take(x: ir.Value, indices: ir.Value, axis: int) -> ir.Value:
         offset_dims=offset,
         collapsed=[axis],
         start_index_map=[axis],
-        slice_sizes=sizes,
+        slice_sizes=window,
         index_vector_dim=span,
     )
 
@@ -104,11 +107,11 @@ def take_along_axis(x: ir.Value, indices: ir.Value, axis: int) -> ir.Value:
 
 def gather_nd(x: ir.Value, indices: ir.Value, batch_dims: int = 0) -> ir.Value:
     """Rows of the last dimension of `indices` are coordinates into x after `batch_dims` shared dimensions."""
-    depth = shape(indices)[-1]
+    depth = _depth(indices)
     covered = range(batch_dims, batch_dims + depth)
     if batch_dims + depth > rank(x):
         raise OxideError(f"gather_nd: {depth} coordinates and {batch_dims} batch dims exceed rank {rank(x)}")
-    sizes = [1 if i < batch_dims + depth else d for i, d in enumerate(shape(x))]
+    window = [1 if i < batch_dims + depth else d for i, d in enumerate(shape(x))]
     lead = rank(indices) - 1
     return gather(
         x,
@@ -116,7 +119,7 @@ def gather_nd(x: ir.Value, indices: ir.Value, batch_dims: int = 0) -> ir.Value:
         offset_dims=range(lead, lead + rank(x) - batch_dims - depth),
         collapsed=list(covered),
         start_index_map=list(covered),
-        slice_sizes=sizes,
+        slice_sizes=window,
         index_vector_dim=lead,
         operand_batch=range(batch_dims),
         indices_batch=range(batch_dims),
@@ -186,7 +189,7 @@ def scatter_along_axis(x: ir.Value, indices: ir.Value, updates: ir.Value, axis: 
 
 def scatter_nd(x: ir.Value, indices: ir.Value, updates: ir.Value, kind: str) -> ir.Value:
     """Rows of the last dimension of `indices` are coordinates of the slices of x that `updates` change."""
-    depth = shape(indices)[-1]
+    depth = _depth(indices)
     lead = rank(indices) - 1
     return scatter(
         x,
@@ -200,24 +203,41 @@ def scatter_nd(x: ir.Value, indices: ir.Value, updates: ir.Value, kind: str) -> 
     )
 
 
-def dynamic_slice(x: ir.Value, starts: Sequence[ir.Value | int], sizes: Sequence[int]) -> ir.Value:
-    """A slice of static size at run-time starts, which are clamped into range."""
-    attributes = {"slice_sizes": i64_array(sizes)}
-    return emit("stablehlo.dynamic_slice", [x, *_scalars(starts)], make_type(sizes, element_type(x)), attributes)
+def dynamic_slice(x: ir.Value, starts: Sequence[ir.Value | Size], lengths: Sequence[Size]) -> ir.Value:
+    """A slice of known lengths at run-time starts, which are clamped into range."""
+    scalars = _scalars(starts)
+    if not is_static(lengths):
+        # StableHLO's own form of this takes limits, from which no length can be read off.
+        return gather(
+            x,
+            concatenate([reshape(s, [1]) for s in scalars], 0),
+            offset_dims=range(rank(x)),
+            collapsed=[],
+            start_index_map=range(rank(x)),
+            slice_sizes=lengths,
+            index_vector_dim=0,
+        )
+    target = make_type(lengths, element_type(x))
+    return emit("stablehlo.dynamic_slice", [x, *scalars], target, {"slice_sizes": i64_array(lengths)})
 
 
-def dynamic_update_slice(x: ir.Value, update: ir.Value, starts: Sequence[ir.Value | int]) -> ir.Value:
+def dynamic_update_slice(x: ir.Value, update: ir.Value, starts: Sequence[ir.Value | Size]) -> ir.Value:
     """x with `update` written at run-time starts, which are clamped into range."""
     return emit("stablehlo.dynamic_update_slice", [x, update, *_scalars(starts)], x.type)
 
 
-def _scalars(starts: Sequence[ir.Value | int]) -> list[ir.Value]:
+def _depth(indices: ir.Value) -> int:
+    """How many coordinates a row of `indices` has."""
+    return int(shape(indices)[-1])
+
+
+def _scalars(starts: Sequence[ir.Value | Size]) -> list[ir.Value]:
     like = next((s for s in starts if isinstance(s, ir.Value)), None)
     kind = np.dtype(np.int64) if like is None else dtype(like)
     return [reshape(s, []) if isinstance(s, ir.Value) else constant(s, kind) for s in starts]
 
 
-def one_hot(indices: ir.Value, depth: int, axis: int) -> ir.Value:
+def one_hot(indices: ir.Value, depth: Size, axis: int) -> ir.Value:
     """bool, with a new dimension of size `depth` at `axis` that is true where its position equals the index."""
     axis = normalize_axis(axis, rank(indices) + 1)
     spread = expand_dims(indices, [axis])

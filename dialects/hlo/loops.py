@@ -10,6 +10,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Dim, Size
 from oxide.dialects.hlo.core import DType, constant, constant_value, create, dtype, full, make_type, rank, shape
 from oxide.dialects.hlo.elementwise import add, and_, less
 from oxide.dialects.hlo.indexing import dynamic_slice, dynamic_update_slice
@@ -49,7 +50,7 @@ class Loop(NamedTuple):
 
 
 def loop(
-    count: int | ir.Value | None,
+    count: Size | ir.Value | None,
     body: Callable[..., Step],
     initial: Sequence[ir.Value],
     *,
@@ -74,7 +75,7 @@ def loop(
         (step,) = steps
         _check_state(types[1:], block.results)
         buffers = [_buffer(element, count) for element in step.elements]
-        if count == 0:
+        if isinstance(count, int) and count == 0:
             return Loop(list(initial), buffers, constant(0, index_dtype))
         guarded = proceed is not None or not _is_true(step.proceed)
         if count is None and not guarded:
@@ -87,7 +88,7 @@ def loop(
 def _emit(
     block: Detached,
     step: Step,
-    count: int | ir.Value | None,
+    count: Size | ir.Value | None,
     initial: Sequence[ir.Value],
     buffers: Sequence[ir.Value],
     proceed: ir.Value | None,
@@ -104,7 +105,7 @@ def _emit(
     def condition(index: ir.Value, *rest: ir.Value) -> Sequence[ir.Value]:
         if count is None:
             return [rest[-1]]
-        limit = constant(count, index_dtype) if isinstance(count, int) else count
+        limit = count if isinstance(count, ir.Value) else constant(count, index_dtype)
         within = less(index, limit)
         return [and_(within, rest[-1]) if guarded else within]
 
@@ -125,19 +126,19 @@ def _emit(
 def element_at(x: ir.Value, position: ir.Value, axis: int = 0) -> ir.Value:
     """x at a run-time position along an axis, which is removed; positions are clamped into range."""
     sizes = [1 if i == axis else d for i, d in enumerate(shape(x))]
-    starts: list[ir.Value | int] = [0] * rank(x)
+    starts: list[ir.Value | Size] = [0] * rank(x)
     starts[axis] = position
     return squeeze(dynamic_slice(x, starts, sizes), [axis])
 
 
 def _write(buffer: ir.Value, element: Element, index: ir.Value) -> ir.Value:
-    starts: list[ir.Value | int] = [0] * rank(buffer)
+    starts: list[ir.Value | Size] = [0] * rank(buffer)
     starts[element.axis] = index if element.position is None else element.position
     return dynamic_update_slice(buffer, expand_dims(element.value, [element.axis]), starts)
 
 
-def _buffer(element: Element, count: int | ir.Value | None) -> ir.Value:
-    if not isinstance(count, int):
+def _buffer(element: Element, count: Size | ir.Value | None) -> ir.Value:
+    if not isinstance(count, int | Dim):
         raise OxideError("the number of iterations must be known for results that stack one element each")
     dims = list(shape(element.value))
     dims.insert(element.axis, count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import ml_dtypes
@@ -9,7 +10,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes
-from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Size, require_at_least
 from oxide.dialects.hlo.core import (
     constant,
     create,
@@ -23,6 +24,7 @@ from oxide.dialects.hlo.core import (
     rank,
     shape,
     try_fold,
+    window_count,
 )
 from oxide.dialects.hlo.elementwise import (
     add,
@@ -118,8 +120,7 @@ def reduce_mean(x: ir.Value, axes: Sequence[int] | None = None, *, keepdims: boo
     """Sum over axes divided by the number of elements summed."""
     dims = shape(x)
     axes = list(range(len(dims))) if axes is None else normalize_axes(axes, len(dims))
-    count = int(np.prod([dims[a] for a in axes], dtype=np.int64))
-    return divide(reduce_sum(x, axes, keepdims=keepdims), count)
+    return divide(reduce_sum(x, axes, keepdims=keepdims), math.prod(dims[a] for a in axes))
 
 
 def argmax(x: ir.Value, axis: int, *, index_dtype: str = "int64", last: bool = False) -> ir.Value:
@@ -135,8 +136,7 @@ def argmin(x: ir.Value, axis: int, *, index_dtype: str = "int64", last: bool = F
 def _arg_reduce(x: ir.Value, axis: int, index_dtype: str, direction: str, last: bool) -> ir.Value:
     axis = normalize_axis(axis, rank(x))
     dims = shape(x)
-    if not dims[axis]:
-        raise OxideError(f"argmax or argmin over an empty axis {axis} of shape {dims}")
+    require_at_least(dims[axis], 1, f"argmax or argmin over an empty axis {axis} of shape {dims}")
     indices = iota(dims, axis, index_dtype)
     worst = (lowest if direction == "GT" else highest)(dtype(x))
     inits = [constant(worst, dtype(x)), constant(0, index_dtype)]
@@ -217,11 +217,9 @@ def _window_op(
     ones = [1] * len(window)
     steps, base, spread = (list(v or ones) for v in (strides, base_dilation, window_dilation))
     pairs = list(padding or [(0, 0)] * len(window))
-    dims = []
-    for d, w, s, (low, high), b, g in zip(shape(values[0]), window, steps, pairs, base, spread, strict=True):
-        room = ((d - 1) * b + 1 if d else 0) + low + high
-        reach = (w - 1) * g + 1
-        dims.append((room - reach) // s + 1 if room >= reach else 0)
+    dims: list[Size] = []
+    for d, w, s, pair, b, g in zip(shape(values[0]), window, steps, pairs, base, spread, strict=True):
+        dims.append(window_count(d, w, stride=s, padding=pair, base_dilation=b, window_dilation=g))
     attributes = {
         "window_dimensions": i64_array(window),
         "window_strides": i64_array(steps),

@@ -8,6 +8,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Size, require_at_least
 from oxide.dialects.hlo.core import (
     create,
     dtype,
@@ -147,12 +148,13 @@ def _sort_key(x: ir.Value) -> ir.Value:
 
 
 def top_k(
-    x: ir.Value, k: int, axis: int, *, largest: bool = True, index_dtype: str = "int64"
+    x: ir.Value, k: Size, axis: int, *, largest: bool = True, index_dtype: str = "int64"
 ) -> tuple[ir.Value, ir.Value]:
     """The k largest (or smallest) elements along an axis in order, with their indices; ties keep position."""
     axis = normalize_axis(axis, rank(x))
-    if not 0 <= k <= shape(x)[axis]:
-        raise OxideError(f"top_k of {k} elements from a dimension of size {shape(x)[axis]}")
+    message = f"top_k of {k} elements from a dimension of size {shape(x)[axis]}"
+    require_at_least(k, 0, message)
+    require_at_least(shape(x)[axis], k, message)
     values, indices = sort([x, iota(shape(x), axis, index_dtype)], axis, descending=largest)
     return slice_axis(values, axis, 0, k), slice_axis(indices, axis, 0, k)
 

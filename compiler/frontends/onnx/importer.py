@@ -28,7 +28,7 @@ from oxide.frontends.onnx.operators import Library, model_opsets
 from oxide.frontends.onnx.registry import Table
 from oxide.frontends.onnx.scope import Scope
 from oxide.frontends.onnx.survey import check_supported
-from oxide.frontends.onnx.types import Dimensions, input_specs, output_mismatch
+from oxide.frontends.onnx.types import Dimensions, InputType, input_types, output_mismatch
 from oxide.frontends.onnx.weights import Weights
 from oxide.model import Model
 from oxide.nesting import nest, set_nesting, structure_of
@@ -54,7 +54,8 @@ def import_onnx(
     """Import an ONNX model: a path, the bytes of a file, or a ModelProto.
 
     `dims` gives sizes to named dimensions (`{"batch": 1}`), `shapes` whole shapes to inputs: for a sequence a
-    list of them, for an absent optional None (`oxide.nesting` says what becomes of both).  `values` gives arrays
+    list of them, for an absent optional None (`oxide.nesting` says what becomes of both).  Other dimensions
+    without a size stay open: the model takes every size that fits.  `values` gives arrays
     to inputs whose values must be known, such as a target shape: they become weights and are inputs no more.
     `lowerings` are for operators that Oxide does not know: JAX functions by name
     (`{"my.domain.Swish": swish}`) or an `OnnxLowerings`.  `base_dir` is where external data lies when it is not
@@ -103,19 +104,19 @@ def _import(
     asked = [value for value in graph.inputs if value not in known]
     inputs = expand_inputs({value: graph.types[value] for value in asked}, shapes)
     dims = Dimensions.of(sizes, inputs.shapes)
-    specs = input_specs(inputs.types, dims)
+    types = input_types(inputs.types, dims)
 
     context = make_context()
     with context, ir.Location.name(graph.name or opened.name), captured(context) as seen:
         module = ir.Module.create()
         module.operation.attributes["sym_name"] = ir.StringAttr.get(_module_name(opened.name))
         function, block = _entry(module)
-        for spec in specs:
-            block.add_argument(hlo.make_type(spec.shape, spec.dtype), ir.Location.name(spec.name))
+        for kind in types:
+            block.add_argument(_argument_type(kind), ir.Location.name(kind.name))
         weights = Weights(block, opened.reader, list(inputs.types), taken=graph.inputs)
         scope = Scope(library, weights)
         scope.values.update(zip(asked, nest(block.arguments, inputs.structures), strict=True))
-        with ir.InsertionPoint(block), composites.library(module):
+        with ir.InsertionPoint(block), composites.library(module) as decompositions:
             scope.values.update({value: weights.array(array, value) for value, array in known.items()})
             results = scope.run(graph)
             checked = _check_outputs(graph, results, dims)
@@ -131,6 +132,7 @@ def _import(
         function.attributes["res_attrs"] = bounded.result_attributes(names, bounds)
         set_nesting(function, inputs.structures, [structure_of(value) for value in results])
         _finish(function, block, list(inputs.types), weights, outputs)
+        hlo.resolve_sizes(module, decompositions.constraints)
         _verify(module, seen)
     return Model(module, ParameterStore(weights.arrays), opened.name)
 
@@ -148,6 +150,13 @@ def _survey(opened: ModelFile, given: Table) -> tuple[Library, Graph]:
     refuse_repeated("output", graph.outputs)
     check_supported(graph.nodes, library)
     return library, graph
+
+
+def _argument_type(kind: InputType) -> ir.RankedTensorType:
+    try:
+        return hlo.make_type(kind.shape, kind.dtype)
+    except OxideError as error:
+        raise OxideError(f"input {quoted(kind.name)}: {error.message}") from error
 
 
 def _module_name(name: str) -> str:

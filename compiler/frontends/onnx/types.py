@@ -1,29 +1,55 @@
-"""Model inputs and outputs: TypeProto to MLIR types, with symbolic dimensions bound to sizes."""
+"""Model inputs and outputs: TypeProto to shapes, with the sizes that the caller gives to named dimensions."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from jaxlib.mlir import ir
 from onnx import TensorShapeProto, TypeProto
 
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import Diagnostic, OxideError
+from oxide.dialects.dims import (
+    Dim,
+    Size,
+    find_sources,
+    is_at_least,
+    parse_size,
+    rename,
+    symbol,
+    symbols,
+)
 from oxide.frontends.onnx.diagnostics import quoted
 from oxide.frontends.onnx.initializers import DATA_TYPES, element_dtype
-from oxide.model import TensorSpec
+
+# Longer names of dimensions are not looked at as arithmetic.
+_MAX_EXPRESSION = 200
+
+
+@dataclass(frozen=True)
+class InputType:
+    """Name, shape and dtype of a tensor among the model's inputs."""
+
+    name: str
+    shape: tuple[Size, ...]
+    dtype: np.dtype
 
 
 @dataclass
 class Dimensions:
-    """Sizes the caller gave: for named dimensions, and whole shapes for inputs by name.
+    """The sizes of named dimensions: numbers that the caller gave, and symbols for the others.
 
-    This is where symbolic dimensions end today; a front end that keeps them makes dynamic types here.
+    `sizes` are the given numbers by name, `shapes` whole given shapes by input, `names` the plain names among the
+    dimensions of the inputs.  A name such as `past + 1` is arithmetic where all it mentions are such names, and a
+    symbol of its own where not.
     """
 
     sizes: dict[str, int] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     overridden: bool = False
 
@@ -37,38 +63,60 @@ class Dimensions:
             raise OxideError(f"negative size given for {', '.join(bad)}")
         return dims
 
+    def size(self, name: str) -> Size:
+        """The size of a named dimension."""
+        self.used.add(name)
+        if name in self.sizes:
+            return self.sizes[name]
+        size = self.expression(name)
+        self.used.update(symbols(size))
+        return rename(size, self.sizes)
 
-def input_specs(inputs: Mapping[str, TypeProto], dims: Dimensions) -> list[TensorSpec]:
-    """The shapes and dtypes of the model's inputs.
+    def expression(self, name: str) -> Dim:
+        """What a name stands for, before sizes are given."""
+        if name not in self.names and len(name) <= _MAX_EXPRESSION:
+            try:
+                size = parse_size(name)
+            except OxideError:
+                return symbol(name)
+            if isinstance(size, Dim) and self.names.issuperset(symbols(size)):
+                return size
+        return symbol(name)
 
-    Raises OxideError for inputs that are not tensors, and one that lists every dimension without a size.
+
+def input_types(inputs: Mapping[str, TypeProto], dims: Dimensions) -> list[InputType]:
+    """The shapes and dtypes of the model's inputs; a dimension that nobody gives a size to stays symbolic.
+
+    Raises OxideError for inputs that are not tensors or have no shape.
     """
     unknown_inputs = sorted(dims.shapes.keys() - inputs.keys())
     if unknown_inputs:
         have = ", ".join(map(quoted, inputs)) or "none"
         raise OxideError(f"no input is called {', '.join(map(quoted, unknown_inputs))}; the inputs are: {have}")
+    dims.names = {name for name in _names(inputs) if name.isidentifier()}
     _bind_given_shapes(inputs, dims)
-    open_dims: list[Diagnostic] = []
-    specs: list[TensorSpec] = []
+    shapeless: list[Diagnostic] = []
+    found: list[InputType] = []
     for name, proto in inputs.items():
         tensor = _tensor(proto, f"input {quoted(name)}")
         dtype = element_dtype(tensor.elem_type, f"input {quoted(name)}")
-        shape = _input_shape(name, tensor, dims, open_dims)
-        if shape is not None:
-            specs.append(TensorSpec(name, tuple(shape), dtype))
-    if open_dims:
+        if name not in dims.shapes and not tensor.HasField("shape"):
+            shapeless.append(Diagnostic("error", f"input {quoted(name)} has no shape"))
+            continue
+        found.append(InputType(name, _input_shape(name, tensor, dims), dtype))
+    if shapeless:
         raise OxideError(
-            "the model has dimensions without a size; give one to each with dims={name: size} "
-            "(--dim NAME=SIZE) or shapes={input: shape} (--shape INPUT=D0,D1,...)",
-            open_dims,
+            "the model has inputs without a shape; give one to each with shapes={input: shape} "
+            "(--shape INPUT=D0,D1,...)",
+            shapeless,
         )
     unknown = sorted(dims.sizes.keys() - dims.used)
     if unknown:
-        names = ", ".join(map(quoted, sorted(_symbols(inputs)))) or "none"
+        names = ", ".join(map(quoted, sorted(_names(inputs)))) or "none"
         raise OxideError(
             f"no input has a dimension called {', '.join(map(quoted, unknown))}; the named dimensions are: {names}"
         )
-    return specs
+    return found
 
 
 def _tensor(proto: TypeProto, what: str) -> TypeProto.Tensor:
@@ -89,41 +137,49 @@ def _bind_given_shapes(inputs: Mapping[str, TypeProto], dims: Dimensions) -> Non
         if len(declared) != len(shape):
             raise OxideError(f"input {quoted(name)} has rank {len(declared)}, the shape given has {len(shape)}")
         for dim, size in zip(declared, shape, strict=True):
-            symbol = dim.dim_param
             if dim.HasField("dim_value"):
                 dims.overridden |= dim.dim_value != size
-            elif symbol and dims.sizes.setdefault(symbol, size) != size:
-                raise OxideError(
-                    f"dimension {quoted(symbol)} of input {quoted(name)} is {size}, "
-                    f"but {dims.sizes[symbol]} elsewhere"
-                )
+            elif dim.dim_param:
+                _bind(name, dim.dim_param, size, dims)
 
 
-def _input_shape(
-    name: str, tensor: TypeProto.Tensor, dims: Dimensions, open_dims: list[Diagnostic]
-) -> Sequence[int] | None:
+def _bind(input_name: str, name: str, size: int, dims: Dimensions) -> None:
+    """Give a named dimension a size; where the name is arithmetic, the symbol that it can be solved for."""
+    dims.used.add(name)
+    whole = rename(dims.expression(name), dims.sizes)
+    for source in find_sources([[whole]]):
+        if len(symbols(whole)) == 1:
+            dims.sizes.setdefault(source.symbol, source.value(size, {}))
+            dims.used.add(source.symbol)
+    have = rename(dims.expression(name), dims.sizes)
+    if isinstance(have, int) and have != size:
+        raise OxideError(f"dimension {quoted(name)} of input {quoted(input_name)} is {size}, but {have} elsewhere")
+
+
+def _input_shape(name: str, tensor: TypeProto.Tensor, dims: Dimensions) -> tuple[Size, ...]:
     if name in dims.shapes:
-        dims.used.update(d.dim_param for d in tensor.shape.dim)
         return dims.shapes[name]
-    if not tensor.HasField("shape"):
-        open_dims.append(Diagnostic("error", f"input {quoted(name)} has no shape"))
-        return None
     sizes = [_size(dim, dims) for dim in tensor.shape.dim]
-    for axis, (dim, size) in enumerate(zip(tensor.shape.dim, sizes, strict=True)):
-        if size is None:
-            symbol = quoted(dim.dim_param) if dim.dim_param else "unnamed"
-            open_dims.append(Diagnostic("error", f"input {quoted(name)}, dimension {axis}: {symbol}"))
-    return None if None in sizes else [size for size in sizes if size is not None]
+    return tuple(_unnamed(name, axis, dims) if size is None else size for axis, size in enumerate(sizes))
 
 
-def _size(dim: TensorShapeProto.Dimension, dims: Dimensions) -> int | None:
+def _unnamed(input_name: str, axis: int, dims: Dimensions) -> Dim:
+    """A symbol for a dimension without a name."""
+    name = re.sub(r"\W", "_", f"{input_name}_dim{axis}", flags=re.ASCII)
+    while name in dims.names:
+        name += "_"
+    dims.names.add(name)
+    return symbol(name)
+
+
+def _size(dim: TensorShapeProto.Dimension, dims: Dimensions) -> Size | None:
+    """None for a dimension without size or name."""
     if dim.HasField("dim_value") and dim.dim_value >= 0:  # exporters write -1 for "unknown"
         return dim.dim_value
-    dims.used.add(dim.dim_param)
-    return dims.sizes.get(dim.dim_param) if dim.dim_param else None
+    return dims.size(dim.dim_param) if dim.dim_param else None
 
 
-def _symbols(inputs: Mapping[str, TypeProto]) -> set[str]:
+def _names(inputs: Mapping[str, TypeProto]) -> set[str]:
     return {d.dim_param for proto in inputs.values() for d in proto.tensor_type.shape.dim if d.dim_param}
 
 
@@ -146,10 +202,17 @@ def output_mismatch(proto: TypeProto, value: ir.Value, open_axis: int | None, di
     if len(declared) != len(shape):
         return f"it has shape {shape}, the model declares rank {len(declared)}"
     pairs = enumerate(zip(declared, shape, strict=True))
-    fits = all(want in (None, have) or axis == open_axis for axis, (want, have) in pairs)
+    fits = all(axis == open_axis or not _differ(want, have) for axis, (want, have) in pairs)
     if not fits and not dims.overridden:
         return f"it has shape {shape}, the model declares {tuple('?' if d is None else d for d in declared)}"
     return ""
+
+
+def _differ(want: Size | None, have: Size) -> bool:
+    """Whether two sizes are different whatever their symbols are."""
+    if want is None or want == have:
+        return False
+    return isinstance(want - have, int) or is_at_least(want - have, 1) or is_at_least(have - want, 1)
 
 
 def type_proto(value: ir.Value) -> TypeProto:
@@ -157,6 +220,10 @@ def type_proto(value: ir.Value) -> TypeProto:
     proto = TypeProto()
     proto.tensor_type.elem_type = DATA_TYPES[hlo.dtype(value)]
     for size in hlo.shape(value):
-        proto.tensor_type.shape.dim.add().dim_value = size
+        dim = proto.tensor_type.shape.dim.add()
+        if isinstance(size, Dim):
+            dim.dim_param = str(size)
+        else:
+            dim.dim_value = size
     proto.tensor_type.shape.SetInParent()
     return proto

@@ -9,7 +9,7 @@ import numpy as np
 from jaxlib.mlir import ir
 from onnx import SparseTensorProto, TensorProto
 
-from oxide.dialects import constants, dtypes, fold, hlo
+from oxide.dialects import dtypes, hlo
 from oxide.frontends.onnx.given_values import arguments_behind
 from oxide.frontends.onnx.initializers import TensorReader
 
@@ -87,7 +87,7 @@ class Weights:
             if current in self._known:
                 stack.pop()
                 continue
-            constant = constants.constant_value(current)
+            constant = hlo.constant_value(current)
             if constant is not None or not _may_fold(current):
                 self._known[current] = constant
                 continue
@@ -133,5 +133,4 @@ def _evaluate(value: ir.Value, operands: list[np.ndarray | None]) -> np.ndarray 
     arrays = [array for array in operands if array is not None]
     if len(arrays) != len(operands):
         return None
-    results = fold.fold(_operation(value), arrays)
-    return None if results is None else results[0]
+    return hlo.evaluate(_operation(value), arrays)

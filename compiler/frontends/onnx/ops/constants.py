@@ -8,6 +8,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes, hlo
+from oxide.dialects.dims import Dim, maximum
 from oxide.frontends.onnx.initializers import element_dtype
 from oxide.frontends.onnx.registry import Node, lowering
 
@@ -56,12 +57,12 @@ def constant_of_shape(node: Node, shape: ir.Value, *, value: np.ndarray | None =
 
 @lowering("Shape", 1, 13, 15, 19, 21, 23, 24, 25)
 def shape(node: Node, x: ir.Value, *, start: int = 0, end: int | None = None) -> ir.Value:
-    return hlo.constant(np.array(hlo.shape(x)[start:end], np.int64))
+    return hlo.sizes(hlo.shape(x)[start:end])
 
 
 @lowering("Size", 1, 13, 19, 21, 23, 24, 25)
 def size(node: Node, x: ir.Value) -> ir.Value:
-    return hlo.constant(np.array(hlo.size(x), np.int64))
+    return hlo.constant(hlo.size(x), np.int64)
 
 
 @lowering("Range", 11, 27)
@@ -74,13 +75,14 @@ def range_27(node: Node, start: ir.Value, limit: ir.Value, delta: ir.Value, *, s
 def _range(node: Node, start: ir.Value, limit: ir.Value, delta: ir.Value) -> ir.Value:
     """start + i * delta for ceil((limit - start) / delta) values; half precision is computed in float32."""
     dtype = hlo.dtype(start)
-    first, last, step = (
-        node.static(v, name).reshape(())[()] for v, name in ((start, "start"), (limit, "limit"), (delta, "delta"))
-    )
+    first, last, step = (node.number(v, name) for v, name in ((start, "start"), (limit, "limit"), (delta, "delta")))
     if step == 0:
         raise node.error("delta is 0")
-    exact = float if dtypes.is_float(dtype) else int
-    count = max(int(np.ceil((exact(last) - exact(first)) / exact(step))), 0)
+    if dtypes.is_float(dtype):
+        count = max(int(np.ceil((float(last) - float(first)) / float(step))), 0)
+    else:
+        first, last, step = (v if isinstance(v, Dim) else int(v) for v in (first, last, step))
+        count = maximum((last - first + step - (1 if step > 0 else -1)) // step, 0)
     wide = np.promote_types(dtype, np.float32) if dtypes.is_float(dtype) and dtype.itemsize < 4 else dtype
     steps = hlo.multiply(hlo.iota([count], 0, wide), hlo.constant(step, wide))
     return hlo.convert(hlo.add(steps, hlo.constant(first, wide)), dtype)

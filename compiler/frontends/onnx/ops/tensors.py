@@ -9,6 +9,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import Size, require_equal
 from oxide.frontends.onnx.registry import Node, lowering
 
 # ------------------------------------------------------------------------------------------------ Reshape
@@ -26,18 +27,20 @@ def reshape(node: Node, x: ir.Value, shape: ir.Value, *, allowzero: int = 0) -> 
     return _reshape(node, x, node.numbers(shape, "shape"), allow_zero=bool(allowzero))
 
 
-def _reshape(node: Node, x: ir.Value, target: Sequence[int], *, allow_zero: bool) -> ir.Value:
+def _reshape(node: Node, x: ir.Value, target: Sequence[Size], *, allow_zero: bool) -> ir.Value:
     """0 copies a dimension (unless `allow_zero`), one -1 takes what is left."""
     dims = hlo.shape(x)
     if not allow_zero and any(d == 0 for d in target[len(dims) :]):
         raise node.error(f"shape {list(target)} copies a dimension that the input {dims} does not have")
-    result = [dims[i] if d == 0 and not allow_zero else int(d) for i, d in enumerate(target)]
-    if result.count(-1) > 1 or min(result, default=0) < -1:
+    result = [dims[i] if d == 0 and not allow_zero else d for i, d in enumerate(target)]
+    if result.count(-1) > 1 or any(d < -1 for d in result):
         raise node.error(f"shape {list(target)} has more than one -1 or a negative dimension")
     if -1 in result:
         rest = math.prod(d for d in result if d != -1)
-        if rest == 0 or math.prod(dims) % rest:
-            raise node.error(f"cannot reshape {dims} to {list(target)}")
+        misfit = f"cannot reshape {dims} to {list(target)}"
+        if rest == 0:
+            raise node.error(misfit)
+        require_equal(math.prod(dims) % rest, 0, misfit)
         result[result.index(-1)] = math.prod(dims) // rest
     return hlo.reshape(x, result)
 

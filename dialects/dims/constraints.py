@@ -1,0 +1,124 @@
+"""Relations between sizes that a program relies on, collected while it is built and checked when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from jaxlib.mlir import ir
+
+from oxide.dialects.diagnostics import OxideError, location_text
+from oxide.dialects.dims.bounds import is_at_least
+from oxide.dialects.dims.expression import Size, rename
+from oxide.dialects.dims.text import parse_size
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """`left == right` or `left >= right`; `origin` is the location of what relies on it (`loc("conv1")`)."""
+
+    relation: str
+    left: Size
+    right: Size
+    origin: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.left} {self.relation} {self.right}"
+
+    def holds(self, sizes: Mapping[str, int]) -> bool:
+        left, right = rename(self.left, sizes), rename(self.right, sizes)
+        return left == right if self.relation == "==" else left >= right
+
+    @staticmethod
+    def parse(text: str, origin: str = "") -> Constraint:
+        relation = "==" if "==" in text else ">="
+        left, _, right = text.partition(relation)
+        return Constraint(relation, parse_size(left.strip()), parse_size(right.strip()), origin)
+
+
+@dataclass
+class Constraints:
+    """The constraints of a function under construction, each once."""
+
+    _found: dict[str, Constraint] = field(default_factory=dict)
+
+    def add(self, constraint: Constraint) -> None:
+        self._found.setdefault(str(constraint), constraint)
+
+    def __iter__(self) -> Iterator[Constraint]:
+        return iter(list(self._found.values()))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+_current: ContextVar[Constraints | None] = ContextVar("constraints", default=None)
+
+
+@contextmanager
+def collected() -> Iterator[Constraints]:
+    """Inside the block, constraints are recorded; outside of any such block they are assumed."""
+    token = _current.set(Constraints())
+    try:
+        found = _current.get()
+        assert found is not None
+        yield found
+    finally:
+        _current.reset(token)
+
+
+def require_equal(a: Size, b: Size, message: str) -> None:
+    """Raise OxideError(message) when the sizes differ for certain; record `a == b` when that is not known."""
+    if a == b:
+        return
+    difference = a - b
+    if isinstance(difference, int) or is_at_least(difference, 1) or is_at_least(-difference, 1):
+        raise OxideError(message)
+    _record("==", a, b)
+
+
+def require_at_least(a: Size, b: Size, message: str) -> None:
+    """Raise OxideError(message) when a < b for certain; record `a >= b` when that is not known."""
+    difference = a - b
+    if is_at_least(difference, 0):
+        return
+    if is_at_least(-difference, 1):
+        raise OxideError(message)
+    _record(">=", a, b)
+
+
+def known_non_negative(difference: Size) -> bool:
+    """Whether a size is at least 0, given symbols of at least 1; what that was needed for is recorded."""
+    if is_at_least(difference, 0):
+        return True
+    if not is_at_least(difference, 0, least=1):
+        return False
+    if not is_at_least(-difference, 1):  # else no symbols satisfy it
+        _record(">=", difference, 0)
+    return True
+
+
+def require(constraint: Constraint) -> None:
+    """Record a constraint of a function that is called, in terms of the caller's symbols."""
+    check = require_equal if constraint.relation == "==" else require_at_least
+    check(constraint.left, constraint.right, f"sizes do not fit: {constraint} does not hold")
+
+
+def _record(relation: str, left: Size, right: Size) -> None:
+    found = _current.get()
+    if found is None:
+        return
+    if relation == ">=" and isinstance(right, int):  # `batch - 1 >= 0` reads better as `batch >= 1`
+        constant = _constant_term(left)
+        left, right = left - constant, right - constant
+    location = ir.Location.current
+    found.add(Constraint(relation, left, right, "" if location is None else location_text(location)))
+
+
+def _constant_term(size: Size) -> int:
+    if isinstance(size, int):
+        return size
+    monomial, factor = size.terms[-1]
+    return 0 if monomial else factor
