@@ -13,6 +13,7 @@ import numpy as np
 from onnx import SparseTensorProto, TensorProto
 
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.hlo.core import MAX_ELEMENTS
 from oxide.frontends.onnx.diagnostics import quoted
 from oxide.frontends.onnx.external_data import ExternalFiles
 
@@ -109,6 +110,8 @@ class TensorReader:
         shape = tuple(tensor.dims)
         if any(d < 0 for d in shape):
             raise OxideError(f"negative dimension {min(shape)}")
+        if math.prod(d or 1 for d in shape) > MAX_ELEMENTS:
+            raise OxideError(f"a shape of {shape} is over the limit of {MAX_ELEMENTS} elements")
         if tensor.HasField("segment"):
             raise OxideError("stored in segments, which ONNX no longer defines")
         if tensor.data_location == TensorProto.EXTERNAL:

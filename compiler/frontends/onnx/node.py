@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from jaxlib.mlir import ir
 
+from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.diagnostics import UnknownValueError
 
@@ -118,6 +119,13 @@ class Node:
         if known.size != 1:
             raise self.error(f"input {what!r} must be one number, it has shape {known.shape}")
         return known.item()
+
+    def check_rank(self, value: ir.Value, what: str, rank: int | None = None, *, least: int = 0) -> None:
+        """Raise OxideError unless an input has this rank, or where none is given at least rank `least`."""
+        found = hlo.rank(value)
+        if found < least or rank not in (None, found):
+            wanted = f"at least {least}" if rank is None else str(rank)
+            raise self.error(f"input {what!r} must have rank {wanted}, it has shape {hlo.shape(value)}")
 
     def constant(self, array: np.ndarray) -> ir.Value:
         """An array from the model as a value: a constant when it is small, a weight of the model when not."""

@@ -271,6 +271,7 @@ def _given_mask(
     """attn_mask as a bool or as an additive mask; one for fewer keys leaves out the others (since opset 24)."""
     if mask is None:
         return None, None
+    node.check_rank(mask, "attn_mask", least=1)
     is_bool = hlo.dtype(mask) == np.bool_
     if not is_bool:
         mask = hlo.convert(mask, hlo.dtype(q))

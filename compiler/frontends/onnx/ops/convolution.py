@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.ops.windows import check, window
 from oxide.frontends.onnx.registry import Node, lowering
 
@@ -24,15 +25,24 @@ def conv(
     strides: list[int] | None = None,
 ) -> ir.Value:
     """Cross-correlation of [N, C, spatial...] with [M, C / group, kernel...]."""
+    node.check_rank(x, "X", least=3)
+    node.check_rank(w, "W", hlo.rank(x))
     if kernel_shape is not None and list(kernel_shape) != list(hlo.shape(w)[2:]):
         raise node.error(f"kernel_shape is {kernel_shape} but W has shape {hlo.shape(w)}")
     win = window(node, x, hlo.shape(w)[2:], strides, pads, dilations, auto_pad)
+    channels, (maps, taken) = hlo.shape(x)[1], hlo.shape(w)[:2]
+    if group < 1 or maps % group or channels != taken * group:
+        raise node.error(f"X {hlo.shape(x)} and W {hlo.shape(w)} do not fit {group} groups")
     y = hlo.convolution(x, w, strides=win.strides, padding=win.padding, kernel_dilation=win.dilations, groups=group)
     return add_channels(y, b)
 
 
 def add_channels(y: ir.Value, b: ir.Value | None) -> ir.Value:
     """y plus a bias of one value a channel (dimension 1)."""
+    if b is not None and hlo.shape(b) != hlo.shape(y)[1:2]:
+        raise OxideError(
+            f"a bias of shape {hlo.shape(b)} does not fit {hlo.shape(y)}: one value a channel is needed"
+        )
     return y if b is None else hlo.add(y, hlo.broadcast_in_dim(b, hlo.shape(y), [1]))
 
 
@@ -57,11 +67,13 @@ def conv_transpose(
     W is [C, M / group, kernel...].  The kernel is brought to [C / group, M, kernel...] so that one grouped
     convolution does all groups.
     """
+    node.check_rank(x, "X", least=3)
+    node.check_rank(w, "W", hlo.rank(x))
     spatial = hlo.shape(x)[2:]
     if kernel_shape is not None and list(kernel_shape) != list(hlo.shape(w)[2:]):
         raise node.error(f"kernel_shape is {kernel_shape} but W has shape {hlo.shape(w)}")
     channels, per_group, *kernel = hlo.shape(w)
-    if hlo.shape(x)[1] != channels or channels % group:
+    if group < 1 or hlo.shape(x)[1] != channels or channels % group:
         raise node.error(f"X {hlo.shape(x)} and W {hlo.shape(w)} do not fit {group} groups")
     ones, zeros = [1] * len(spatial), [0] * len(spatial)
     steps = check(node, "strides", ones if strides is None else strides, len(spatial), 1)

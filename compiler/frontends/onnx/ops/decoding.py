@@ -193,6 +193,12 @@ def linear_attention(
         for x, heads in ((query, q_num_heads), (key, kv_num_heads), (value, kv_num_heads))
     )
     length, batch, heads, size = hlo.shape(k)
+    wanted = (batch, heads, size, hlo.shape(v)[3])
+    if past_state is not None and hlo.shape(past_state) != wanted:
+        raise node.error(f"past_state has shape {hlo.shape(past_state)}, expected {wanted}")
+    for name, gate in (("decay", decay), ("beta", beta)):
+        if gate is not None:
+            node.check_rank(gate, name, 3)
     gates = [
         None if gate is None else _tokens_first(heads_first(node, gate, min(heads, hlo.shape(gate)[2])))
         for gate in (decay, beta)

@@ -28,18 +28,25 @@ def gather(node: Node, x: ir.Value, indices: ir.Value, *, axis: int = 0) -> ir.V
 
 @lowering("GatherElements", 11, 13)
 def gather_elements(node: Node, x: ir.Value, indices: ir.Value, *, axis: int = 0) -> ir.Value:
+    node.check_rank(indices, "indices", hlo.rank(x))
     axis = hlo.normalize_axis(axis, hlo.rank(x))
     return hlo.take_along_axis(x, hlo.wrap_indices(indices, hlo.shape(x)[axis]), axis)
 
 
 @lowering("GatherND", 11, 12, 13)
 def gather_nd(node: Node, x: ir.Value, indices: ir.Value, *, batch_dims: int = 0) -> ir.Value:
-    return hlo.gather_nd(x, _wrap_rows(x, indices, batch_dims), batch_dims)
+    node.check_rank(indices, "indices", least=1)
+    lead = hlo.shape(x)[:batch_dims]
+    if batch_dims < 0 or len(lead) < batch_dims or hlo.shape(indices)[:-1][:batch_dims] != lead:
+        raise node.error(f"x {hlo.shape(x)} and indices {hlo.shape(indices)} do not share {batch_dims} dimensions")
+    return hlo.gather_nd(x, _wrap_rows(node, x, indices, batch_dims), batch_dims)
 
 
-def _wrap_rows(x: ir.Value, indices: ir.Value, batch_dims: int) -> ir.Value:
+def _wrap_rows(node: Node, x: ir.Value, indices: ir.Value, batch_dims: int) -> ir.Value:
     """Coordinate rows with negative entries counted from the end of their dimension."""
     depth = hlo.shape(indices)[-1]
+    if depth > hlo.rank(x) - batch_dims:
+        raise node.error(f"indices {hlo.shape(indices)} have more coordinates than x {hlo.shape(x)} dimensions")
     lengths = hlo.constant(np.array(hlo.shape(x)[batch_dims : batch_dims + depth], np.int64))
     return hlo.select(hlo.less(indices, 0), hlo.add(indices, lengths), indices)
 
@@ -56,24 +63,34 @@ REDUCTIONS = {"none": "set", "add": "add", "mul": "multiply", "max": "max", "min
 
 @lowering("Scatter", 9, 11)
 def scatter(node: Node, x: ir.Value, indices: ir.Value, updates: ir.Value, *, axis: int = 0) -> ir.Value:
-    return _scatter_elements(x, indices, updates, axis, "set")
+    return _scatter_elements(node, x, indices, updates, axis, "set")
 
 
 @lowering("ScatterElements", 11, 13, 16, 18)
 def scatter_elements(
     node: Node, x: ir.Value, indices: ir.Value, updates: ir.Value, *, axis: int = 0, reduction: str = "none"
 ) -> ir.Value:
-    return _scatter_elements(x, indices, updates, axis, _reduction(node, reduction))
+    return _scatter_elements(node, x, indices, updates, axis, _reduction(node, reduction))
 
 
 @lowering("ScatterND", 11, 13, 16, 18)
 def scatter_nd(
     node: Node, x: ir.Value, indices: ir.Value, updates: ir.Value, *, reduction: str = "none"
 ) -> ir.Value:
-    return hlo.scatter_nd(x, _wrap_rows(x, indices, 0), updates, _reduction(node, reduction))
+    node.check_rank(indices, "indices", least=1)
+    rows = _wrap_rows(node, x, indices, 0)
+    needed = (*hlo.shape(indices)[:-1], *hlo.shape(x)[hlo.shape(indices)[-1] :])
+    if hlo.shape(updates) != needed:
+        raise node.error(f"updates have shape {hlo.shape(updates)}, the indices need {needed}")
+    return hlo.scatter_nd(x, rows, updates, _reduction(node, reduction))
 
 
-def _scatter_elements(x: ir.Value, indices: ir.Value, updates: ir.Value, axis: int, kind: str) -> ir.Value:
+def _scatter_elements(
+    node: Node, x: ir.Value, indices: ir.Value, updates: ir.Value, axis: int, kind: str
+) -> ir.Value:
+    node.check_rank(indices, "indices", hlo.rank(x))
+    if hlo.shape(updates) != hlo.shape(indices):
+        raise node.error(f"updates {hlo.shape(updates)} and indices {hlo.shape(indices)} differ in shape")
     axis = hlo.normalize_axis(axis, hlo.rank(x))
     return hlo.scatter_along_axis(x, hlo.wrap_indices(indices, hlo.shape(x)[axis]), updates, axis, kind)
 
@@ -118,7 +135,9 @@ register("ArgMin", (1, 11, 12, 13), _arg_extreme(hlo.argmin))
 @lowering("OneHot", 9, 11, 28)
 def one_hot(node: Node, indices: ir.Value, depth: ir.Value, values: ir.Value, *, axis: int = -1) -> ir.Value:
     """`values` is [off, on]; an index outside [-depth, depth) gives a row of off."""
-    size = node.number(depth, "depth")
+    size = int(node.number(depth, "depth"))
+    if hlo.shape(values) != (2,):
+        raise node.error(f"values must be [off, on], they have shape {hlo.shape(values)}")
     whole = hlo.convert(indices, np.int64)
     hot = hlo.one_hot(hlo.wrap_indices(whole, size), size, axis)
     off, on = (hlo.reshape(v, []) for v in hlo.split(values, 0, [1, 1]))
@@ -131,6 +150,12 @@ def reverse_sequence(
 ) -> ir.Value:
     """Reverse the first lengths[b] steps of every batch element b."""
     dims = hlo.shape(x)
+    node.check_rank(x, "input", least=2)
+    if sorted([batch_axis, time_axis]) != [0, 1] or hlo.shape(lengths) != dims[batch_axis : batch_axis + 1]:
+        raise node.error(
+            f"sequence_lens of shape {hlo.shape(lengths)}, batch_axis {batch_axis} and time_axis {time_axis} do "
+            f"not fit an input of shape {dims}: the axes are 0 and 1"
+        )
     time = hlo.iota(dims, time_axis, np.int64)
     span = hlo.broadcast_in_dim(hlo.convert(lengths, np.int64), dims, [batch_axis])
     mirrored = hlo.subtract(hlo.subtract(span, 1), time)

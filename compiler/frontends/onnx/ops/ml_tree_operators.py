@@ -238,6 +238,9 @@ def _classify(
 # -------------------------------------------------------------------------------------- the newest operator
 
 
+MAX_TARGETS = 1 << 16
+
+
 @lowering("TreeEnsemble", 5, domain=ML)
 def tree_ensemble(
     node: Node,
@@ -262,6 +265,13 @@ def tree_ensemble(
 ) -> ir.Value:
     """Interior nodes and leaves are numbered apart; here the leaves come after the interior nodes."""
     inner, outer = len(nodes_featureids), len(leaf_targetids)
+    tables = (nodes_falseleafs, nodes_falsenodeids, nodes_trueleafs, nodes_truenodeids)
+    if {inner} != {len(t) for t in tables} | {nodes_modes.size, nodes_splits.size} or leaf_weights.size != outer:
+        raise node.error("the attributes that describe nodes, or leaves, differ in length")
+    if not (0 < n_targets <= MAX_TARGETS and all(0 <= target < n_targets for target in leaf_targetids)):
+        raise node.error(
+            f"leaf_targetids must be 0 to n_targets, which is {n_targets}, and that at most {MAX_TARGETS}"
+        )
     leaf_rows = np.arange(inner, inner + outer)
     weights = np.full([inner + outer, n_targets], np.nan, hlo.dtype(x))
     weights[leaf_rows, np.array(leaf_targetids)] = leaf_weights.reshape(-1)

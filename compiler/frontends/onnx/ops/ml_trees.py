@@ -44,6 +44,11 @@ class Forest:
 
     def depth(self, node: Node) -> int:
         """Steps until every sample is at a leaf.  Raises OxideError when the nodes form a cycle."""
+        for rows in (self.roots, self.on_true, self.on_false):
+            if len(rows) and not (rows.min() >= 0 and rows.max() < len(self.on_true)):
+                raise node.error(f"a tree refers to a node outside of the {len(self.on_true)} there are")
+        if not len(self.roots) or (len(self.features) and self.features.min() < 0):
+            raise node.error("there is no tree, or a feature is negative")
         is_leaf = self.on_true == np.arange(len(self.on_true))
         level, steps = np.unique(self.roots), 0
         while not is_leaf[level].all():

@@ -8,6 +8,8 @@ from jaxlib.mlir import ir
 from oxide.dialects import hlo
 from oxide.frontends.onnx.registry import Node, lowering
 
+MAX_COLUMNS = 1 << 24
+
 
 @lowering("TfIdfVectorizer", 9)
 def tf_idf_vectorizer(
@@ -31,6 +33,8 @@ def tf_idf_vectorizer(
         raise node.error(f'mode is "{mode}", expected "TF", "IDF" or "TFIDF"')
     if hlo.rank(x) > 2:
         raise node.error(f"X has shape {hlo.shape(x)}, expected [items] or [rows, items]")
+    if not ngram_indexes or min(ngram_indexes) < 0 or max(ngram_indexes) > MAX_COLUMNS:
+        raise node.error(f"ngram_indexes must be 0 to {MAX_COLUMNS}")
     pools = _pools(node, pool_int64s, ngram_counts, ngram_indexes)
     width = max(ngram_indexes) + 1
     if weights and len(weights) != width:
@@ -44,8 +48,9 @@ def tf_idf_vectorizer(
         place[np.arange(len(grams)), columns] = 1
         for distance in range(1, 2 if length == 1 else max_skip_count + 2):
             found = _occurrences(rows, grams, distance)
-            if found is not None:
-                total = hlo.add(total, hlo.dot_general(found, node.constant(place), contract=([1], [0])))
+            if found is None:
+                break  # longer distances do not fit either
+            total = hlo.add(total, hlo.dot_general(found, node.constant(place), contract=([1], [0])))
     if mode == "IDF":
         total = hlo.convert(hlo.greater(total, 0), np.float32)
     if weights and mode != "TF":

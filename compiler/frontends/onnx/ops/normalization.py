@@ -8,6 +8,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo
+from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.registry import Node, lowering
 
 # ---------------------------------------------------------------------------------------------- batch norm
@@ -150,6 +151,7 @@ def instance_norm(
     epsilon: float = 1e-5,
 ) -> ir.Value:
     """Every channel of every sample by its own statistics."""
+    node.check_rank(x, "input", least=2)
     normal = _standardize(x, list(range(2, hlo.rank(x))), epsilon)
     return _affine(normal, scale, bias)
 
@@ -159,6 +161,11 @@ def group_norm_18(
     node: Node, x: ir.Value, scale: ir.Value, bias: ir.Value, *, epsilon: float = 1e-5, num_groups: int
 ) -> ir.Value:
     """Scale and bias belong to the groups."""
+    node.check_rank(x, "X", least=2)
+    if num_groups < 1 or hlo.shape(scale) != (num_groups,) or hlo.shape(bias) != (num_groups,):
+        raise node.error(
+            f"scale {hlo.shape(scale)} and bias {hlo.shape(bias)} need one value a group of {num_groups}"
+        )
     repeat = hlo.shape(x)[1] // num_groups
     scale, bias = (
         hlo.reshape(hlo.broadcast_in_dim(v, [num_groups, repeat], [0]), [num_groups * repeat])
@@ -181,6 +188,7 @@ def group_norm(
     """Scale and bias belong to the channels."""
     if stash_type != 1:
         raise node.error(f"stash_type {stash_type} is not supported, expected 1 (float32)")
+    node.check_rank(x, "X", least=2)
     samples, channels, *spatial = hlo.shape(x)
     if num_groups < 1 or channels % num_groups:
         raise node.error(f"{channels} channels do not divide into {num_groups} groups")
@@ -199,10 +207,17 @@ def _standardize(x: ir.Value, axes: Sequence[int], epsilon: float) -> ir.Value:
 
 def _affine(x: ir.Value, scale: ir.Value, bias: ir.Value) -> ir.Value:
     dims = hlo.shape(x)
+    if hlo.shape(scale) != dims[1:2] or hlo.shape(bias) != dims[1:2]:
+        raise OxideError(
+            f"scale {hlo.shape(scale)} and bias {hlo.shape(bias)} must have one value for each channel of {dims}"
+        )
     return hlo.add(hlo.multiply(x, hlo.broadcast_in_dim(scale, dims, [1])), hlo.broadcast_in_dim(bias, dims, [1]))
 
 
 # ------------------------------------------------------------------------------------------------- others
+
+
+MAX_NEIGHBOURS = 1 << 24
 
 
 @lowering("LRN", 1, 13)
@@ -210,6 +225,9 @@ def local_response_norm(
     node: Node, x: ir.Value, *, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0, size: int
 ) -> ir.Value:
     """x / (bias + alpha / size * sum of squares over `size` neighbouring channels)^beta."""
+    node.check_rank(x, "X", least=2)
+    if not 0 < size <= MAX_NEIGHBOURS:
+        raise node.error(f"size is {size}, expected 1 to {MAX_NEIGHBOURS}")
     window = [1] * hlo.rank(x)
     window[1] = size
     padding = [(0, 0)] * hlo.rank(x)

@@ -10,8 +10,12 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.ops.windows import Window, check, window
 from oxide.frontends.onnx.registry import Node, lowering, register
+
+# How many elements each window covers is counted at import, in memory that grows with the padded length.
+MAX_COUNTED = 1 << 24
 
 
 def _reduce(x: ir.Value, kind: str, win: Window) -> ir.Value:
@@ -81,7 +85,11 @@ def max_unpool(
 ) -> ir.Value:
     """Put values back where MaxPool found them; `indices` are positions in the pooled tensor."""
     dims = hlo.shape(x)
+    node.check_rank(x, "X", least=3)
+    if hlo.shape(indices) != dims:
+        raise node.error(f"X {dims} and I {hlo.shape(indices)} differ in shape")
     count = len(dims) - 2
+    check(node, "kernel_shape", kernel_shape, count, 1)
     steps = check(node, "strides", [1] * count if strides is None else strides, count, 1)
     flat_pads = check(node, "pads", [0] * (2 * count) if pads is None else pads, 2 * count, 0)
     inferred = [
@@ -90,6 +98,8 @@ def max_unpool(
     ]
     small = [*dims[:2], *inferred]
     target = small if output_shape is None else node.numbers(output_shape, "output_shape")
+    if len(target) != len(dims):
+        raise node.error(f"output_shape {target} has another rank than X {dims}")
     # Indices count in the inferred shape; in a larger output shape the same coordinates are meant.
     empty = hlo.full([math.prod(small)], 0, hlo.dtype(x))
     flat = hlo.scatter_nd(empty, hlo.reshape(indices, [hlo.size(indices), 1]), hlo.reshape(x, [hlo.size(x)]), "set")
@@ -130,6 +140,8 @@ def _average(x: ir.Value, win: Window, include_padding: bool) -> ir.Value:
 def _window_counts(length: int, axis: int, win: Window, include_padding: bool) -> np.ndarray:
     """How many counted elements each window position covers along one axis."""
     low, high = win.padding[axis]
+    if low + length + high > MAX_COUNTED:
+        raise OxideError(f"a padded dimension of {low + length + high} elements is over the limit of {MAX_COUNTED}")
     counted = np.zeros(low + length + high + win.extra[axis], np.int64)
     counted[0 if include_padding else low : low + length + (high if include_padding else 0)] = 1
     taps = np.arange(win.size[axis]) * win.dilations[axis]

@@ -76,6 +76,7 @@ def stft(
 
 def _dft(node: Node, x: ir.Value, length: int | None, axis: int, inverse: bool, onesided: bool) -> ir.Value:
     """The last dimension is 1 (real) or 2 (real and imaginary part); half precision is computed in float32."""
+    node.check_rank(x, "input", least=2)
     parts = hlo.shape(x)[-1]
     axis = hlo.normalize_axis(axis, hlo.rank(x))
     if axis == hlo.rank(x) - 1 or parts not in (1, 2):
@@ -126,6 +127,9 @@ def _scalar(node: Node, value: ir.Value | None, what: str) -> int | None:
 
 # ------------------------------------------------------------------------------------------------- windows
 
+# The elements of a table that is computed at import.
+MAX_TABLE = 1 << 24
+
 # operator -> the window at an angle that goes once around the circle
 WINDOWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "BlackmanWindow": lambda angle: 0.42 - 0.5 * np.cos(angle) + 0.08 * np.cos(2 * angle),
@@ -137,8 +141,8 @@ WINDOWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def _window(shape: Callable[[np.ndarray], np.ndarray]) -> Callable:
     def lower(node: Node, size: ir.Value, *, output_datatype: int = FLOAT, periodic: int = 1) -> ir.Value:
         count = _scalar(node, size, "size")
-        if count is None or count < 0:
-            raise node.error(f"size is {count}, expected 0 or more")
+        if count is None or not 0 <= count <= MAX_TABLE:
+            raise node.error(f"size is {count}, expected 0 to {MAX_TABLE}")
         angles = 2 * np.pi * np.arange(count) / max(count if periodic else count - 1, 1)
         return node.constant(shape(angles).astype(element_dtype(output_datatype, "output_datatype")))
 
@@ -172,7 +176,7 @@ def mel_weight_matrix(
         "upper_edge_hertz": upper_edge_hertz,
     }
     bins, length, rate, low, high = (node.number(v, name) for name, v in inputs.items())
-    if bins < 1 or length < 1 or rate < 1 or not 0 <= low <= high:
+    if bins < 1 or length < 1 or rate < 1 or not 0 <= low <= high or bins * length > MAX_TABLE:
         raise node.error(
             f"{bins} bins from {low} to {high} Hz of a DFT of length {length} at {rate} Hz is not defined"
         )

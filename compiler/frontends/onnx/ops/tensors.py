@@ -259,14 +259,24 @@ def _pad(
     return cropped
 
 
+# A repeating pad is slices of its operand up to this many; the elements it repeats are chosen at import.
+MAX_SLICES = 16
+MAX_REPEATED = 1 << 22
+
+
 def _repeat(node: Node, x: ir.Value, axis: int, before: int, after: int, mode: str) -> ir.Value:
-    """Extend one axis by elements of x, chosen as numpy's pad does, out of slices of x."""
+    """Extend one axis by elements of x, chosen as numpy's pad does, out of slices of x or, when many, by index."""
     length = hlo.shape(x)[axis]
     if length == 0:
         raise node.error(f"mode {mode} cannot extend the empty axis {axis}")
+    if before + after > MAX_REPEATED:
+        raise node.error(f"pads of {before} and {after} are over the limit of {MAX_REPEATED} in mode {mode}")
     chosen = np.pad(np.arange(length), (before, after), mode=mode)  # pyright: ignore[reportCallIssue,reportArgumentType]
+    runs = _runs(chosen.tolist())
+    if len(runs) > MAX_SLICES:
+        return hlo.take(x, node.constant(chosen.astype(np.int64)), axis)
     pieces = []
-    for first, last, count in _runs(chosen.tolist()):
+    for first, last, count in runs:
         piece = hlo.slice_axis(x, axis, min(first, last), max(first, last) + 1)
         if first == last:
             dims = list(hlo.shape(piece))
@@ -300,12 +310,18 @@ def tile_1(node: Node, x: ir.Value, tiles: ir.Value, axis: ir.Value) -> ir.Value
 
 @lowering("Tile", 6, 13)
 def tile(node: Node, x: ir.Value, repeats: ir.Value) -> ir.Value:
-    return hlo.tile(x, node.numbers(repeats, "repeats"))
+    counts = node.numbers(repeats, "repeats")
+    if len(counts) != hlo.rank(x):
+        raise node.error(f"{len(counts)} repeats for an input of shape {hlo.shape(x)}")
+    return hlo.tile(x, counts)
 
 
 @lowering("Trilu", 14)
 def trilu(node: Node, x: ir.Value, k: ir.Value | None = None, *, upper: int = 1) -> ir.Value:
     """Zero below (upper) or above (lower) the k-th diagonal of the last two dimensions."""
+    node.check_rank(x, "input", least=2)
+    if k is not None and hlo.size(k) != 1:
+        raise node.error(f"input 'k' must be one number, it has shape {hlo.shape(k)}")
     rows, columns = hlo.shape(x)[-2:]
     offset = hlo.subtract(hlo.iota([rows, columns], 1, "int64"), hlo.iota([rows, columns], 0, "int64"))
     diagonal: hlo.Operand = 0 if k is None else hlo.reshape(k, [])

@@ -44,6 +44,7 @@ def window(
 
     Raises OxideError for lists of the wrong length, non-positive sizes and unknown auto_pad.
     """
+    node.check_rank(x, "X", least=3)
     spatial = hlo.shape(x)[2:]
     ones = [1] * len(spatial)
     size = check(node, "kernel_shape", kernel, len(spatial), 1)
