@@ -22,6 +22,8 @@ class Tracer(Protocol):
 
     def call(self, node: Node, name: str, *arguments: Any, **keywords: Any) -> Any: ...
 
+    def inline(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> Any: ...
+
     def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]: ...
 
 
@@ -115,8 +117,19 @@ class Node:
         """
         return self._tracer.call(self, name, *arguments, **keywords)
 
+    def inline(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> Any:
+        """Lower a subgraph here, for a higher-order operator that only wraps it.
+
+        Placeholders are bound to `Tensor`s, so that what the subgraph writes is seen outside; returns what its
+        output node holds.
+        """
+        return self._tracer.inline(graph_module, arguments)
+
     def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]:
-        """Lower a subgraph at the insertion point with its placeholders bound to values; returns its outputs."""
+        """Lower the body of a region at the insertion point with its placeholders bound to values.
+
+        Returns its outputs as values.  Raises OxideError when the body changes its arguments in place.
+        """
         return self._tracer.lower_graph(graph_module, arguments)
 
     def error(self, message: str) -> OxideError:

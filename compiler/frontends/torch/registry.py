@@ -50,7 +50,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Lowering:
-    """`names` are the arguments it takes, None for all of the schema's (checked when it was registered)."""
+    """One operator with its function; that of a view returns `View`s."""
 
     name: str
     function: Callable[..., Any]
@@ -58,7 +58,8 @@ class Lowering:
 
 
 REGISTRY: dict[str, Lowering] = {}
-# Higher-order operators by name: `cond`.  Their functions take (node, *args, **kwargs) as the graph has them.
+# Higher-order operators by name: `cond`.  Their functions take (node, *args, **kwargs) as the graph has them:
+# tensors as `Tensor`s (`tensors.read` gives values), and GraphModules for `node.inline` and `node.lower_graph`.
 HIGHER_ORDER: dict[str, Callable[..., Any]] = {}
 
 

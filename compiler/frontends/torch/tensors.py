@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -92,3 +93,21 @@ class Tensor:
     def alias(self, view: View) -> Tensor:
         """A view of this tensor."""
         return Tensor(view.forward(self.read()), self, view)
+
+
+def read(value: Any) -> Any:
+    """Tensors as their values now."""
+    if isinstance(value, Tensor):
+        return value.read()
+    if isinstance(value, list | tuple):
+        return [read(element) for element in value]
+    if isinstance(value, dict):
+        return {key: read(element) for key, element in value.items()}
+    return value
+
+
+def wrap(value: Any) -> Any:
+    """Values as tensors of their own."""
+    if isinstance(value, ir.Value):
+        return Tensor(value)
+    return [wrap(element) for element in value] if isinstance(value, list | tuple) else value

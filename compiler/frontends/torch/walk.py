@@ -24,7 +24,7 @@ from oxide.frontends.torch.locations import location, node_name, place_text
 from oxide.frontends.torch.node import Node
 from oxide.frontends.torch.schemas import REQUIRED, Schema, find_overload, functional_variant, schema_of
 from oxide.frontends.torch.sizes import size, sizes
-from oxide.frontends.torch.tensors import Tensor
+from oxide.frontends.torch.tensors import Tensor, read, wrap
 from oxide.frontends.torch.weights import Weights
 
 log = logging.getLogger("oxide.torch")
@@ -128,7 +128,7 @@ class _Walk:
             if target._name not in registry.HIGHER_ORDER:
                 raise OxideError(f"{UNSUPPORTED}: this higher-order operator has no lowering")
             node = Node(self, name, target._name, place or place_text(source), source.meta.get("val"), {})
-            return wrap(registry.HIGHER_ORDER[target._name](node, *read(args), **read(kwargs)))
+            return wrap(registry.HIGHER_ORDER[target._name](node, *args, **kwargs))
         if source.op == "call_function" and target in _NUMBER_FUNCTIONS:
             return target(*args, **kwargs)
         raise OxideError(f"a graph with {source.op} of {target} is not one that torch.export or make_fx gives")
@@ -159,8 +159,14 @@ class _Walk:
         bound = _bind(schema, [wrap(a) for a in arguments], {key: wrap(value) for key, value in keywords.items()})
         return read(_Call(self, op, schema, bound, None, node.name, node.place, None).lower())
 
+    def inline(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> Any:
+        return self.program.run(graph_module, arguments)
+
     def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]:
-        result = read(self.program.run(graph_module, [wrap(value) for value in arguments]))
+        bound = [wrap(value) for value in arguments]
+        result = read(self.program.run(graph_module, bound))
+        if any(isinstance(tensor, Tensor) and tensor.version for tensor in bound):
+            raise OxideError("a branch or loop body changes a tensor from outside in place; return it instead")
         return list(result) if isinstance(result, list | tuple) else [result]
 
 
@@ -324,24 +330,6 @@ class _Call:
 
 
 UNSUPPORTED = "not supported"
-
-
-def read(value: Any) -> Any:
-    """Tensors as their values now."""
-    if isinstance(value, Tensor):
-        return value.read()
-    if isinstance(value, list | tuple):
-        return [read(element) for element in value]
-    if isinstance(value, dict):
-        return {key: read(element) for key, element in value.items()}
-    return value
-
-
-def wrap(value: Any) -> Any:
-    """Values as tensors of their own."""
-    if isinstance(value, ir.Value):
-        return Tensor(value)
-    return [wrap(element) for element in value] if isinstance(value, list | tuple) else value
 
 
 def _bind(schema: Schema, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

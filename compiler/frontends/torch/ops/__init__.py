@@ -34,6 +34,7 @@ How to add an operator
 from oxide.frontends.torch.ops import (
     activations,
     attention,
+    control_flow,
     convolution,
     elementwise,
     factories,
@@ -50,6 +51,7 @@ from oxide.frontends.torch.ops import (
 __all__ = [
     "activations",
     "attention",
+    "control_flow",
     "convolution",
     "elementwise",
     "factories",
