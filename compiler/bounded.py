@@ -13,7 +13,7 @@ may be shared.  `trim` undoes this on the host.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,7 @@ def trimmed_specs(outputs: Sequence[TensorSpec], bounds: Mapping[int, Bound]) ->
 
 
 def _open(spec: TensorSpec, axis: int) -> TensorSpec:
-    return replace(spec, shape=(*spec.shape[:axis], None, *spec.shape[axis + 1 :]))
+    return spec.of_shape((*spec.shape[:axis], None, *spec.shape[axis + 1 :]))
 
 
 def _leading(value: Any, bound: Bound, counts: Mapping[int, int]) -> Any:

@@ -10,6 +10,8 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
+from oxide.dialects.dims import Size, parse_sizes
+from oxide.dialects.hlo.resolve import SHAPE
 
 ENTRY = "main"
 NAME = "oxide.name"
@@ -18,11 +20,15 @@ PARAM = "oxide.param"
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Name, shape and dtype of an input, output or parameter; a dynamic dimension is None."""
+    """Name, shape and dtype of an input, output or parameter; a dynamic dimension is None.
+
+    `symbolic` is the shape with what dynamic dimensions are called, when the model says so (`oxide.shape`).
+    """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: np.dtype
+    symbolic: tuple[Size, ...] | None = None
 
     @property
     def is_static(self) -> bool:
@@ -35,10 +41,23 @@ class TensorSpec:
             raise OxideError(f"{self} has a dynamic shape")
         return tuple(size for size in self.shape if size is not None)
 
+    def of_shape(self, shape: tuple[int | None, ...]) -> TensorSpec:
+        """The same with another shape."""
+        return TensorSpec(self.name, shape, self.dtype)
+
+    @property
+    def dimensions(self) -> str:
+        """The shape as text: `1x3`, `1x?`, and `batch x 3` where dimensions have names; `scalar` for rank 0."""
+        if self.symbolic is not None:
+            return " x ".join(map(str, self.symbolic))
+        return "x".join("?" if size is None else str(size) for size in self.shape) or "scalar"
+
     def __str__(self) -> str:
-        """As StableHLO writes it: `x: 1x?xf32`."""
-        dims = ["?" if size is None else str(size) for size in self.shape]
-        return f"{self.name}: {'x'.join([*dims, dtypes.spelling(self.dtype)])}"
+        """As StableHLO writes it: `x: 1x?xf32`; `x: batch x 3 x f32` where dimensions have names."""
+        element = dtypes.spelling(self.dtype)
+        if not self.shape:
+            return f"{self.name}: {element}"
+        return f"{self.name}: {self.dimensions}{' x ' if self.symbolic is not None else 'x'}{element}"
 
 
 @dataclass(frozen=True)
@@ -90,9 +109,9 @@ def read_signature(module: ir.Module) -> Signature:
             name = _string(attributes, NAME) or f"arg{index}"
             if parameters:
                 raise _refused(function, f"input {name!r} comes after a weight; inputs come first")
-            inputs.append(_spec(function, name, type))
+            inputs.append(_spec(function, name, type, attributes))
         outputs = [
-            _spec(function, _string(attributes, NAME) or f"result{index}", type)
+            _spec(function, _string(attributes, NAME) or f"result{index}", type, attributes)
             for index, (type, attributes) in enumerate(
                 zip(kind.results, _each(function, "res_attrs", len(kind.results)), strict=True)
             )
@@ -125,11 +144,25 @@ def _string(attributes: ir.DictAttr | None, key: str) -> str | None:
     return value.value
 
 
-def _spec(function: ir.Operation, name: str, type: ir.Type) -> TensorSpec:
+def _spec(
+    function: ir.Operation, name: str, type: ir.Type, attributes: ir.DictAttr | None = None
+) -> TensorSpec:
     if not isinstance(type, ir.RankedTensorType):
         raise _refused(function, f"{name!r} is {type}; inputs, weights and outputs must be ranked tensors")
     shape = tuple(None if type.is_dynamic_dim(i) else type.get_dim_size(i) for i in range(type.rank))
-    return TensorSpec(name, shape, dtypes.to_numpy(type.element_type))
+    symbolic = None if type.has_static_shape else _symbolic(function, name, shape, _string(attributes, SHAPE))
+    return TensorSpec(name, shape, dtypes.to_numpy(type.element_type), symbolic)
+
+
+def _symbolic(
+    function: ir.Operation, name: str, shape: tuple[int | None, ...], text: str | None
+) -> tuple[Size, ...] | None:
+    if text is None:
+        return None
+    sizes = parse_sizes(text)
+    if len(sizes) != len(shape) or any(s is not None and s != z for s, z in zip(shape, sizes, strict=True)):
+        raise _refused(function, f"the {SHAPE} of {name!r} is {text}, its type says {shape}")
+    return sizes
 
 
 def _refuse_duplicates(function: ir.Operation, what: str, specs: list[TensorSpec]) -> None:

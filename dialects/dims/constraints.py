@@ -42,10 +42,13 @@ class Constraint:
 class Constraints:
     """The constraints of a function under construction, each once."""
 
-    _found: dict[str, Constraint] = field(default_factory=dict)
+    _found: dict[tuple[str, ...], Constraint] = field(default_factory=dict)
 
     def add(self, constraint: Constraint) -> None:
-        self._found.setdefault(str(constraint), constraint)
+        sides = [str(constraint.left), str(constraint.right)]
+        if constraint.relation == "==":
+            sides.sort()
+        self._found.setdefault((constraint.relation, *sides), constraint)
 
     def __iter__(self) -> Iterator[Constraint]:
         return iter(list(self._found.values()))

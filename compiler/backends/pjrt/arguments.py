@@ -79,8 +79,7 @@ def _check(dtype: np.dtype, shape: tuple[int, ...], spec: TensorSpec) -> None:
     )
     if not fits:
         given = "x".join(map(str, shape)) or "scalar"
-        wanted = "x".join("?" if size is None else str(size) for size in spec.shape) or "scalar"
-        raise OxideError(f"input {spec.name!r} has shape {given}, the model takes {wanted}")
+        raise OxideError(f"input {spec.name!r} has shape {given}, the model takes {spec.dimensions}")
 
 
 def _spelled(dtype: np.dtype) -> str:

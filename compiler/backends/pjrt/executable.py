@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jaxlib.mlir import ir
@@ -24,6 +24,7 @@ from oxide.backends.pjrt.program import bytecode, specialize
 from oxide.bounded import read_bounds, trim, trimmed_specs
 from oxide.dialects.diagnostics import OxideError
 from oxide.signature import Signature, TensorSpec
+from oxide.sizes import bind_sizes, read_constraints
 
 if TYPE_CHECKING:
     import jax
@@ -81,7 +82,8 @@ class Executable:
     an OxideError that names the input.  Outputs are jax.Array on the device, of the model's dtypes whatever
     JAX's x64 setting; `numpy.asarray` reads them.  Calls return before the device is done, as JAX's do.
 
-    A model with dynamic input shapes is compiled again for each new set of shapes.
+    A model with dynamic input shapes is compiled again for each new set of shapes.  Sizes that do not fit its
+    symbols and constraints (`oxide.sizes`) are an OxideError.
     """
 
     def __init__(self, model: Model, compiler: _Compiler) -> None:
@@ -89,6 +91,7 @@ class Executable:
         self.name = model.name
         self.inputs: tuple[TensorSpec, ...] = signature.inputs
         self._bounds = read_bounds(model.module)
+        self._constraints = read_constraints(model.module)
         self.outputs: tuple[TensorSpec, ...] = trimmed_specs(signature.outputs, self._bounds)
         self._parameter_specs = signature.parameters
         self._compiler = compiler
@@ -138,7 +141,8 @@ class Executable:
         shapes = tuple(argument.shape for argument in arguments)
         program = self._specialized.get(shapes)
         if program is None:
-            specs = [replace(spec, shape=shape) for spec, shape in zip(self.inputs, shapes, strict=True)]
+            bind_sizes(self.inputs, shapes, self._constraints)
+            specs = [spec.of_shape(shape) for spec, shape in zip(self.inputs, shapes, strict=True)]
             program = self._compiler.program(*specialize(self._module, specs, self._parameter_specs))
             self._specialized[shapes] = program
             if len(self._specialized) > _MAX_SPECIALIZATIONS:

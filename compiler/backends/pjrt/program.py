@@ -32,7 +32,8 @@ def specialize(
     with module.context, ir.Location.unknown():
         types = ",".join(str(hlo.make_type(spec.sizes, spec.dtype)) for spec in (*inputs, *parameters))
     pipeline = (
-        "stablehlo-legalize-composite-to-call,"  # shape refinement does not look into composites
+        # Refinement does not look into composites, and gives a function one set of shapes for all its calls.
+        "decompose-composites,inline,symbol-dce,"
         f"stablehlo-refine-arguments{{types={types}}},"
         "stablehlo-refine-shapes,"
         "func.func(stablehlo-canonicalize-dynamism,stablehlo-check-shape-assertions)"
