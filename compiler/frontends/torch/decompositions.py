@@ -62,7 +62,8 @@ def _trace(op: OpOverload, leaves: list[Any], spec: Any, positions: list[int]) -
         result = function(*args, **kwargs)
         if result is NotImplemented:
             raise NotImplementedError(f"{op} has no decomposition for these arguments")
-        return result
+        # A named tuple would be built by a node of the graph.
+        return tuple(result) if isinstance(result, tuple) else result
 
     with torch.no_grad():
         return make_fx(run)(*(leaves[position] for position in positions))

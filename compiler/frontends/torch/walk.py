@@ -99,22 +99,22 @@ class _Walk:
         return self._stand_in(source.meta.get("val"))
 
     def _stand_in(self, meta: Any) -> Any:
-        """Something of the type that a node which failed would have had."""
+        """Something of the type that a node which failed would have had, FAILED where that is not known."""
         if isinstance(meta, torch.Tensor):
             try:
                 return Tensor(hlo.full(sizes(meta.shape), 0, to_numpy(meta.dtype)))
-            except OxideError as error:
-                raise joined(self.program.failures) from error
+            except OxideError:
+                return FAILED
         if isinstance(meta, list | tuple):
             return [self._stand_in(part) for part in meta]
-        if meta is None or isinstance(meta, int | float | bool):
-            return meta
-        raise joined(self.program.failures)
+        return FAILED
 
     # ------------------------------------------------------------------------------------- one node
 
     def _lower(self, source: torch.fx.Node, name: str, place: str) -> Any:
         target: Any = source.target
+        if any(self.values[node] is FAILED for node in source.all_input_nodes):
+            return FAILED
         if source.op == "call_function" and target is operator.getitem:
             return self._resolve(source.args[0])[self._resolve(source.args[1])]
         args, kwargs = self._resolve(source.args), self._resolve(source.kwargs)
@@ -330,6 +330,8 @@ class _Call:
 
 
 UNSUPPORTED = "not supported"
+# The value of a node that failed, and of all that depends on it: they are not reported again.
+FAILED = object()
 
 
 def _bind(schema: Schema, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
