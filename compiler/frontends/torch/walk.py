@@ -18,7 +18,7 @@ from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.torch import registry
 from oxide.frontends.torch.decompositions import Expansions, has_decomposition
-from oxide.frontends.torch.diagnostics import NodeError, joined
+from oxide.frontends.torch.diagnostics import NodeError
 from oxide.frontends.torch.dtypes import to_numpy, to_torch
 from oxide.frontends.torch.locations import location, node_name, place_text
 from oxide.frontends.torch.node import Node
