@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jaxlib.mlir import ir
 from jaxlib.mlir._mlir_libs._mlir import rewrite as _rewrite  # pyright: ignore[reportAttributeAccessIssue]
@@ -29,6 +30,12 @@ class Rewriter:
 
     def __init__(self, native: _rewrite.PatternRewriter) -> None:
         self._native = native
+        self.declined: str | None = None
+
+    def decline(self, reason: str) -> bool:
+        """Say why a rule leaves an operation that it all but matches; answers False, as such a rule does."""
+        self.declined = reason
+        return False
 
     def replace(self, op: ir.Operation, values: ir.Value | Sequence[ir.Value]) -> None:
         """Replace every result of `op` by `values` and erase it.  Types must agree one to one."""
@@ -53,27 +60,35 @@ Rule = Callable[[ir.Operation, Rewriter], bool]
 
 @dataclass(frozen=True)
 class Pattern:
-    """A rule with a name (for statistics and remarks) and the operation names it roots at."""
+    """A rule with a name (for statistics and remarks), the operation names it roots at, and what it does."""
 
     name: str
     roots: tuple[str, ...]
     rule: Rule
     benefit: int = 1
+    summary: str = ""
+
+
+# Told of each rewrite, and of each rule that declined: the location of the operation and a message.
+Observer = Callable[[ir.Location, str], None]
 
 
 class PatternSet:
     """Frozen patterns with their statistics, ready to run on many operations."""
 
-    def __init__(self, patterns: Iterable[Pattern], context: ir.Context) -> None:
+    def __init__(self, patterns: Iterable[Pattern], context: ir.Context, observer: Observer | None = None) -> None:
         self.statistics: dict[str, RuleStatistics] = {}
-        by_root: dict[str, list[tuple[Rule, RuleStatistics]]] = {}
+        self._observer = observer
+        # The driver comes back to an operation until nothing changes; one remark is enough.
+        self._declined: set[tuple[ir.Location, str]] = set()
+        by_root: dict[str, list[tuple[str, Rule, RuleStatistics]]] = {}
         for pattern in sorted(patterns, key=lambda pattern: -pattern.benefit):
             statistics = self.statistics.setdefault(pattern.name, RuleStatistics())
             for root in pattern.roots:
-                by_root.setdefault(root, []).append((pattern.rule, statistics))
+                by_root.setdefault(root, []).append((pattern.name, pattern.rule, statistics))
         native = _rewrite.RewritePatternSet(context)
         for root, rules in by_root.items():
-            native.add(root, self._callback(rules), 1)
+            native.add(root, self._callback(root, rules), 1)
         self._frozen = native.freeze()
 
     def apply_greedily(self, root: ir.Operation) -> None:
@@ -85,17 +100,34 @@ class PatternSet:
         config.region_simplification_level = _rewrite.GreedySimplifyRegionLevel.DISABLED
         _rewrite.apply_patterns_and_fold_greedily(root, self._frozen, config)
 
-    def _callback(self, rules: list[tuple[Rule, RuleStatistics]]) -> Callable[[ir.Operation, object], bool]:
+    def hits(self) -> int:
+        """Rewrites made so far."""
+        return sum(rule.hits for rule in self.statistics.values())
+
+    def _callback(
+        self, root: str, rules: list[tuple[str, Rule, RuleStatistics]]
+    ) -> Callable[[ir.Operation, Any], bool]:
         # One native callback a root: entering the insertion point costs more than most rules' failing match.
-        def match(op: ir.Operation | ir.OpView, native: _rewrite.PatternRewriter) -> bool:
+        def match(op: ir.Operation | ir.OpView, native: Any) -> bool:
             operation = op.operation
+            location = operation.location
             rewriter = Rewriter(native)
-            with native.ip, operation.location:
-                for rule, statistics in rules:
+            with native.ip, location:
+                for name, rule, statistics in rules:
                     statistics.tries += 1
                     if rule(operation, rewriter):
                         statistics.hits += 1
+                        if self._observer is not None:
+                            self._observer(location, f"{name}: {root} rewritten")
                         return False
+                    if rewriter.declined is not None:
+                        self._decline(location, f"{name}: {root} stays, {rewriter.declined}")
+                        rewriter.declined = None
             return True
 
         return match
+
+    def _decline(self, location: ir.Location, message: str) -> None:
+        if self._observer is not None and (location, message) not in self._declined:
+            self._declined.add((location, message))
+            self._observer(location, message)

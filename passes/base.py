@@ -39,7 +39,10 @@ class PassLog:
         self.counts[what] = self.counts.get(what, 0) + amount
 
     def remark(self, op: ir.Operation, message: str) -> None:
-        self.remarks.append(Diagnostic("remark", message, location_text(op.location)))
+        self.remark_at(op.location, message)
+
+    def remark_at(self, location: ir.Location, message: str) -> None:
+        self.remarks.append(Diagnostic("remark", message, location_text(location)))
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ class Pass:
 
     def run(self, module: ir.Module, log: PassLog) -> None:
         raise NotImplementedError
+
+    @classmethod
+    def rules(cls) -> list[tuple[str, str]]:
+        """Name and meaning of each rewrite rule the pass has; none for a pass that is one algorithm."""
+        return []
 
     @classmethod
     def summary(cls) -> str:

@@ -69,6 +69,9 @@ def _pass_section(name: str, cls: type[Pass]) -> str:
         lines += ["| option | type | default | |", "| --- | --- | --- | --- |"]
         lines += [f"| `{s.name}` | {_cell(s.type_text)} | `{s.default_text}` | {_cell(s.help)} |" for s in specs]
         lines.append("")
+    rules = cls.rules()
+    if rules:
+        lines += ["| rule | |", "| --- | --- |", *(f"| `{rule}` | {_cell(text)} |" for rule, text in rules), ""]
     return "\n".join(lines)
 
 

@@ -8,24 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import ml_dtypes
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects import dtypes, hlo
-from oxide.dialects.attributes import keyword, tensor
+from oxide.dialects import hlo
 from oxide.dialects.constants import constant_value
 from oxide.dialects.fold import fold, is_splat
 from oxide.dialects.hlo.core import FOLD_ELEMENTS
-from oxide.passes.canonicalize.matching import is_static, number, pattern, producer, splat
+from oxide.passes.canonicalize.matching import again, has_one_use, is_discrete, is_static, number, pattern, producer
 
 _COMMUTATIVE = ["add", "and", "maximum", "minimum", "multiply", "or", "xor"]
-# f(f(x)) = f(x).
-_IDEMPOTENT = ["abs", "ceil", "floor", "round_nearest_afz", "round_nearest_even", "sign"]
-_INVOLUTIONS = ["negate", "not"]
 _ASSOCIATIVE = ["add", "and", "maximum", "minimum", "multiply", "or", "xor"]
-_SWAPPED = {"EQ": "EQ", "NE": "NE", "LT": "GT", "GT": "LT", "LE": "GE", "GE": "LE"}
-_INVERSE = {"EQ": "NE", "NE": "EQ", "LT": "GE", "GE": "LT", "GT": "LE", "LE": "GT"}
+_DUAL = {"and": "or", "or": "and", "maximum": "minimum", "minimum": "maximum"}
 
 
 def _is_zero(x: np.generic) -> bool:
@@ -52,11 +46,21 @@ def _is_real_one(x: np.generic) -> bool:
     return x.dtype.kind != "c" and _is_one(x)
 
 
+def _is_lowest(x: np.generic) -> bool:
+    return x.dtype.kind != "c" and bool(x == hlo.lowest(x.dtype))
+
+
+def _is_highest(x: np.generic) -> bool:
+    return x.dtype.kind != "c" and bool(x == hlo.highest(x.dtype))
+
+
 # op(x, c) = x for these right-hand constants.
-_NEUTRAL: dict[str, Callable[[np.generic], bool]] = {
+NEUTRAL: dict[str, Callable[[np.generic], bool]] = {
     "add": _is_negative_zero_or_integer_zero,
     "and": _is_all_ones,
     "divide": _is_real_one,
+    "maximum": _is_lowest,
+    "minimum": _is_highest,
     "multiply": _is_real_one,
     "or": _is_zero,
     "power": _is_real_one,
@@ -69,25 +73,25 @@ _NEUTRAL: dict[str, Callable[[np.generic], bool]] = {
 # op(x, c) = c for these; integers and bools only.
 _ABSORBING: dict[str, Callable[[np.generic], bool]] = {
     "and": _is_zero,
+    "maximum": _is_highest,
+    "minimum": _is_lowest,
     "multiply": _is_zero,
     "or": _is_all_ones,
 }
 
 
-def _is_discrete(value: ir.Value) -> bool:
-    """True for integers and bools."""
-    return isinstance(tensor(value).element_type, ir.IntegerType)
-
-
 def _neutral(op: ir.Operation) -> ir.Value | None:
-    """x + 0, x - 0, x * 1, x / 1, x ^ 1, x & ~0, x | 0, x << 0 -> x"""
+    """x + 0, x - 0, x * 1, x / 1, x ^ 1, x & ~0, x | 0, x << 0, max(x, lowest), min(x, highest) -> x
+
+    Of floats x + 0 needs -0 and x - 0 needs +0: every other zero changes the sign of a zero x.
+    """
     element = number(op.operands[1])
-    matches = element is not None and _NEUTRAL[op.name.removeprefix("stablehlo.")](element)
+    matches = element is not None and NEUTRAL[op.name.removeprefix("stablehlo.")](element)
     return op.operands[0] if matches else None
 
 
 def _absorbing(op: ir.Operation) -> ir.Value | None:
-    """x * 0 -> 0, x & 0 -> 0, x | ~0 -> ~0 of integers"""
+    """x * 0 -> 0, x & 0 -> 0, x | ~0 -> ~0, max(x, highest) -> highest, min(x, lowest) -> lowest of integers"""
     element = number(op.operands[1])
     if element is None or element.dtype.kind not in "biu":
         return None
@@ -101,28 +105,97 @@ def _self(op: ir.Operation) -> ir.Value | None:
 
 def _self_cancelling(op: ir.Operation) -> ir.Value | None:
     """x - x, x ^ x -> 0 of integers"""
-    if op.operands[0] != op.operands[1] or not _is_discrete(op.operands[0]) or not is_static(op):
+    if op.operands[0] != op.operands[1] or not is_discrete(op.operands[0]) or not is_static(op):
         return None
     return hlo.full_like(op.results[0], 0)
 
 
-def _involution(op: ir.Operation) -> ir.Value | None:
-    """-(-x) -> x, not(not(x)) -> x"""
-    inner = producer(op.operands[0], op.name)
-    return None if inner is None else inner.operands[0]
+def _repeated_operand(op: ir.Operation) -> ir.Value | None:
+    """max(x, max(x, y)) -> max(x, y), and so for min, and, or"""
+    for this, other in (op.operands, reversed(list(op.operands))):
+        inner = producer(other, op.name)
+        if inner is not None and this in list(inner.operands):
+            return other
+    return None
 
 
-def _idempotent(op: ir.Operation) -> ir.Value | None:
-    """floor(floor(x)) -> floor(x) and the like"""
-    if producer(op.operands[0], op.name) is None or isinstance(tensor(op.results[0]).element_type, ir.ComplexType):
+def _absorption(op: ir.Operation) -> ir.Value | None:
+    """x & (x | y) -> x, x | (x & y) -> x, max(x, min(x, y)) -> x, min(x, max(x, y)) -> x of integers"""
+    if not is_discrete(op.results[0]):
         return None
-    return op.operands[0]
+    for this, other in (op.operands, reversed(list(op.operands))):
+        inner = producer(other, f"stablehlo.{_DUAL[op.name.removeprefix('stablehlo.')]}")
+        if inner is not None and this in list(inner.operands):
+            return this
+    return None
 
 
-def _absolute_of_negated(op: ir.Operation) -> ir.Value | None:
-    """abs(-x) -> abs(x)"""
-    inner = producer(op.operands[0], "stablehlo.negate")
-    return None if inner is None else hlo.create(op.name, [inner.operands[0]], [op.results[0].type]).results[0]
+def _complement(op: ir.Operation) -> ir.Value | None:
+    """x & ~x -> 0, x | ~x -> ~0, x ^ ~x -> ~0"""
+    left, right = op.operands
+    inverted = [producer(value, "stablehlo.not") for value in (left, right)]
+    pairs = zip(inverted, (right, left), strict=True)
+    if not is_static(op) or not any(inner is not None and inner.operands[0] == other for inner, other in pairs):
+        return None
+    ones = op.name != "stablehlo.and"
+    return hlo.full_like(op.results[0], (-1 if hlo.dtype(left) != np.bool_ else True) if ones else 0)
+
+
+def _cancelled_sum(op: ir.Operation) -> ir.Value | None:
+    """(x + y) - y -> x, (x - y) + y -> x, x - (x - y) -> y of integers"""
+    left, right = op.operands
+    if not is_discrete(left) or hlo.dtype(left) == np.bool_:
+        return None
+    if op.name == "stablehlo.add":
+        for this, other in ((left, right), (right, left)):
+            inner = producer(other, "stablehlo.subtract")
+            if inner is not None and inner.operands[1] == this:
+                return inner.operands[0]
+        return None
+    total, difference = producer(left, "stablehlo.add"), producer(right, "stablehlo.subtract")
+    if total is not None and right in list(total.operands):
+        return total.operands[0] if total.operands[1] == right else total.operands[1]
+    if difference is not None and difference.operands[0] == left:
+        return difference.operands[1]
+    return None
+
+
+def _remainder_of_one(op: ir.Operation) -> ir.Value | None:
+    """x % 1 -> 0 of integers"""
+    element = number(op.operands[1])
+    if element is None or element.dtype.kind not in "iu" or element != 1 or not is_static(op):
+        return None
+    return hlo.full_like(op.results[0], 0)
+
+
+def _open_clamp(op: ir.Operation) -> ir.Value | None:
+    """clamp(lowest, x, highest) -> x"""
+    low, high = number(op.operands[0]), number(op.operands[2])
+    return (
+        op.operands[1] if low is not None and high is not None and _is_lowest(low) and _is_highest(high) else None
+    )
+
+
+def _clamp_of_clamp(op: ir.Operation) -> ir.Value | None:
+    """clamp(a, clamp(a, x, b), b) -> clamp(a, x, b)"""
+    inner = producer(op.operands[1], "stablehlo.clamp")
+    if inner is None or [op.operands[0], op.operands[2]] != [inner.operands[0], inner.operands[2]]:
+        return None
+    return op.operands[1]
+
+
+def _clamp_of_bounds(op: ir.Operation) -> ir.Value | None:
+    """min(max(x, a), b) -> clamp(a, x, b) for constants a <= b, and max(min(x, b), a) likewise"""
+    outer_is_minimum = op.name == "stablehlo.minimum"
+    inner = producer(op.operands[0], "stablehlo.maximum" if outer_is_minimum else "stablehlo.minimum")
+    if inner is None or not has_one_use(op.operands[0]):
+        return None
+    low, high = (inner.operands[1], op.operands[1]) if outer_is_minimum else (op.operands[1], inner.operands[1])
+    bottom, top = number(low), number(high)
+    # Bounds that are zeros of different sign are not ordered by <=.
+    if bottom is None or top is None or bottom.dtype.kind == "c" or not bool(np.less(bottom, top)):
+        return None
+    return hlo.create("stablehlo.clamp", [low, inner.operands[0], high], [op.results[0].type]).results[0]
 
 
 def _constant_right(op: ir.Operation) -> ir.Value | None:
@@ -130,13 +203,14 @@ def _constant_right(op: ir.Operation) -> ir.Value | None:
     left, right = op.operands
     if producer(left, "stablehlo.constant") is None or producer(right, "stablehlo.constant") is not None:
         return None
-    return hlo.create(op.name, [right, left], [op.results[0].type]).results[0]
+    return again(op, [right, left])
 
 
 def _associate(op: ir.Operation) -> ir.Value | None:
-    """(x + c) + d -> x + (c + d) of integers"""
+    """(x + c) + d -> x + (c + d) of integers; max(max(x, c), d) -> max(x, max(c, d)) of floats too"""
     inner = producer(op.operands[0], op.name)
-    if inner is None or not _is_discrete(op.results[0]):
+    exact = is_discrete(op.results[0]) or op.name in ("stablehlo.maximum", "stablehlo.minimum")
+    if inner is None or not exact:
         return None
     constants = [constant_value(inner.operands[1]), constant_value(op.operands[1])]
     known = [array for array in constants if array is not None]
@@ -148,144 +222,19 @@ def _associate(op: ir.Operation) -> ir.Value | None:
     return hlo.create(op.name, [inner.operands[0], hlo.constant(combined[0])], [op.results[0].type]).results[0]
 
 
-def _parts_of_complex(op: ir.Operation) -> ir.Value | None:
-    """real(complex(x, y)) -> x, imag(complex(x, y)) -> y"""
-    inner = producer(op.operands[0], "stablehlo.complex")
-    return None if inner is None else inner.operands[0 if op.name == "stablehlo.real" else 1]
-
-
-def _complex_of_parts(op: ir.Operation) -> ir.Value | None:
-    """complex(real(z), imag(z)) -> z"""
-    real, imag = producer(op.operands[0], "stablehlo.real"), producer(op.operands[1], "stablehlo.imag")
-    if real is None or imag is None or real.operands[0] != imag.operands[0]:
-        return None
-    return real.operands[0]
-
-
-def _identity_convert(op: ir.Operation) -> ir.Value | None:
-    """convert(x) to x's own type -> x"""
-    return op.operands[0] if op.operands[0].type == op.results[0].type else None
-
-
-def _convert_of_widening(op: ir.Operation) -> ir.Value | None:
-    """convert(convert(x, A -> B), B -> C) -> convert(x, A -> C) when B holds every value of A exactly"""
-    inner = producer(op.operands[0], "stablehlo.convert")
-    if inner is None:
-        return None
-    source, middle = (dtypes.to_numpy(tensor(v).element_type) for v in (inner.operands[0], op.operands[0]))
-    if not _holds(middle, source):
-        return None
-    if inner.operands[0].type == op.results[0].type:
-        return inner.operands[0]
-    return hlo.create(op.name, [inner.operands[0]], [op.results[0].type]).results[0]
-
-
-def _holds(wide: np.dtype, narrow: np.dtype) -> bool:
-    """True when every value of `narrow` is a value of `wide` (standard types only)."""
-    if narrow == ml_dtypes.bfloat16:
-        return wide.kind == "f" and wide.itemsize >= 4
-    if wide == ml_dtypes.bfloat16:
-        return narrow in (np.bool_, np.int8, np.uint8)
-    if wide.kind not in "iuf" or narrow.kind not in "biuf":
-        return False
-    # numpy calls 64-bit integers to float64 safe, which rounds.
-    return np.can_cast(narrow, wide, "safe") and not (narrow.itemsize == 8 and narrow.kind != wide.kind)
-
-
-def _compare_with_self(op: ir.Operation) -> ir.Value | None:
-    """compare(x, x) -> constant for integers and bools (a float may be NaN)"""
-    if op.operands[0] != op.operands[1] or not _is_discrete(op.operands[0]) or not is_static(op):
-        return None
-    return hlo.full_like(op.results[0], keyword(op, "comparison_direction") in ("EQ", "LE", "GE"))
-
-
-def _compare_constant_right(op: ir.Operation) -> ir.Value | None:
-    """c < x -> x > c"""
-    left, right = op.operands
-    if producer(left, "stablehlo.constant") is None or producer(right, "stablehlo.constant") is not None:
-        return None
-    return _compared(op, right, left, _SWAPPED[keyword(op, "comparison_direction")])
-
-
-def _compare_bool_with_constant(op: ir.Operation) -> ir.Value | None:
-    """x == true -> x, x != false -> x, x == false -> not x, x != true -> not x"""
-    direction, element = keyword(op, "comparison_direction"), splat(op.operands[1])
-    if direction not in ("EQ", "NE") or element is None or element.dtype != np.bool_:
-        return None
-    x = op.operands[0]
-    same = bool(element) == (direction == "EQ")
-    return x if same else hlo.create("stablehlo.not", [x], [x.type]).results[0]
-
-
-def _inverted_compare(op: ir.Operation) -> ir.Value | None:
-    """not(x < y) -> x >= y of integers; not(x == y) -> x != y of anything"""
-    inner = producer(op.operands[0], "stablehlo.compare")
-    if inner is None:
-        return None
-    direction = keyword(inner, "comparison_direction")
-    if direction not in ("EQ", "NE") and not _is_discrete(inner.operands[0]):
-        return None
-    return _compared(inner, inner.operands[0], inner.operands[1], _INVERSE[direction])
-
-
-def _compared(op: ir.Operation, x: ir.Value, y: ir.Value, direction: str) -> ir.Value:
-    attributes = {
-        **{name: op.attributes[name] for name in op.attributes},
-        "comparison_direction": ir.Attribute.parse(f"#stablehlo<comparison_direction {direction}>"),
-    }
-    return hlo.create(op.name, [x, y], [op.results[0].type], attributes).results[0]
-
-
-def _select_known(op: ir.Operation) -> ir.Value | None:
-    """select(true, x, y) -> x, select(false, x, y) -> y, select(p, x, x) -> x"""
-    predicate, x, y = op.operands
-    if x == y:
-        return x
-    element = splat(predicate)
-    if element is None:
-        return None
-    return x if element else y
-
-
-def _select_of_not(op: ir.Operation) -> ir.Value | None:
-    """select(not(p), x, y) -> select(p, y, x)"""
-    predicate, x, y = op.operands
-    inner = producer(predicate, "stablehlo.not")
-    if inner is None:
-        return None
-    return hlo.create(op.name, [inner.operands[0], y, x], [op.results[0].type]).results[0]
-
-
-def _select_of_bools(op: ir.Operation) -> ir.Value | None:
-    """select(p, true, false) -> p, select(p, false, true) -> not(p)"""
-    predicate, x, y = op.operands
-    if predicate.type != op.results[0].type:
-        return None
-    left, right = splat(x), splat(y)
-    if left is None or right is None or bool(left) == bool(right):
-        return None
-    return predicate if left else hlo.create("stablehlo.not", [predicate], [predicate.type]).results[0]
-
-
 PATTERNS = [
     pattern("constant-right", _COMMUTATIVE, _constant_right),
-    pattern("neutral-element", list(_NEUTRAL), _neutral),
+    pattern("neutral-element", list(NEUTRAL), _neutral),
     pattern("absorbing-element", list(_ABSORBING), _absorbing),
     pattern("same-operands", ["maximum", "minimum", "and", "or"], _self),
     pattern("self-cancelling", ["subtract", "xor"], _self_cancelling),
+    pattern("repeated-operand", ["maximum", "minimum", "and", "or"], _repeated_operand),
+    pattern("absorption", list(_DUAL), _absorption),
+    pattern("complement", ["and", "or", "xor"], _complement),
+    pattern("cancelled-sum", ["add", "subtract"], _cancelled_sum),
+    pattern("remainder-of-one", "remainder", _remainder_of_one),
+    pattern("open-clamp", "clamp", _open_clamp),
+    pattern("clamp-of-clamp", "clamp", _clamp_of_clamp),
+    pattern("clamp-of-bounds", ["maximum", "minimum"], _clamp_of_bounds),
     pattern("associate-constants", _ASSOCIATIVE, _associate),
-    pattern("involution", _INVOLUTIONS, _involution),
-    pattern("idempotent", _IDEMPOTENT, _idempotent),
-    pattern("abs-of-negate", "abs", _absolute_of_negated),
-    pattern("parts-of-complex", ["real", "imag"], _parts_of_complex),
-    pattern("complex-of-parts", "complex", _complex_of_parts),
-    pattern("identity-convert", "convert", _identity_convert),
-    pattern("convert-of-widening", "convert", _convert_of_widening),
-    pattern("compare-with-self", "compare", _compare_with_self),
-    pattern("compare-constant-right", "compare", _compare_constant_right),
-    pattern("compare-bool-with-constant", "compare", _compare_bool_with_constant),
-    pattern("not-of-compare", "not", _inverted_compare),
-    pattern("select-known", "select", _select_known),
-    pattern("select-of-not", "select", _select_of_not),
-    pattern("select-of-bools", "select", _select_of_bools),
 ]

@@ -47,18 +47,6 @@ def _fits(op: ir.Operation, values: Sequence[ir.Value]) -> bool:
     return [value.type for value in values] == [result.type for result in op.results]
 
 
-def _while_never_entered(op: ir.Operation, rewriter: Rewriter) -> bool:
-    """while(false, body) -> initial values"""
-    terminator = list(op.regions[0].blocks[0].operations)[-1].operation
-    if splat(terminator.operands[0]) != False:  # noqa: E712  numpy's False, or None for unknown
-        return False
-    values = list(op.operands)
-    if not _fits(op, values):
-        return False
-    rewriter.replace(op, values)
-    return True
-
-
 def _tuple_element(op: ir.Operation, rewriter: Rewriter) -> bool:
     """get_tuple_element(tuple(x, y), i) -> x or y"""
     inner = producer(op.operands[0], "stablehlo.tuple")
@@ -71,6 +59,5 @@ def _tuple_element(op: ir.Operation, rewriter: Rewriter) -> bool:
 PATTERNS = [
     raw_pattern("known-branch", ["if", "case"], _known_branch),
     raw_pattern("single-branch", ["case"], _single_branch),
-    raw_pattern("while-never-entered", ["while"], _while_never_entered),
     raw_pattern("tuple-element", ["get_tuple_element"], _tuple_element),
 ]

@@ -10,6 +10,7 @@ from jaxlib.mlir import ir
 from oxide.dialects import fold, hlo
 from oxide.dialects.attributes import integer, tensor
 from oxide.dialects.constants import defining_constant, read_constant
+from oxide.dialects.effects import PURE
 from oxide.dialects.rewrite import Pattern
 from oxide.passes.canonicalize.matching import is_static, pattern
 
@@ -62,7 +63,24 @@ def _unit_iota(op: ir.Operation) -> ir.Value | None:
     return hlo.full_like(op.results[0], 0)
 
 
+def _empty_result(op: ir.Operation) -> ir.Value | None:
+    """An operation whose result has no element -> constant"""
+    kind = op.results[0].type
+    if len(op.results) != 1 or not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
+        return None
+    return hlo.full_like(op.results[0], 0) if 0 in kind.shape else None
+
+
+# Operations without effects that may answer an empty tensor; those that run regions are looked at one by one.
+_MAY_BE_EMPTY = sorted(
+    name.removeprefix("stablehlo.")
+    for name in PURE
+    - _KEPT
+    - {f"stablehlo.{name}" for name in ("case", "composite", "if", "map", "return", "while")}
+)
+
 PATTERNS = [
+    pattern("empty-result", _MAY_BE_EMPTY, _empty_result),
     pattern("static-dimension-size", "get_dimension_size", _dimension_size),
     pattern("unit-iota", "iota", _unit_iota),
 ]

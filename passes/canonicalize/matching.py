@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from inspect import getdoc
 
 import numpy as np
 from jaxlib.mlir import ir
 
+from oxide.dialects import hlo
+from oxide.dialects.attributes import tensor
 from oxide.dialects.constants import constant_value
 from oxide.dialects.fold import COMPUTED
 from oxide.dialects.rewrite import Pattern, Rewriter, Rule
 
-# What a rule's function answers: the value that replaces the operation's result, or None to decline.
-Simplification = Callable[[ir.Operation], ir.Value | None]
+# What a rule's function answers: the value that replaces the operation's result, or None where it does not apply.
+Simplification = Callable[[ir.Operation], "ir.Value | Declined | None"]
 
 
 def producer(value: ir.Value, name: str) -> ir.Operation | None:
@@ -44,28 +48,81 @@ def number(value: ir.Value) -> np.generic | None:
     return element if element is not None and element.dtype in COMPUTED else None
 
 
+def same_element(x: ir.Value, y: ir.Value) -> bool:
+    """True when two rank-0 values are one, or constants of the same bits."""
+    if x == y:
+        return True
+    left, right = constant_value(x), constant_value(y)
+    return left is not None and right is not None and left.tobytes() == right.tobytes()
+
+
+def has_one_use(value: ir.Value) -> bool:
+    uses = iter(value.uses)
+    return next(uses, None) is not None and next(uses, None) is None
+
+
+def is_discrete(value: ir.Value) -> bool:
+    """True for integers and bools."""
+    return isinstance(tensor(value).element_type, ir.IntegerType)
+
+
+def is_complex(value: ir.Value) -> bool:
+    return isinstance(tensor(value).element_type, ir.ComplexType)
+
+
+def attributes_of(op: ir.Operation) -> dict[str, ir.Attribute]:
+    return {name: op.attributes[name] for name in op.attributes}
+
+
+def again(op: ir.Operation, operands: Sequence[ir.Value], result: ir.Type | None = None) -> ir.Value:
+    """`op` with its attributes on other operands."""
+    return hlo.create(op.name, operands, [result or op.results[0].type], attributes_of(op)).results[0]
+
+
+def shape_of(value: ir.Value) -> list[int]:
+    """The shape of a value; only of static ones a rule may rely on the sizes."""
+    return list(tensor(value).shape)
+
+
 def is_static(op: ir.Operation) -> bool:
     """True when every operand and result is a tensor of static shape; most rules rebuild types and need it."""
     values = [*op.operands, *op.results]
     return all(isinstance(v.type, ir.RankedTensorType) and v.type.has_static_shape for v in values)
 
 
-def pattern(name: str, roots: str | Sequence[str], simplify: Simplification) -> Pattern:
-    """A named pattern that replaces a single-result StableHLO operation by what `simplify` answers."""
+@dataclass(frozen=True)
+class Declined:
+    """Why a rule leaves an operation it all but matches; shown as a remark."""
+
+    reason: str
+
+
+def pattern(name: str, roots: str | Sequence[str], simplify: Simplification, summary: str = "") -> Pattern:
+    """A named pattern that replaces a single-result StableHLO operation by what `simplify` answers.
+
+    Its meaning is the first paragraph of the function's docstring, or `summary`.
+    """
 
     def rule(op: ir.Operation, rewriter: Rewriter) -> bool:
         replacement = simplify(op)
+        if isinstance(replacement, Declined):
+            return rewriter.decline(replacement.reason)
         if replacement is None or replacement.type != op.results[0].type:
             return False
         rewriter.replace(op, replacement)
         return True
 
-    return Pattern(name, qualified([roots] if isinstance(roots, str) else roots), rule)
+    return _named(name, roots, rule, summary or getdoc(simplify))
 
 
-def raw_pattern(name: str, roots: Sequence[str], rule: Rule) -> Pattern:
+def raw_pattern(name: str, roots: str | Sequence[str], rule: Rule) -> Pattern:
     """A named pattern whose rule edits the program itself."""
-    return Pattern(name, qualified(roots), rule)
+    return _named(name, roots, rule, getdoc(rule))
+
+
+def _named(name: str, roots: str | Sequence[str], rule: Rule, summary: str | None) -> Pattern:
+    first = (summary or "").split("\n\n")[0]
+    return Pattern(name, qualified([roots] if isinstance(roots, str) else roots), rule, summary=first)
 
 
 def qualified(names: Iterable[str]) -> tuple[str, ...]:

@@ -43,6 +43,17 @@ def _identity_transpose(op: ir.Operation) -> ir.Value | None:
     return op.operands[0] if permutation == list(range(len(permutation))) else None
 
 
+def _transpose_of_unit_dimensions(op: ir.Operation) -> ir.Value | None:
+    """transpose(x, p) that moves no dimension but those of size 1 -> reshape(x)"""
+    if not is_static(op):
+        return None
+    shape = _shape(op.operands[0])
+    moving = [axis for axis in integers(op, "permutation") if shape[axis] != 1]
+    if moving != sorted(moving):
+        return None
+    return hlo.reshape(op.operands[0], _shape(op.results[0]))
+
+
 def _transpose_of_transpose(op: ir.Operation) -> ir.Value | None:
     """transpose(transpose(x, p), q) -> transpose(x, p∘q)"""
     inner = static_producer(op.operands[0], "stablehlo.transpose")
@@ -153,16 +164,12 @@ def _reverse_of_reverse(op: ir.Operation) -> ir.Value | None:
     return hlo.reverse(inner.operands[0], moving) if moving else inner.operands[0]
 
 
-def _identity_bitcast(op: ir.Operation) -> ir.Value | None:
-    """bitcast_convert(x) to x's own type -> x"""
-    return op.operands[0] if op.operands[0].type == op.results[0].type else None
-
-
 PATTERNS = [
     pattern("identity-reshape", "reshape", _identity_reshape),
     pattern("reshape-of-reshape", "reshape", _reshape_of_reshape),
     pattern("reshape-of-repeated-element", "reshape", _reshape_of_repeated_element),
     pattern("identity-transpose", "transpose", _identity_transpose),
+    pattern("transpose-of-unit-dimensions", "transpose", _transpose_of_unit_dimensions),
     pattern("transpose-of-transpose", "transpose", _transpose_of_transpose),
     pattern("transpose-of-broadcast", "transpose", _transpose_of_broadcast),
     pattern("identity-broadcast", "broadcast_in_dim", _identity_broadcast),
@@ -172,5 +179,4 @@ PATTERNS = [
     pattern("broadcast-of-unit-reshape", "broadcast_in_dim", _broadcast_of_unit_reshape),
     pattern("reverse-of-unit-dimensions", "reverse", _reverse_nothing),
     pattern("reverse-of-reverse", "reverse", _reverse_of_reverse),
-    pattern("identity-bitcast", "bitcast_convert", _identity_bitcast),
 ]

@@ -12,11 +12,18 @@ from jaxlib.mlir.dialects import stablehlo
 from oxide.dialects import hlo
 from oxide.dialects.attributes import integer, integers, tensor
 from oxide.dialects.constants import constant_value
-from oxide.passes.canonicalize.matching import is_static, pattern, static_producer
-
-
-def _shape(value: ir.Value) -> list[int]:
-    return list(tensor(value).shape)
+from oxide.dialects.fold import fold
+from oxide.dialects.hlo.core import FOLD_ELEMENTS
+from oxide.passes.canonicalize.matching import (
+    again,
+    has_one_use,
+    is_static,
+    pattern,
+    producer,
+    same_element,
+    shape_of,
+    static_producer,
+)
 
 
 def _bounds(op: ir.Operation) -> tuple[list[int], list[int], list[int]]:
@@ -56,7 +63,7 @@ def _slice_of_concatenate(op: ir.Operation) -> ir.Value | None:
     starts, limits, strides = _bounds(op)
     offset = 0
     for piece in inner.operands:
-        length = _shape(piece)[axis]
+        length = shape_of(piece)[axis]
         if offset <= starts[axis] and limits[axis] <= offset + length:
             starts[axis] -= offset
             limits[axis] -= offset
@@ -65,12 +72,51 @@ def _slice_of_concatenate(op: ir.Operation) -> ir.Value | None:
     return None
 
 
-def _slice_of_repeated_element(op: ir.Operation) -> ir.Value | None:
-    """broadcast(x)[...] -> broadcast(x) of a rank-0 x"""
-    inner = static_producer(op.operands[0], "stablehlo.broadcast_in_dim")
-    if inner is None or _shape(inner.operands[0]) or not is_static(op):
+def _slice_of_concatenate_part(op: ir.Operation) -> ir.Value | None:
+    """concatenate(x, y, z)[within x and y] -> concatenate(x, y)[...], where the concatenate has no other use"""
+    inner = static_producer(op.operands[0], "stablehlo.concatenate")
+    if inner is None or not is_static(op) or not has_one_use(op.operands[0]):
         return None
-    return hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), [])
+    axis = integer(inner, "dimension")
+    starts, limits, strides = _bounds(op)
+    kept, offset, dropped = [], 0, 0
+    for piece in inner.operands:
+        length = shape_of(piece)[axis]
+        if offset < limits[axis] and starts[axis] < offset + length:
+            kept.append(piece)
+        elif not kept:
+            dropped += length
+        offset += length
+    if len(kept) < 2 or len(kept) == len(inner.operands):
+        return None
+    starts[axis] -= dropped
+    limits[axis] -= dropped
+    return hlo.slice(hlo.concatenate(kept, axis), starts, limits, strides)
+
+
+def _slice_of_pad(op: ir.Operation) -> ir.Value | None:
+    """pad(x)[within x] -> x[...]"""
+    inner = static_producer(op.operands[0], "stablehlo.pad")
+    if inner is None or not is_static(op) or any(integers(inner, "interior_padding")):
+        return None
+    starts, limits, strides = _bounds(op)
+    low, shape = integers(inner, "edge_padding_low"), shape_of(inner.operands[0])
+    starts = [start - before for start, before in zip(starts, low, strict=True)]
+    limits = [limit - before for limit, before in zip(limits, low, strict=True)]
+    inside = all(a >= 0 and b <= size for a, b, size in zip(starts, limits, shape, strict=True))
+    return hlo.slice(inner.operands[0], starts, limits, strides) if inside else None
+
+
+def _pad_that_slices(op: ir.Operation) -> ir.Value | None:
+    """pad(x) by negative amounts alone -> slice(x)"""
+    low, high = integers(op, "edge_padding_low"), integers(op, "edge_padding_high")
+    if not is_static(op) or any(integers(op, "interior_padding")) or max([*low, *high], default=0) > 0:
+        return None
+    shape = shape_of(op.operands[0])
+    limits = [size + after for size, after in zip(shape, high, strict=True)]
+    if any(limit + before < 0 for limit, before in zip(limits, low, strict=True)):
+        return None
+    return hlo.slice(op.operands[0], [-before for before in low], limits)
 
 
 def _single_concatenate(op: ir.Operation) -> ir.Value | None:
@@ -83,7 +129,7 @@ def _concatenate_without_empty(op: ir.Operation) -> ir.Value | None:
     if not is_static(op):
         return None
     axis = integer(op, "dimension")
-    pieces = [piece for piece in op.operands if _shape(piece)[axis]]
+    pieces = [piece for piece in op.operands if shape_of(piece)[axis]]
     if len(pieces) == len(op.operands) or not pieces:
         return None
     return hlo.concatenate(pieces, axis)
@@ -132,6 +178,29 @@ def _concatenate_of_concatenate(op: ir.Operation) -> ir.Value | None:
     return hlo.concatenate(pieces, axis) if len(pieces) > len(op.operands) else None
 
 
+def _concatenate_of_constants(op: ir.Operation) -> ir.Value | None:
+    """concatenate(c, d, x) -> concatenate(e, x) of small constants c and d that stand side by side"""
+    if not is_static(op):
+        return None
+    axis = integer(op, "dimension")
+    pieces: list[ir.Value] = []
+    for piece in op.operands:
+        joined = _constants_joined(pieces[-1], piece, axis) if pieces else None
+        if joined is None:
+            pieces.append(piece)
+        else:
+            pieces[-1] = joined
+    return hlo.concatenate(pieces, axis) if 1 < len(pieces) < len(op.operands) else None
+
+
+def _constants_joined(left: ir.Value, right: ir.Value, axis: int) -> ir.Value | None:
+    arrays = [constant_value(left), constant_value(right)]
+    known = [array for array in arrays if array is not None]
+    if len(known) < 2 or sum(array.size for array in known) > FOLD_ELEMENTS:
+        return None
+    return hlo.constant(np.concatenate(known, axis))
+
+
 def _identity_pad(op: ir.Operation) -> ir.Value | None:
     """pad(x) by nothing -> x"""
     amounts = [
@@ -147,7 +216,7 @@ def _pad_of_pad(op: ir.Operation) -> ir.Value | None:
     inner = static_producer(op.operands[0], "stablehlo.pad")
     if inner is None or not is_static(op):
         return None
-    if not _same_element(inner.operands[1], op.operands[1]):
+    if not same_element(inner.operands[1], op.operands[1]):
         return None
     low, high = integers(op, "edge_padding_low"), integers(op, "edge_padding_high")
     low2, high2 = integers(inner, "edge_padding_low"), integers(inner, "edge_padding_high")
@@ -157,13 +226,6 @@ def _pad_of_pad(op: ir.Operation) -> ir.Value | None:
     low = [a + b for a, b in zip(low, low2, strict=True)]
     high = [a + b for a, b in zip(high, high2, strict=True)]
     return hlo.pad(inner.operands[0], op.operands[1], low, high)
-
-
-def _same_element(x: ir.Value, y: ir.Value) -> bool:
-    if x == y:
-        return True
-    left, right = constant_value(x), constant_value(y)
-    return left is not None and right is not None and left.tobytes() == right.tobytes()
 
 
 def _known_starts(operands: Sequence[ir.Value], shape: list[int], sizes: list[int]) -> list[int] | None:
@@ -180,7 +242,7 @@ def _dynamic_slice(op: ir.Operation) -> ir.Value | None:
     if not is_static(op):
         return None
     x, *starts = op.operands
-    shape, sizes = _shape(x), integers(op, "slice_sizes")
+    shape, sizes = shape_of(x), integers(op, "slice_sizes")
     if shape == sizes:
         return x
     begins = _known_starts(starts, shape, sizes)
@@ -196,43 +258,70 @@ def _full_update(op: ir.Operation) -> ir.Value | None:
     x, update = op.operands[0], op.operands[1]
     if update.type == x.type:
         return update
-    return x if 0 in _shape(update) else None
+    return x if 0 in shape_of(update) else None
+
+
+def _update_of_update(op: ir.Operation) -> ir.Value | None:
+    """update(update(x, y, i), z, i) -> update(x, z, i) of equal windows"""
+    inner = producer(op.operands[0], op.name)
+    if inner is None or list(inner.operands)[2:] != list(op.operands)[2:]:
+        return None
+    if inner.operands[1].type != op.operands[1].type or not is_static(op):
+        return None
+    return again(op, [inner.operands[0], *list(op.operands)[1:]])
+
+
+def _slice_of_update(op: ir.Operation) -> ir.Value | None:
+    """dynamic_slice(dynamic_update_slice(x, y, i), i) of y's size -> y"""
+    inner = static_producer(op.operands[0], "stablehlo.dynamic_update_slice")
+    if inner is None or list(inner.operands)[2:] != list(op.operands)[1:]:
+        return None
+    return inner.operands[1]
+
+
+def _indices(value: ir.Value) -> np.ndarray | None:
+    """The elements of a constant or a small iota."""
+    iota = static_producer(value, "stablehlo.iota")
+    if iota is None:
+        return constant_value(value)
+    counted = fold(iota, []) if math.prod(shape_of(value)) <= FOLD_ELEMENTS else None
+    return None if counted is None else counted[0]
 
 
 def _single_gather(op: ir.Operation) -> ir.Value | None:
     """gather of one window at a constant index -> reshape(slice(x))"""
-    starts = constant_value(op.operands[1])
+    starts = _indices(op.operands[1])
     if starts is None or not is_static(op):
         return None
     x = op.operands[0]
     numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
-    shape, sizes = _shape(x), integers(op, "slice_sizes")
+    shape, sizes = shape_of(x), integers(op, "slice_sizes")
     indexed = list(numbers.start_index_map)
-    if starts.size != len(indexed) or numbers.operand_batching_dims or 0 in _shape(op.results[0]):
+    if starts.size != len(indexed) or numbers.operand_batching_dims or 0 in shape_of(op.results[0]):
         return None
     begins = [0] * len(shape)
     for axis, start in zip(indexed, starts.reshape(-1), strict=True):
         begins[axis] = min(max(int(start), 0), shape[axis] - sizes[axis])
     window = hlo.slice(x, begins, [begin + size for begin, size in zip(begins, sizes, strict=True)])
     # Window dimensions keep their order and every other one has size 1, so a reshape places them.
-    return hlo.reshape(window, _shape(op.results[0]))
+    return hlo.reshape(window, shape_of(op.results[0]))
 
 
 def _consecutive_take(op: ir.Operation) -> ir.Value | None:
     """gather of whole rows at constant, evenly spaced, ascending indices -> slice(x)"""
-    starts = constant_value(op.operands[1])
-    if starts is None or starts.size < 2 or not is_static(op) or math.prod(_shape(op.results[0])) == 0:
+    starts = _indices(op.operands[1])
+    if starts is None or starts.size < 2 or not is_static(op) or math.prod(shape_of(op.results[0])) == 0:
         return None
     x = op.operands[0]
     numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
-    shape, sizes, indexed = _shape(x), integers(op, "slice_sizes"), list(numbers.start_index_map)
+    shape, sizes, indexed = shape_of(x), integers(op, "slice_sizes"), list(numbers.start_index_map)
     if len(indexed) != 1 or list(numbers.collapsed_slice_dims) != indexed or numbers.operand_batching_dims:
         return None
     axis = indexed[0]
     whole = [1 if dimension == axis else size for dimension, size in enumerate(shape)]
     offsets = [dimension for dimension in range(len(shape)) if dimension != axis]
     # The batch of indices must stand where the gathered dimension stood.
-    if sizes != whole or list(numbers.offset_dims) != offsets or len(_shape(op.results[0])) != len(shape):
+    if sizes != whole or list(numbers.offset_dims) != offsets or len(shape_of(op.results[0])) != len(shape):
         return None
     indices = starts.reshape(-1).astype(np.int64)
     step = int(indices[1] - indices[0])
@@ -245,15 +334,20 @@ PATTERNS = [
     pattern("identity-slice", "slice", _identity_slice),
     pattern("slice-of-slice", "slice", _slice_of_slice),
     pattern("slice-of-concatenate", "slice", _slice_of_concatenate),
-    pattern("slice-of-repeated-element", "slice", _slice_of_repeated_element),
+    pattern("slice-of-concatenate-part", "slice", _slice_of_concatenate_part),
+    pattern("slice-of-pad", "slice", _slice_of_pad),
     pattern("single-concatenate", "concatenate", _single_concatenate),
     pattern("concatenate-without-empty", "concatenate", _concatenate_without_empty),
     pattern("concatenate-of-slices", "concatenate", _concatenate_of_slices),
     pattern("concatenate-of-concatenate", "concatenate", _concatenate_of_concatenate),
+    pattern("concatenate-of-constants", "concatenate", _concatenate_of_constants),
     pattern("identity-pad", "pad", _identity_pad),
     pattern("pad-of-pad", "pad", _pad_of_pad),
+    pattern("pad-that-slices", "pad", _pad_that_slices),
     pattern("static-dynamic-slice", "dynamic_slice", _dynamic_slice),
     pattern("full-update", "dynamic_update_slice", _full_update),
+    pattern("update-of-update", "dynamic_update_slice", _update_of_update),
+    pattern("slice-of-update", "dynamic_slice", _slice_of_update),
     pattern("single-gather", "gather", _single_gather),
     pattern("consecutive-take", "gather", _consecutive_take),
 ]

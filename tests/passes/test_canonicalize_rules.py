@@ -224,12 +224,6 @@ EXAMPLES = {
         "%r = stablehlo.slice %c [4:7:2] : (tensor<7xf32>) -> tensor<2xf32>",
         "tensor<2xf32>",
     ),
-    "slice-of-repeated-element": (
-        "%x: tensor<f32>",
-        "%y = stablehlo.broadcast_in_dim %x, dims = [] : (tensor<f32>) -> tensor<6xf32>\n"
-        "%r = stablehlo.slice %y [0:6:2] : (tensor<6xf32>) -> tensor<3xf32>",
-        "tensor<3xf32>",
-    ),
     "single-concatenate": (
         "%x: tensor<3xf32>",
         "%r = stablehlo.concatenate %x, dim = 0 : (tensor<3xf32>) -> tensor<3xf32>",
