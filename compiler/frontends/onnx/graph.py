@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from onnx import AttributeProto, GraphProto, NodeProto, SparseTensorProto, TensorProto, TypeProto
 
 from oxide.dialects.diagnostics import Diagnostic, OxideError
-from oxide.frontends.onnx.diagnostics import listed, node_location, quoted
+from oxide.frontends.onnx.diagnostics import SHOWN_NAMES, listed, node_location, quoted
 
 _GRAPH_TYPES = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
 
@@ -111,10 +112,17 @@ def require_text(*names: str) -> None:
         raise OxideError(f"the name {quoted(bad)} is not UTF-8") from None
 
 
-def refuse_repeated(kind: str, names: Sequence[str]) -> None:
+def refuse_repeated(kind: str, names: Sequence[str], nodes: Sequence[SourceNode] = ()) -> None:
+    """Raise OxideError for names that come twice, with the nodes that use or define them."""
     if len(set(names)) != len(names):
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        raise OxideError(f"more than one graph {kind} is called {listed(repeated)}")
+        counts = Counter(names)
+        repeated = sorted(name for name in counts if counts[name] > 1)
+        affected = [node for node in nodes if not {*node.inputs, *node.outputs}.isdisjoint(repeated)]
+        notes = [
+            Diagnostic("note", f"{node.op_type}: uses or defines such a name", node_location(node.name))
+            for node in affected[:SHOWN_NAMES]
+        ]
+        raise OxideError(f"more than one graph {kind} is called {listed(repeated)}", notes)
 
 
 def ordered(graph: Graph, is_outer: Callable[[str], bool]) -> list[SourceNode]:
@@ -143,8 +151,8 @@ def ordered(graph: Graph, is_outer: Callable[[str], bool]) -> list[SourceNode]:
 
 def _given_names(graph: Graph) -> set[str]:
     weights = graph.initializer_names()
-    refuse_repeated("input", graph.inputs)
-    refuse_repeated("initializer", weights)
+    refuse_repeated("input", graph.inputs, graph.nodes)
+    refuse_repeated("initializer", weights, graph.nodes)
     return {"", *graph.inputs, *weights}
 
 

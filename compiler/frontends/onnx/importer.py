@@ -19,7 +19,7 @@ from oxide.frontends.onnx import bounded
 from oxide.frontends.onnx import ops as _registers_lowerings  # noqa: F401
 from oxide.frontends.onnx.boundary import Leaf, Shape, expand_inputs, output_leaves
 from oxide.frontends.onnx.custom import Given, read_given
-from oxide.frontends.onnx.diagnostics import node_location, quoted
+from oxide.frontends.onnx.diagnostics import SHOWN_NAMES, node_location, quoted
 from oxide.frontends.onnx.functions import local_functions
 from oxide.frontends.onnx.given_values import check_values
 from oxide.frontends.onnx.graph import Graph, refuse_repeated, require_text
@@ -141,15 +141,25 @@ def _survey(opened: ModelFile, given: Table) -> tuple[Library, Graph]:
     """The model's operators and graph; its inputs are those that no initializer gives a value."""
     proto = opened.proto
     require_text(*(entry.domain for entry in proto.opset_import), *(f.name for f in proto.functions))
-    opsets = model_opsets(proto.ir_version, proto.opset_import)
-    library = Library(opsets, local_functions(proto.functions), given)
     graph = Graph.of_proto(proto.graph)
+    library = Library(_opsets(proto, graph), local_functions(proto.functions), given)
     weight_names = set(graph.initializer_names())
     graph.inputs = [value for value in graph.inputs if value not in weight_names]
-    refuse_repeated("input", graph.inputs)
-    refuse_repeated("output", graph.outputs)
+    refuse_repeated("input", graph.inputs, graph.nodes)
+    refuse_repeated("output", graph.outputs, graph.nodes)
     check_supported(graph.nodes, library)
     return library, graph
+
+
+def _opsets(proto: ModelProto, graph: Graph) -> dict[str, int]:
+    try:
+        return model_opsets(proto.ir_version, proto.opset_import)
+    except OxideError as error:
+        nodes = [
+            Diagnostic("note", f"{node.op_type}: its opset is not known", node_location(node.name))
+            for node in graph.nodes[:SHOWN_NAMES]
+        ]
+        raise OxideError(error.message, [*error.diagnostics, *nodes]) from error
 
 
 def _argument_type(kind: InputType) -> ir.RankedTensorType:
