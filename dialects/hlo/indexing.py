@@ -57,6 +57,8 @@ def gather(
         list(start_index_map),
         index_vector_dim,
     )
+    if any(is_static([size, d]) and size > d for size, d in zip(slice_sizes, shape(x), strict=True)):
+        raise OxideError(f"slices of {tuple(slice_sizes)} cannot be gathered from shape {shape(x)}")
     dropped = {*collapsed, *operand_batch}
     window = iter([s for i, s in enumerate(slice_sizes) if i not in dropped])
     batch = iter([d for i, d in enumerate(shape(indices)) if i != index_vector_dim])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,13 +44,17 @@ def ints(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
 
 
+def floats(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
 # --------------------------------------------------------------------------------- kinds and element types
 
 
 @pytest.mark.parametrize(
     ("proto", "pattern"),
     [
-        (one("Reshape", (2, 3), weights={"s": np.float32([6])}), r'input 1 \("s"\) is float, .* takes integer'),
+        (one("Reshape", (2, 3), weights={"s": floats(6)}), r'input 1 \("s"\) is float, .* takes integer'),
         (one("Where", ((2,), I64), (2,), (2,)), r'input 0 \("x0"\) is integer, the operator takes bool'),
         (one("Sqrt", ((2,), I64)), r'input 0 \("x0"\) is integer, the operator takes float'),
         (one("Not", (2,)), "is float, the operator takes bool"),
@@ -101,11 +106,11 @@ def test_element_types_newer_than_the_operator_are_fine():
     [
         (one("Trilu", (3,)), "'input' must have rank at least 2"),
         (one("Trilu", (3, 3), ((2,), I64)), "'k' must be one number"),
-        (one("Reshape", (2, 3), weights={"s": np.int64([[6]])}), r"'shape' must be a list .* \(1, 1\)"),
+        (one("Reshape", (2, 3), weights={"s": ints(6)[None]}), r"'shape' must be a list .* \(1, 1\)"),
         (one("Tile", (2, 3), weights={"r": ints(2)}), r"1 repeats for an input of shape \(2, 3\)"),
         (one("CumSum", (2, 3), weights={"a": ints(0, 1)}), "'axis' must be one number"),
-        (one("OneHot", ((2,), I64), weights={"d": ints(), "v": np.float32([0, 1])}), "'depth' must be one number"),
-        (one("OneHot", ((2,), I64), weights={"d": ints(3), "v": np.float32([0])}), r"values must be \[off, on\]"),
+        (one("OneHot", ((2,), I64), weights={"d": ints(), "v": floats(0, 1)}), "'depth' must be one number"),
+        (one("OneHot", ((2,), I64), weights={"d": ints(3), "v": floats(0)}), r"values must be \[off, on\]"),
         (one("ReverseSequence", (4,), ((4,), I64)), "'input' must have rank at least 2"),
         (one("ReverseSequence", (4, 2), ((4,), I64)), r"sequence_lens of shape \(4,\)"),
         (one("ReverseSequence", (4, 2), ((2,), I64), time_axis=1), "do not fit|the axes are 0 and 1"),
@@ -123,6 +128,8 @@ def test_element_types_newer_than_the_operator_are_fine():
         (one("LRN", (3,), size=3), "'X' must have rank at least 2"),
         (one("LRN", (1, 3), size=0), "size is 0"),
         (one("DFT", (2,)), "'input' must have rank at least 2"),
+        (one("Gather", (0, 3), ((2,), I64)), r"cannot be gathered from shape \(0, 3\)"),
+        (one("BitCast", ((2,), TensorProto.COMPLEX64), opset=26, to=F64), "cannot reinterpret complex64"),
         (one("GatherND", (2, 3), ((), I64)), "'indices' must have rank at least 1"),
         (one("GatherND", (2, 3), ((4, 3), I64)), "more coordinates"),
         (one("GatherND", (2, 3), ((5, 1), I64), batch_dims=1), "do not share 1 dimensions"),
@@ -182,7 +189,7 @@ def test_unknown_enumerators(attribute, choice):
     operands = {
         "Pad": ([(2, 3)], {"p": ints(0, 0, 1, 1)}),
         "AveragePool": ([(1, 1, 4)], {}),
-        "Resize": ([(1, 1, 4, 4)], {"r": np.float32([]), "s": np.float32([1, 1, 2, 2])}),
+        "Resize": ([(1, 1, 4, 4)], {"r": floats(), "s": floats(1, 1, 2, 2)}),
         "GridSample": ([(1, 1, 4, 4), (1, 2, 2, 2)], {}),
         "Gelu": ([(2, 3)], {}),
         "ScatterElements": ([(2, 3), ((2, 3), I64), (2, 3)], {}),
@@ -194,9 +201,16 @@ def test_unknown_enumerators(attribute, choice):
     refused_at("bad", one(attribute, *inputs, weights=weights, **choice), re.escape(str(chosen)))
 
 
+@pytest.mark.parametrize("op_type", ["Scaler", "FeatureVectorizer"])
+def test_features_of_rank_0(op_type):
+    nodes = [node(op_type, ["x"], ["y"], name="bad", domain="ai.onnx.ml")]
+    proto = model(nodes, [value("x", ())], [helper.make_empty_tensor_value_info("y")], opsets={"ai.onnx.ml": 1})
+    refused_at("bad", proto, "must have rank at least 1")
+
+
 def test_lists_of_a_tree_that_differ_in_length():
     """TreeEnsemble's tables are read together; a leaf of a target that is not there is refused as well."""
-    attributes = {
+    attributes: dict[str, Any] = {
         "n_targets": 1,
         "nodes_falseleafs": [1],
         "nodes_falsenodeids": [1],

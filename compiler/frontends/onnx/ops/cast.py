@@ -103,6 +103,8 @@ def bit_cast(node: Node, x: ir.Value, *, to: int) -> ir.Value:
     source, target = hlo.dtype(x), element_dtype(to, "the result")
     if _bits(source) != _bits(target):
         raise node.error(f"cannot reinterpret {source} of {_bits(source)} bits as {target} of {_bits(target)}")
+    if source != target and (dtypes.is_complex(source) or dtypes.is_complex(target)):
+        raise node.error(f"cannot reinterpret {source} as {target}: StableHLO reinterprets no complex numbers")
     if np.bool_ in (source, target):
         # A bool is one bit to StableHLO and a byte of 0 or 1 to ONNX.
         return hlo.convert(hlo.bitcast_convert(x, np.uint8) if source != np.bool_ else x, target)

@@ -32,6 +32,8 @@ def binarizer(node: Node, x: ir.Value, *, threshold: float = 0.0) -> ir.Value:
 @lowering("FeatureVectorizer", 1, domain=ML)
 def feature_vectorizer(node: Node, *inputs: ir.Value, inputdimensions: list[int] | None = None) -> ir.Value:
     """Rows joined to one float32 row; each input is cropped or padded with zeros to its stated length."""
+    for number, x in enumerate(inputs):
+        node.check_rank(x, f"X[{number}]", least=1)
     lengths = inputdimensions or [hlo.size(x) // max(hlo.shape(x)[0], 1) for x in inputs]
     if len(lengths) != len(inputs):
         raise node.error(f"inputdimensions has {len(lengths)} entries for {len(inputs)} inputs")
@@ -103,6 +105,7 @@ def scaler(
     node: Node, x: ir.Value, *, offset: list[float] | None = None, scale: list[float] | None = None
 ) -> ir.Value:
     """(x - offset) scale, in float32."""
+    node.check_rank(x, "X", least=1)
     x = hlo.convert(x, np.float32)
     for name, values in (("offset", offset), ("scale", scale)):
         if values is None or len(values) not in (1, hlo.shape(x)[-1]):
