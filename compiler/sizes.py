@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from jaxlib.mlir import ir
 
 from oxide.dialects.diagnostics import Diagnostic, OxideError
-from oxide.dialects.dims import Constraint, Size, find_sources, rename, symbols
+from oxide.dialects.dims import Constraint, Size, find_sources, parse_constraint, rename, symbols
 from oxide.dialects.hlo.resolve import CONSTRAINTS
 from oxide.signature import TensorSpec, entry_function
 
@@ -33,7 +33,7 @@ def read_constraints(module: ir.Module) -> tuple[Constraint, ...]:
     with module.context:
         for row in ir.ArrayAttr(function.attributes[CONSTRAINTS]):
             fields = {named.name: ir.StringAttr(named.attr).value for named in ir.DictAttr(row)}
-            found.append(Constraint.parse(fields["relation"], fields.get("origin", "")))
+            found.append(parse_constraint(fields["relation"], fields.get("origin", "")))
     return tuple(found)
 
 

@@ -22,16 +22,15 @@ from oxide.dialects.dims.expression import (
     Size,
     SymbolicSizeError,
     atoms,
-    maximum,
-    minimum,
     needed_as_number,
     rename,
     substitute,
     symbol,
     symbols,
 )
+from oxide.dialects.dims.operations import maximum, minimum
 from oxide.dialects.dims.sources import Source, find_sources
-from oxide.dialects.dims.text import build, parse_size, parse_sizes, print_sizes
+from oxide.dialects.dims.text import build, parse_constraint, parse_size, parse_sizes, print_sizes
 
 __all__ = [
     "Atom",
@@ -50,6 +49,7 @@ __all__ = [
     "maximum",
     "minimum",
     "needed_as_number",
+    "parse_constraint",
     "parse_size",
     "parse_sizes",
     "print_sizes",

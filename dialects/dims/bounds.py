@@ -61,9 +61,10 @@ def _by_intervals(size: Dim, least: int, depth: int) -> int | None:
     if any(low is None for low, _ in intervals.values()):
         return None
 
-    def shifted(atom: Atom) -> Size | None:
+    def shifted(atom: Atom) -> Size:
         low, _ = intervals[atom]
-        return None if not low else Dim(((((atom, 1),), 1), ((), low)))
+        alone = (((atom, 1),), 1)
+        return Dim((alone, ((), low))) if low else Dim((alone,))
 
     moved = substitute(size, lambda atom: shifted(atom) if atom in intervals else None) if least else size
     bound = 0
@@ -71,20 +72,21 @@ def _by_intervals(size: Dim, least: int, depth: int) -> int | None:
         if not monomial:
             bound += factor
         elif factor < 0:
-            largest = _largest(monomial, intervals, bool(least))
+            largest = _largest(monomial, intervals)
             if largest is None:
                 return None
             bound += factor * largest
     return bound
 
 
-def _largest(monomial: Monomial, intervals: dict[Atom, Interval], shifted: bool) -> int | None:
+def _largest(monomial: Monomial, intervals: dict[Atom, Interval]) -> int | None:
+    """The largest value of a product of what atoms are beyond their lower bounds."""
     product = 1
     for atom, power in monomial:
         low, high = intervals[atom]
         if high is None or low is None:
             return None
-        product *= max(high - low if shifted else high, 0) ** power
+        product *= max(high - low, 0) ** power
     return product
 
 
@@ -124,8 +126,13 @@ def _linear_factor(size: Dim, atom: Atom) -> int | None:
     return terms[0][1] if len(terms) == 1 and terms[0][0] == ((atom, 1),) else None
 
 
-def _with(size: Size, atom: Atom, value: Size) -> Size:
-    return substitute(size, lambda a: value if a == atom else None)
+def _single(atom: Atom, factor: int) -> Dim:
+    return Dim(((((atom, 1),), factor),))
+
+
+def _with(size: Size, atom: Atom, factor: int, value: Size) -> Size:
+    """The size with a value in place of the term factor * atom."""
+    return size - _single(atom, factor) + factor * value
 
 
 def _relax_division(size: Dim, atom: Atom, factor: int, least: int, depth: int) -> int | None:
@@ -133,10 +140,10 @@ def _relax_division(size: Dim, atom: Atom, factor: int, least: int, depth: int) 
     top, bottom = atom.operands
     if not isinstance(bottom, int):
         exceeds = factor < 0 and is_at_least(top, 0) and is_at_least(bottom, 0)
-        return _lower(_with(size, atom, top), least, depth) if exceeds else None
+        return _lower(_with(size, atom, factor, top), least, depth) if exceeds else None
     if bottom <= 0:
         return None
-    rest = size - Dim(((((atom, 1),), factor),))
+    rest = size - _single(atom, factor)
     bound = _lower(bottom * rest + factor * (top if factor < 0 else top - bottom + 1), least, depth)
     return None if bound is None else -(-bound // bottom)
 
@@ -146,15 +153,15 @@ def _relax_remainder(size: Dim, atom: Atom, factor: int, least: int, depth: int)
     top, bottom = atom.operands
     if factor > 0 or not is_at_least(bottom, 0):
         return None
-    bound = _lower(_with(size, atom, bottom - 1), least, depth)
+    bound = _lower(_with(size, atom, factor, bottom - 1), least, depth)
     if is_at_least(top, 0):
-        bound = _larger(bound, _lower(_with(size, atom, top), least, depth))
+        bound = _larger(bound, _lower(_with(size, atom, factor, top), least, depth))
     return bound
 
 
 def _relax_extreme(size: Dim, atom: Atom, factor: int, least: int, depth: int) -> int | None:
     """A maximum is at least each operand, and it is one of them; a minimum alike."""
-    bounds = [_lower(_with(size, atom, operand), least, depth) for operand in atom.operands]
+    bounds = [_lower(_with(size, atom, factor, operand), least, depth) for operand in atom.operands]
     if (factor > 0) == (atom.kind == "max"):
         known = [b for b in bounds if b is not None]
         return max(known) if known else None

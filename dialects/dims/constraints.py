@@ -12,7 +12,6 @@ from jaxlib.mlir import ir
 from oxide.dialects.diagnostics import OxideError, location_text
 from oxide.dialects.dims.bounds import is_at_least
 from oxide.dialects.dims.expression import Size, rename
-from oxide.dialects.dims.text import parse_size
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,6 @@ class Constraint:
     def holds(self, sizes: Mapping[str, int]) -> bool:
         left, right = rename(self.left, sizes), rename(self.right, sizes)
         return left == right if self.relation == "==" else left >= right
-
-    @staticmethod
-    def parse(text: str, origin: str = "") -> Constraint:
-        relation = "==" if "==" in text else ">="
-        left, _, right = text.partition(relation)
-        return Constraint(relation, parse_size(left.strip()), parse_size(right.strip()), origin)
 
 
 @dataclass

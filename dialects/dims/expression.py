@@ -8,10 +8,10 @@ minima that did not simplify.  Two expressions that are equal as polynomials of 
 from __future__ import annotations
 
 import keyword
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
+from types import ModuleType
 from typing import Union
 
 import numpy as np
@@ -56,7 +56,7 @@ class Atom:
 
 def _is_plain(name: str) -> bool:
     """Whether a name can stand in an expression as it is."""
-    return name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and name not in OPERATIONS
+    return name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and name not in ("max", "min")
 
 
 # Atoms with their powers, in the order of their texts; empty for the constant term.
@@ -96,8 +96,8 @@ class Dim:
             self._text = _text(self)
         return self._text
 
-    def __repr__(self) -> str:
-        return f"Dim({str(self)!r})"
+    # So that tuples of sizes read as shapes in messages.
+    __repr__ = __str__
 
     # ------------------------------------------------------------------------------------- arithmetic
 
@@ -128,17 +128,17 @@ class Dim:
 
     def __floordiv__(self, other: Size) -> Size:
         size = _operand(other)
-        return NotImplemented if size is None else floor_divide(self, size)
+        return NotImplemented if size is None else _operations().floor_divide(self, size)
 
     def __rfloordiv__(self, other: int) -> Size:
-        return floor_divide(int(other), self)
+        return _operations().floor_divide(int(other), self)
 
     def __mod__(self, other: Size) -> Size:
         size = _operand(other)
-        return NotImplemented if size is None else remainder(self, size)
+        return NotImplemented if size is None else _operations().remainder(self, size)
 
     def __rmod__(self, other: int) -> Size:
-        return remainder(int(other), self)
+        return _operations().remainder(int(other), self)
 
     def __divmod__(self, other: Size) -> tuple[Size, Size]:
         return self // other, self % other
@@ -149,19 +149,19 @@ class Dim:
     # ---------------------------------------------------------------------------- comparison, as numbers
 
     def __le__(self, other: Size) -> bool:
-        return _decide(other - self)
+        return _operations().at_least_zero(other - self)
 
     def __lt__(self, other: Size) -> bool:
-        return _decide(other - self - 1)
+        return _operations().at_least_zero(other - self - 1)
 
     def __ge__(self, other: Size) -> bool:
-        return _decide(self - other)
+        return _operations().at_least_zero(self - other)
 
     def __gt__(self, other: Size) -> bool:
-        return _decide(self - other - 1)
+        return _operations().at_least_zero(self - other - 1)
 
     def __bool__(self) -> bool:
-        return _decide(self - 1)
+        return _operations().at_least_zero(self - 1)
 
     def __index__(self) -> int:
         raise needed_as_number(self)
@@ -181,17 +181,7 @@ def _operand(other: object) -> Size | None:
 
 def symbol(name: str) -> Dim:
     """The size called `name`, at least 0."""
-    return _of_atom(Atom("symbol", name))
-
-
-def maximum(*sizes: Size) -> Size:
-    """The largest; what that is, is decided as comparisons are."""
-    return _extreme("max", sizes, _assume_non_negative)
-
-
-def minimum(*sizes: Size) -> Size:
-    """The smallest; what that is, is decided as comparisons are."""
-    return _extreme("min", sizes, _assume_non_negative)
+    return of_atom(Atom("symbol", name))
 
 
 def symbols(size: Size) -> list[str]:
@@ -229,9 +219,9 @@ def _replaced(atom: Atom, replacement: Callable[[Atom], Size | None]) -> Size:
     if value is not None:
         return value
     if atom.kind == "symbol":
-        return _of_atom(atom)
+        return of_atom(atom)
     operands = [substitute(operand, replacement) for operand in atom.operands]
-    return OPERATIONS[atom.kind](*operands)
+    return _operations().OPERATIONS[atom.kind](*operands)
 
 
 def rename(size: Size, values: Mapping[str, Size]) -> Size:
@@ -240,22 +230,31 @@ def rename(size: Size, values: Mapping[str, Size]) -> Size:
 
 
 def needed_as_number(size: Size) -> SymbolicSizeError:
+    return undecided(f"the size {size}", size)
+
+
+def undecided(what: str, size: Size) -> SymbolicSizeError:
+    """The error for `what` ("the size n", "whether n >= 3"), which is only known with the symbols of a size."""
     names = symbols(size)
-    listed = ", ".join(map(repr, names))
     how = " ".join(f"--dim {name}=N" for name in names)
-    return SymbolicSizeError(
-        f"a size that depends on {listed} ({size}) is needed as a number here; give it with {how}"
-    )
+    return SymbolicSizeError(f"{what} must be known here, and depends on {' and '.join(names)}; give it with {how}")
+
+
+def _operations() -> ModuleType:
+    """Imported late: its functions are made of what is defined here."""
+    from oxide.dialects.dims import operations
+
+    return operations
 
 
 # --------------------------------------------------------------------------------------------- normal form
 
 
-def _of_atom(atom: Atom) -> Dim:
+def of_atom(atom: Atom) -> Dim:
     return Dim(((((atom, 1),), 1),))
 
 
-def _of_terms(terms: Mapping[Monomial, int]) -> Size:
+def of_terms(terms: Mapping[Monomial, int]) -> Size:
     kept = [(m, k) for m, k in terms.items() if k]
     if not kept:
         return 0
@@ -270,7 +269,7 @@ def _order(monomial: Monomial) -> tuple[int, list[tuple[str, int]]]:
     return -sum(power for _, power in monomial), [(atom.text, -power) for atom, power in monomial]
 
 
-def _terms(size: Size) -> Iterator[tuple[Monomial, int]]:
+def terms_of(size: Size) -> Iterator[tuple[Monomial, int]]:
     if isinstance(size, Dim):
         yield from size.terms
     elif size:
@@ -278,19 +277,19 @@ def _terms(size: Size) -> Iterator[tuple[Monomial, int]]:
 
 
 def _sum(a: Size, b: Size, sign: int) -> Size:
-    terms = dict(_terms(a))
-    for monomial, factor in _terms(b):
+    terms = dict(terms_of(a))
+    for monomial, factor in terms_of(b):
         terms[monomial] = terms.get(monomial, 0) + sign * factor
-    return _of_terms(terms)
+    return of_terms(terms)
 
 
 def _product(a: Size, b: Size) -> Size:
     terms: dict[Monomial, int] = {}
-    for m, j in _terms(a):
-        for n, k in _terms(b):
+    for m, j in terms_of(a):
+        for n, k in terms_of(b):
             monomial = _times(m, n)
             terms[monomial] = terms.get(monomial, 0) + j * k
-    return _of_terms(terms)
+    return of_terms(terms)
 
 
 def _times(m: Monomial, n: Monomial) -> Monomial:
@@ -302,7 +301,7 @@ def _times(m: Monomial, n: Monomial) -> Monomial:
     return tuple(sorted(((a, p) for a, p in powers.items() if p), key=lambda item: item[0].text))
 
 
-def _monomial_quotient(m: Monomial, n: Monomial) -> Monomial | None:
+def monomial_quotient(m: Monomial, n: Monomial) -> Monomial | None:
     """m / n, None when n does not divide m."""
     powers = dict(m)
     for atom, power in n:
@@ -332,136 +331,4 @@ def _is_simple(size: Size) -> bool:
     if isinstance(size, int):
         return size >= 0
     inner = atoms(size)
-    return len(inner) == 1 and inner[0].kind in ("symbol", "max", "min") and size == _of_atom(inner[0])
-
-
-# ------------------------------------------------------------------------- division, maximum, comparison
-
-
-def floor_divide(a: Size, b: Size) -> Size:
-    """The floor of a / b.  b is not 0 where the quotient is used, so `n*h // n` is h."""
-    if isinstance(a, int) and isinstance(b, int):
-        return a // b
-    quotient, rest = _divide(a, b)
-    if isinstance(rest, int) and rest == 0:
-        return quotient
-    if isinstance(rest, int) and isinstance(b, int):
-        return quotient + rest // b
-    if _is_remainder(rest, b):
-        return quotient
-    rest, b = _without_common_factor(rest, b)
-    inner = atoms(rest)
-    if isinstance(b, int) and b > 0 and len(inner) == 1 and inner[0].kind == "//" and rest == _of_atom(inner[0]):
-        top, bottom = inner[0].operands
-        if isinstance(bottom, int) and bottom > 0:
-            return quotient + floor_divide(top, bottom * b)
-    return quotient + _of_atom(Atom("//", operands=(rest, b)))
-
-
-def remainder(a: Size, b: Size) -> Size:
-    """a - b * (a // b), which has the sign of b."""
-    if isinstance(a, int) and isinstance(b, int):
-        return a % b
-    _, rest = _divide(a, b)
-    if isinstance(rest, int) and (rest == 0 or isinstance(b, int)):
-        return rest % b if isinstance(b, int) else 0
-    return rest if _is_remainder(rest, b) else _of_atom(Atom("%", operands=(rest, b)))
-
-
-def _divide(a: Size, b: Size) -> tuple[Size, Size]:
-    """(q, r) with a == q * b + r, by polynomial division: no term of r is divisible by b's first one."""
-    if isinstance(b, int) and b == 0:
-        raise ZeroDivisionError("division of a size by zero")
-    (lead, factor), *_ = _terms(b)
-    quotient: dict[Monomial, int] = {}
-    rest: Size = 0
-    pending = a
-    while pending != 0:
-        (monomial, count), *_ = _terms(pending)
-        part = _monomial_quotient(monomial, lead)
-        times = 0 if part is None else count // factor if isinstance(b, int) else int(count / factor)
-        if part is not None and times:
-            quotient[part] = quotient.get(part, 0) + times
-            pending = pending - _of_terms({part: times}) * b
-            (after, _), *_ = (*_terms(pending), ((), 0))
-            if after != monomial:
-                continue
-        left = dict(_terms(pending)).get(monomial, 0)
-        head = _of_terms({monomial: left})
-        rest, pending = rest + head, pending - head
-    return _of_terms(quotient), rest
-
-
-def _is_remainder(rest: Size, divisor: Size) -> bool:
-    """Whether 0 <= rest < divisor for certain."""
-    from oxide.dialects.dims.bounds import is_at_least
-
-    return is_at_least(rest, 0) and is_at_least(divisor - rest, 1)
-
-
-def _without_common_factor(a: Size, b: Size) -> tuple[Size, Size]:
-    """a and b without the integer and the atoms that divide every term of both."""
-    everything = [*_terms(a), *_terms(b)]
-    content = math.gcd(*(k for _, k in everything))
-    shared = dict(reduce(_common, (m for m, _ in everything)))
-    divisor = tuple(shared.items())
-
-    def reduced(size: Size) -> Size:
-        return _of_terms({_monomial_quotient(m, divisor) or (): k // content for m, k in _terms(size)})
-
-    return reduced(a), reduced(b)
-
-
-def _common(m: Monomial, n: Monomial) -> Monomial:
-    other = dict(n)
-    return tuple((atom, min(power, other[atom])) for atom, power in m if atom in other)
-
-
-def _extreme(kind: str, sizes: tuple[Size, ...], is_non_negative: Callable[[Size], bool]) -> Size:
-    def dominates(a: Size, b: Size) -> bool:
-        return is_non_negative(a - b if kind == "max" else b - a)
-
-    flat: list[Size] = []
-    for size in sizes:
-        inner = atoms(size)
-        same = len(inner) == 1 and inner[0].kind == kind and size == _of_atom(inner[0])
-        flat += inner[0].operands if same else [size]
-    kept: list[Size] = []
-    for size in dict.fromkeys(flat):
-        if not any(dominates(other, size) for other in kept):
-            kept = [other for other in kept if not dominates(size, other)] + [size]
-    if len(kept) == 1:
-        return kept[0]
-    return _of_atom(Atom(kind, operands=tuple(sorted(kept, key=str))))
-
-
-def _is_non_negative(size: Size) -> bool:
-    from oxide.dialects.dims.bounds import is_at_least
-
-    return is_at_least(size, 0)
-
-
-def _assume_non_negative(size: Size) -> bool:
-    from oxide.dialects.dims.constraints import known_non_negative
-
-    return known_non_negative(size)
-
-
-def _decide(difference: Size) -> bool:
-    """Whether the difference is at least 0."""
-    if isinstance(difference, int):
-        return difference >= 0
-    if _assume_non_negative(difference):
-        return True
-    if _assume_non_negative(-difference - 1):
-        return False
-    raise needed_as_number(difference)
-
-
-# By kind of atom.  Nothing is assumed here: what is simplified is so for all values of the symbols.
-OPERATIONS: dict[str, Callable[..., Size]] = {
-    "//": floor_divide,
-    "%": remainder,
-    "max": lambda *sizes: _extreme("max", sizes, _is_non_negative),
-    "min": lambda *sizes: _extreme("min", sizes, _is_non_negative),
-}
+    return len(inner) == 1 and inner[0].kind in ("symbol", "max", "min") and size == of_atom(inner[0])

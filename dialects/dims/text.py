@@ -8,7 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from oxide.dialects.diagnostics import OxideError
-from oxide.dialects.dims.expression import OPERATIONS, Size, symbol
+from oxide.dialects.dims.constraints import Constraint
+from oxide.dialects.dims.expression import Size, symbol
+from oxide.dialects.dims.operations import OPERATIONS
 
 _BINARY = {
     ast.Add: lambda a, b: a + b,
@@ -48,6 +50,15 @@ def parse_size(text: str) -> Size:
     are not.  Raises OxideError for anything else.
     """
     return _size(_parsed(text.strip()), text)
+
+
+def parse_constraint(text: str, origin: str = "") -> Constraint:
+    """The constraint that prints as `text`: two sizes with `==` or `>=` between them."""
+    match _parsed(text.strip()):
+        case ast.Compare(left=left, ops=[ast.Eq() | ast.GtE() as relation], comparators=[right]):
+            kind = "==" if isinstance(relation, ast.Eq) else ">="
+            return Constraint(kind, _size(left, text), _size(right, text), origin)
+    raise OxideError(f"{text!r} is no constraint: expected two sizes with == or >= between them")
 
 
 def build(form: Any) -> Size:
