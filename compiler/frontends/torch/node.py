@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,7 +34,7 @@ class Node:
     bound arguments with tensors as `Tensor`s, for lowerings that write into them.
     """
 
-    __slots__ = ("_tracer", "arguments", "meta", "name", "op", "place", "wanted")
+    __slots__ = ("_fake", "_tracer", "arguments", "meta", "name", "op", "place", "wanted")
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Node:
         meta: Any,
         arguments: Mapping[str, Any],
         wanted: frozenset[int] | None = None,
+        fake: Callable[[str], Any] = lambda argument: None,
     ) -> None:
         self._tracer = tracer
         self.name = name
@@ -53,6 +54,7 @@ class Node:
         self.meta = meta
         self.arguments = arguments
         self.wanted = wanted
+        self._fake = fake
 
     @property
     def dtype(self) -> np.dtype:
@@ -99,6 +101,10 @@ class Node:
                 "weight; make it a Python number or a constant of the module"
             )
         return known
+
+    def fake(self, argument: str) -> torch.Tensor | None:
+        """The fake tensor of an argument, for what values lack (strides); None where no graph has the call."""
+        return self._fake(argument)
 
     def write(self, argument: str, value: ir.Value) -> None:
         """Change an argument that the schema does not say is written (running statistics)."""

@@ -11,7 +11,8 @@ One function may serve several overloads: each argument of each must be a parame
 them lacks must have a default.  So no argument is ignored by accident.  A name that is a Python keyword has
 an underscore (`from_`).
 
-A view is registered with `view` and returns a `tensors.View` (a list of them for several results).
+A view is registered with `view` and returns a `tensors.View` (a list of them for several results), or a value where
+this call of it is a fresh tensor after all.
 In-place operators (`add_`), `out=` variants and other mutating ones are not registered: the walk lowers their
 functional variant and writes the result where it belongs.
 """
@@ -75,7 +76,7 @@ def lowering(*names: str) -> Callable[[Function], Function]:
 
 
 def view(*names: str) -> Callable[[Function], Function]:
-    """Register the decorated function, which returns a View or a list of them."""
+    """Register the decorated function, which returns a View, a list of them, or a value that is a fresh tensor."""
 
     def decorate(function: Function) -> Function:
         for name in names:

@@ -24,7 +24,7 @@ from oxide.frontends.torch.locations import location, node_name, place_text
 from oxide.frontends.torch.node import Node
 from oxide.frontends.torch.schemas import REQUIRED, Schema, find_overload, functional_variant, schema_of
 from oxide.frontends.torch.sizes import size, sizes
-from oxide.frontends.torch.tensors import Tensor, read, wrap
+from oxide.frontends.torch.tensors import Tensor, View, read, wrap
 from oxide.frontends.torch.weights import Weights
 
 log = logging.getLogger("oxide.torch")
@@ -183,7 +183,9 @@ class _Call:
         name: str,
         place: str,
         source: torch.fx.Node | None,
+        mutating: _Call | None = None,
     ) -> None:
+        """`source` is the node that calls, `mutating` the call that this one is the functional form of."""
         self.walk = walk
         self.op = op
         self.schema = schema
@@ -192,6 +194,7 @@ class _Call:
         self.name = name
         self.place = place
         self.source = source
+        self.mutating = mutating
 
     def lower(self) -> Any:
         """What the operator returns, tensors as `Tensor`s."""
@@ -204,7 +207,14 @@ class _Call:
 
     def _node(self) -> Node:
         meta = self._meta() if self.meta is None else self.meta
-        return Node(self.walk, self.name, str(self.op), self.place, meta, self.arguments, self._wanted())
+        return Node(self.walk, self.name, str(self.op), self.place, meta, self.arguments, self._wanted(), self.fake)
+
+    def fake(self, name: str) -> Any:
+        """The fake tensor the graph has for an argument; None where no graph has this call."""
+        if self.source is None:
+            return self.mutating.fake(name) if self.mutating else None
+        given = _bind(self.schema, self.source.args, self.source.kwargs)[name]
+        return given.meta.get("val") if isinstance(given, torch.fx.Node) else None
 
     def _by_lowering(self, entry: registry.Lowering) -> Any:
         node = self._node()
@@ -216,12 +226,17 @@ class _Call:
         return wrap(result)
 
     def _bind_views(self, result: Any) -> Any:
-        base = next((self.arguments[a.name] for a in self.schema.arguments if a.alias), None)
-        shares = base is not None and (not self.op._can_decompose() or self._shares_memory())
-        base = base or self.arguments[self.schema.names[0]]
-        if isinstance(result, list | tuple):
-            return [base.alias(view) if shares else Tensor(view.forward(base.read())) for view in result]
-        return base.alias(result) if shares else Tensor(result.forward(base.read()))
+        """Views of the argument they alias; what may copy (reshape, contiguous) aliases where the graph says so."""
+        aliased = next((a.name for a in self.schema.arguments if a.alias), self.schema.names[0])
+        base = self.arguments[aliased]
+        shares = not (self.schema.is_view and self.op._can_decompose()) or self._shares_memory()
+
+        def bind(part: Any) -> Any:
+            if not isinstance(part, View):
+                return wrap(part)
+            return base.alias(part) if shares else Tensor(part.forward(base.read()))
+
+        return [bind(part) for part in result] if isinstance(result, list | tuple) else bind(result)
 
     def _shares_memory(self) -> bool:
         """Whether this call of an operator that may alias or copy (reshape, contiguous, to) aliases."""
@@ -247,7 +262,7 @@ class _Call:
             raise OxideError("it changes its arguments, and PyTorch has no functional variant of it")
         other = schema_of(functional)
         arguments = {name: self.arguments[name] for name in other.names}
-        call = _Call(self.walk, functional, other, arguments, None, self.name, self.place, None)
+        call = _Call(self.walk, functional, other, arguments, None, self.name, self.place, None, self)
         results = call.lower()
         if other.is_view:
             return results

@@ -95,6 +95,29 @@ def index_put(x):
     return y
 
 
+def dropout_in_evaluation_is_its_input(x):
+    y = x.clone()
+    torch.nn.functional.dropout(y, 0.5, training=False).add_(1)
+    return y
+
+
+def same_dtype_is_the_tensor_itself(x):
+    y = x.clone()
+    y.to(torch.float32).add_(1)
+    y.type_as(x).add_(2)
+    y.to(torch.float64).add_(4)
+    y.to(torch.float32, copy=True).add_(8)
+    y.contiguous().add_(16)
+    y.transpose(0, 1).contiguous().add_(32)
+    return y
+
+
+def clone_is_not_its_input(x):
+    y = x.clone()
+    y.clone().add_(1)
+    return y
+
+
 def masked(x):
     y = x.clone()
     y[y > 1] = 0
@@ -128,6 +151,9 @@ def write_inside_no_grad(x):
         transpose_in_place,
         index_put,
         masked,
+        same_dtype_is_the_tensor_itself,
+        dropout_in_evaluation_is_its_input,
+        clone_is_not_its_input,
     ],
     ids=lambda function: function.__name__,
 )

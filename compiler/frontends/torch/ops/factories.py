@@ -140,13 +140,6 @@ def copied(node: Node, self: Value) -> Value:
     return self
 
 
-@lowering("aten.dropout.default", "aten.feature_dropout.default", "aten.alpha_dropout.default")
-def dropout(node: Node, input: Value, p: float, train: bool) -> Value:
-    if train and p:
-        raise node.error("dropout in training draws random numbers, which is not supported; call .eval() first")
-    return input
-
-
 @lowering("aten._to_copy.default")
 def to_copy(
     node: Node,

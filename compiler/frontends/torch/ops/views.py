@@ -10,6 +10,7 @@ import torch
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.frontends.torch.dtypes import to_numpy
 from oxide.frontends.torch.registry import SAME, Node, View, bijection, view
 
 Value = ir.Value
@@ -255,12 +256,22 @@ def to(
     copy: bool = False,
     memory_format: Any = None,
     other: Any = None,
-) -> View:
-    """Another dtype; where tensors lie and in what order is the executable's business."""
-    if other is not None:
-        target = hlo.dtype(other)
-        return View(lambda v: node.cast(v, target))
-    return View(lambda v: node.cast(v, dtype), lambda base, changed: changed)
+) -> View | Value:
+    """Another dtype, or the tensor itself where it has that one.
+
+    Where tensors lie and in what order is the executable's business.
+    """
+    target = hlo.dtype(self) if dtype is None else to_numpy(dtype)
+    target = target if other is None else hlo.dtype(other)
+    return SAME if target == hlo.dtype(self) and not copy else node.cast(self, target)
+
+
+@view("aten.dropout.default", "aten.feature_dropout.default", "aten.alpha_dropout.default")
+def dropout(node: Node, input: Value, p: float, train: bool) -> View:
+    """Outside training the input itself."""
+    if train and p:
+        raise node.error("dropout in training draws random numbers, which is not supported; call .eval() first")
+    return SAME
 
 
 @view("prims.transpose.default")
