@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from jaxlib.mlir import ir
 from reference_interpreter import evaluate
+from rule_files import CHUNKS, rule_of
 
 from oxide.dialects import dtypes
 from oxide.dialects.attributes import tensor
@@ -395,7 +396,8 @@ def arguments_of(module: ir.Module) -> list[np.ndarray]:
 
 
 def test_every_rule_has_an_example() -> None:
-    assert set(EXAMPLES) == {rule.name for rule in patterns(4096)}
+    shown = {rule_of(chunk) for chunk in CHUNKS.values()}
+    assert set(EXAMPLES) | shown == {rule.name for rule in patterns(4096)}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -406,6 +408,16 @@ def test_rule_fires_and_keeps_the_values(name: str) -> None:
     assert name in hits(module)
     (after,) = evaluate(module, arguments)
     np.testing.assert_array_equal(before, after)
+
+
+def test_product_over_nothing_is_zero() -> None:
+    """The interpreter ends the process on such a product."""
+    product = "%r = stablehlo.dot_general %x, %y, contracting_dims = [1] x [0] : "
+    types = "(tensor<2x0xf32>, tensor<0x4xf32>) -> tensor<2x4xf32>"
+    module = module_of(("%x: tensor<2x0xf32>, %y: tensor<0x4xf32>", product + types, "tensor<2x4xf32>"))
+    assert hits(module) == {"dot-with-zero": 1}
+    (result,) = evaluate(module, arguments_of(module))
+    np.testing.assert_array_equal(result, np.zeros((2, 4), np.float32))
 
 
 @pytest.mark.parametrize("reason", UNSOUND)

@@ -1,0 +1,110 @@
+// Reductions and sorts: a function is named after its rule; tests/passes/test_canonicalize_files.py
+// checks that the rule fires and that the values stay.
+// RUN: oxide-opt %s --split-input-file --canonicalize | filecheck %s
+
+// CHECK-LABEL: func.func @reduce_of_unit_dimensions
+// CHECK-SAME: %[[X:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.reshape %[[X]] : (tensor<1x3xf32>) -> tensor<3xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<3xf32>
+func.func @reduce_of_unit_dimensions(%x: tensor<1x3xf32>) -> tensor<3xf32> {
+  %c = stablehlo.constant dense<-0.0> : tensor<f32>
+  %r = stablehlo.reduce(%x init: %c) applies stablehlo.add across dimensions = [0] : (tensor<1x3xf32>, tensor<f32>) -> tensor<3xf32>
+  return %r : tensor<3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @reduce_of_nothing
+// CHECK-SAME: %[[X:.+]]: {{.*}}%[[V:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.broadcast_in_dim %[[V]], dims = [] : (tensor<f32>) -> tensor<3xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<3xf32>
+func.func @reduce_of_nothing(%x: tensor<0x3xf32>, %v: tensor<f32>) -> tensor<3xf32> {
+  %r = stablehlo.reduce(%x init: %v) applies stablehlo.add across dimensions = [0] : (tensor<0x3xf32>, tensor<f32>) -> tensor<3xf32>
+  return %r : tensor<3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @reduce_of_reduce
+// CHECK-SAME: %[[X:.+]]: {{.*}}%[[V:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.reduce(%[[X]] init: %[[V]]) applies stablehlo.maximum across dimensions = [0, 2] : (tensor<2x3x4xf32>, tensor<f32>) -> tensor<3xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<3xf32>
+func.func @reduce_of_reduce(%x: tensor<2x3x4xf32>, %v: tensor<f32>) -> tensor<3xf32> {
+  %c = stablehlo.constant dense<0xFF800000> : tensor<f32>
+  %0 = stablehlo.reduce(%x init: %c) applies stablehlo.maximum across dimensions = [0] : (tensor<2x3x4xf32>, tensor<f32>) -> tensor<3x4xf32>
+  %r = stablehlo.reduce(%0 init: %v) applies stablehlo.maximum across dimensions = [1] : (tensor<3x4xf32>, tensor<f32>) -> tensor<3xf32>
+  return %r : tensor<3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @reduce_of_broadcast
+// CHECK-SAME: %[[X:.+]]: {{.*}}%[[V:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.reduce(%[[X]] init: %[[V]]) applies stablehlo.maximum across dimensions = [1] : (tensor<3x4xf32>, tensor<f32>) -> tensor<3xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<3xf32>
+func.func @reduce_of_broadcast(%x: tensor<3x4xf32>, %v: tensor<f32>) -> tensor<3xf32> {
+  %0 = stablehlo.broadcast_in_dim %x, dims = [1, 2] : (tensor<3x4xf32>) -> tensor<2x3x4xf32>
+  %r = stablehlo.reduce(%0 init: %v) applies stablehlo.maximum across dimensions = [0, 2] : (tensor<2x3x4xf32>, tensor<f32>) -> tensor<3xf32>
+  return %r : tensor<3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @reduce_of_transpose
+// CHECK-SAME: %[[X:.+]]: {{.*}}%[[V:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.reduce(%[[X]] init: %[[V]]) applies stablehlo.add across dimensions = [1] : (tensor<2x3x4xi32>, tensor<i32>) -> tensor<2x4xi32>
+// CHECK-NEXT: return %[[R0]] : tensor<2x4xi32>
+func.func @reduce_of_transpose(%x: tensor<2x3x4xi32>, %v: tensor<i32>) -> tensor<2x4xi32> {
+  %0 = stablehlo.transpose %x, dims = [1, 0, 2] : (tensor<2x3x4xi32>) -> tensor<3x2x4xi32>
+  %r = stablehlo.reduce(%0 init: %v) applies stablehlo.add across dimensions = [0] : (tensor<3x2x4xi32>, tensor<i32>) -> tensor<2x4xi32>
+  return %r : tensor<2x4xi32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @pad_into_window
+// CHECK-SAME: %[[X:.+]]: {{.*}}%[[V:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = "stablehlo.reduce_window"(%[[X]], %[[V]]) <{padding = dense<[[1, 2]]> : tensor<1x2xi64>, window_dimensions = array<i64: 3>}> ({
+// CHECK-NEXT: ^bb0(%{{.+}}: tensor<f32>, %{{.+}}: tensor<f32>):
+// CHECK-NEXT: %[[R1:.+]] = stablehlo.maximum %{{.+}}, %{{.+}} : tensor<f32>
+// CHECK-NEXT: stablehlo.return %[[R1]] : tensor<f32>
+// CHECK-NEXT: }) : (tensor<4xf32>, tensor<f32>) -> tensor<5xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<5xf32>
+func.func @pad_into_window(%x: tensor<4xf32>, %v: tensor<f32>) -> tensor<5xf32> {
+  %0 = stablehlo.pad %x, %v, low = [1], high = [2], interior = [0] : (tensor<4xf32>, tensor<f32>) -> tensor<7xf32>
+  %r = "stablehlo.reduce_window"(%0, %v) ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %m = stablehlo.maximum %a, %b : tensor<f32>
+    stablehlo.return %m : tensor<f32>
+  }) {window_dimensions = array<i64: 3>} : (tensor<7xf32>, tensor<f32>) -> tensor<5xf32>
+  return %r : tensor<5xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @window_of_one
+// CHECK-SAME: %[[X:.+]]:
+// CHECK-NEXT: return %[[X]] : tensor<4xi32>
+func.func @window_of_one(%x: tensor<4xi32>) -> tensor<4xi32> {
+  %c = stablehlo.constant dense<0> : tensor<i32>
+  %r = "stablehlo.reduce_window"(%x, %c) ({
+  ^bb0(%a: tensor<i32>, %b: tensor<i32>):
+    %s = stablehlo.add %a, %b : tensor<i32>
+    stablehlo.return %s : tensor<i32>
+  }) {window_dimensions = array<i64: 1>} : (tensor<4xi32>, tensor<i32>) -> tensor<4xi32>
+  return %r : tensor<4xi32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @sort_of_one
+// CHECK-SAME: %[[X:.+]]:
+// CHECK-NEXT: return %[[X]] : tensor<1x4xf32>
+func.func @sort_of_one(%x: tensor<1x4xf32>) -> tensor<1x4xf32> {
+  %r = "stablehlo.sort"(%x) ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %l = stablehlo.compare LT, %a, %b : (tensor<f32>, tensor<f32>) -> tensor<i1>
+    stablehlo.return %l : tensor<i1>
+  }) {dimension = 0 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  return %r : tensor<1x4xf32>
+}
