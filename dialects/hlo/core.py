@@ -33,7 +33,8 @@ MAX_ELEMENTS = 1 << 38
 
 
 def tensor_type(value: ir.Value) -> ir.RankedTensorType:
-    return ir.RankedTensorType(value.type)
+    tensor = value.type
+    return tensor if isinstance(tensor, ir.RankedTensorType) else ir.RankedTensorType(tensor)
 
 
 def shape(value: ir.Value) -> tuple[Size, ...]:
@@ -80,9 +81,10 @@ def make_type(dims: Sequence[Size], element: DType | ir.Type) -> ir.RankedTensor
         element = dtypes.to_mlir(element)
     known = [d if isinstance(d, Dim) else int(d) for d in dims]
     numbers = [d for d in known if not isinstance(d, Dim)]
-    if any(d < 0 for d in numbers):
+    if min(numbers, default=0) < 0:
         raise OxideError(f"negative dimension in shape {tuple(known)}")
-    if math.prod(d or 1 for d in numbers) > MAX_ELEMENTS:  # also of an empty tensor, for numpy's sake
+    # The other dimensions of an empty tensor count too: numpy refuses absurd ones.
+    if (math.prod(numbers) or math.prod(d or 1 for d in numbers)) > MAX_ELEMENTS:
         raise OxideError(f"a tensor of shape {tuple(known)} is over the limit of {MAX_ELEMENTS} elements")
     if len(numbers) == len(known):
         return ir.RankedTensorType.get(numbers, element)
@@ -122,14 +124,16 @@ def window_count(
 ) -> Size:
     """How many windows fit along a dimension (StableHLO's convolution and reduce_window).
 
-    Of a `Dim` at least one is required to fit.
+    Where sizes are not known, the windows are required to be one step short of fitting at most.
     """
     stretched = (length - 1) * base_dilation + 1 if length != 0 else 0
     room = stretched + padding[0] + padding[1]
     reach = (window - 1) * window_dilation + 1 if window != 0 else 0
     if isinstance(room, int) and isinstance(reach, int):
         return (room - reach) // stride + 1 if room >= reach and room > 0 else 0
-    require_at_least(room, reach, f"no window of size {window} fits into a dimension of size {length}")
+    # One step short is no window: the floor of the negative quotient is -1.
+    message = f"no window of size {window} fits into a dimension of size {length}"
+    require_at_least(room + stride, reach, message)
     return (room - reach) // stride + 1
 
 
@@ -204,7 +208,8 @@ def _definition(value: ir.Value) -> ir.Operation | None:
     if isinstance(owner, ir.Block):
         return None
     operation = owner.operation
-    return operation if operation.name == symbolic.OPERATION else constants.defining_constant(value)
+    known = operation.name == symbolic.OPERATION or constants.holds_constant(operation)
+    return operation if known else None
 
 
 def _read(definition: ir.Operation) -> np.ndarray:

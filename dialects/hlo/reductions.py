@@ -18,6 +18,7 @@ from oxide.dialects.hlo.core import (
     element_type,
     i64_array,
     i64_pairs,
+    is_static,
     make_type,
     normalize_axes,
     normalize_axis,
@@ -40,7 +41,7 @@ from oxide.dialects.hlo.elementwise import (
     select,
     subtract,
 )
-from oxide.dialects.hlo.shape_ops import iota, reshape
+from oxide.dialects.hlo.shape_ops import iota, pad, reshape
 
 Combine = Callable[[ir.Value, ir.Value], ir.Value]
 
@@ -167,7 +168,7 @@ def reduce_window(
     window: Sequence[int],
     *,
     strides: Sequence[int] | None = None,
-    padding: Sequence[tuple[int, int]] | None = None,
+    padding: Sequence[tuple[Size, Size]] | None = None,
     base_dilation: Sequence[int] | None = None,
     window_dilation: Sequence[int] | None = None,
 ) -> ir.Value:
@@ -189,7 +190,7 @@ def max_window_with_index(
     window: Sequence[int],
     *,
     strides: Sequence[int],
-    padding: Sequence[tuple[int, int]],
+    padding: Sequence[tuple[Size, Size]],
     window_dilation: Sequence[int],
 ) -> list[ir.Value]:
     """The maximum of every window and its entry of `indices`, the smallest index among equal maxima."""
@@ -209,7 +210,7 @@ def _window_op(
     inits: Sequence[ir.Value],
     window: Sequence[int],
     strides: Sequence[int] | None,
-    padding: Sequence[tuple[int, int]] | None,
+    padding: Sequence[tuple[Size, Size]] | None,
     base_dilation: Sequence[int] | None,
     window_dilation: Sequence[int] | None,
 ) -> ir.Operation:
@@ -217,6 +218,10 @@ def _window_op(
     ones = [1] * len(window)
     steps, base, spread = (list(v or ones) for v in (strides, base_dilation, window_dilation))
     pairs = list(padding or [(0, 0)] * len(window))
+    if not all(is_static(pair) for pair in pairs):  # the operation's own padding is an attribute
+        gaps = [b - 1 for b in base]
+        values = [pad(v, i, *zip(*pairs, strict=True), gaps) for v, i in zip(values, inits, strict=True)]
+        base, pairs = ones, [(0, 0)] * len(window)
     dims: list[Size] = []
     for d, w, s, pair, b, g in zip(shape(values[0]), window, steps, pairs, base, spread, strict=True):
         dims.append(window_count(d, w, stride=s, padding=pair, base_dilation=b, window_dilation=g))

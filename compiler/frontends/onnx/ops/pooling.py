@@ -11,6 +11,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Size
 from oxide.frontends.onnx.ops.windows import Window, check, window
 from oxide.frontends.onnx.registry import Node, lowering, register
 
@@ -63,7 +64,7 @@ def _max_pool(node: Node, x: ir.Value, win: Window, storage_order: int) -> ir.Va
     )
 
 
-def _flat_positions(dims: Sequence[int], storage_order: int) -> ir.Value:
+def _flat_positions(dims: Sequence[Size], storage_order: int) -> ir.Value:
     """Every element's position in the whole tensor; storage order 1 counts spatial dimensions column first."""
     if storage_order == 0:
         return hlo.reshape(hlo.iota([math.prod(dims)], 0, np.int64), dims)
@@ -129,12 +130,35 @@ def average_pool(
 
 def _average(x: ir.Value, win: Window, include_padding: bool) -> ir.Value:
     """Window sums over window counts; padding counts as elements only if asked, ceil_mode's extra never."""
-    counts = [_window_counts(hlo.shape(x)[i + 2], i, win, include_padding) for i in range(len(win.size))]
-    table = functools.reduce(np.multiply.outer, counts)
     total = _reduce(x, "add", win)
+    spatial = hlo.shape(x)[2:]
+    if not any(amount != 0 for pair in win.full_padding for amount in pair):
+        return hlo.divide(total, math.prod(win.size))
+    if not hlo.is_static(spatial):
+        return hlo.divide(total, _counts_at_run_time(x, win, include_padding))
+    counts = [_window_counts(length, i, win, include_padding) for i, length in enumerate(spatial)]
+    table = functools.reduce(np.multiply.outer, counts)
     if table.size and (table == table.flat[0]).all():
         return hlo.divide(total, int(table.flat[0]))
     return hlo.divide(total, hlo.constant(table[None, None], hlo.dtype(x)))
+
+
+def _counts_at_run_time(x: ir.Value, win: Window, include_padding: bool) -> ir.Value:
+    """How many counted elements each window covers: the same windows over ones."""
+    padding = [pair if include_padding else (0, 0) for pair in win.padding]
+    dims = [low + n + high for n, (low, high) in zip(hlo.shape(x)[2:], padding, strict=True)]
+    around = [
+        (0, more) if include_padding else (low, high + more)
+        for (low, high), more in zip(win.padding, win.extra, strict=True)
+    ]
+    return hlo.reduce_window(
+        hlo.full([1, 1, *dims], 1, hlo.dtype(x)),
+        "add",
+        (1, 1, *win.size),
+        strides=(1, 1, *win.strides),
+        padding=[(0, 0), (0, 0), *around],
+        window_dilation=(1, 1, *win.dilations),
+    )
 
 
 def _window_counts(length: int, axis: int, win: Window, include_padding: bool) -> np.ndarray:

@@ -9,8 +9,11 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.dialects.dims import Size, require_equal
+from oxide.dialects.dims import Size, maximum, minimum, require_at_least, require_equal
 from oxide.frontends.onnx.registry import Node, lowering
+
+# Exporters write the largest (smallest) int32 or int64 for "to the end"; an open dimension is an int32.
+_BEYOND = 2**31 - 1
 
 # ------------------------------------------------------------------------------------------------ Reshape
 
@@ -140,17 +143,16 @@ def split_18(
     if num_outputs is not None and num_outputs != node.output_count:
         raise node.error(f"num_outputs is {num_outputs} but the node has {node.output_count} outputs")
     length = hlo.shape(x)[hlo.normalize_axis(axis, hlo.rank(x))]
-    piece = -(-length // node.output_count)
+    piece = (length + node.output_count - 1) // node.output_count
     last = length - piece * (node.output_count - 1)
-    if last < 0:
-        raise node.error(f"{length} elements do not split into {node.output_count} pieces of {piece}")
+    require_at_least(last, 0, f"{length} elements do not split into {node.output_count} pieces of {piece}")
     return hlo.split(x, axis, [piece] * (node.output_count - 1) + [last])
 
 
-def _even(node: Node, x: ir.Value, axis: int) -> list[int]:
+def _even(node: Node, x: ir.Value, axis: int) -> list[Size]:
     length = hlo.shape(x)[hlo.normalize_axis(axis, hlo.rank(x))]
-    if length % node.output_count:
-        raise node.error(f"{length} elements do not split into {node.output_count} equal pieces")
+    message = f"{length} elements do not split into {node.output_count} equal pieces"
+    require_equal(length % node.output_count, 0, message)
     return [length // node.output_count] * node.output_count
 
 
@@ -179,8 +181,8 @@ def slice_(
 def _slice(
     node: Node,
     x: ir.Value,
-    starts: Sequence[int],
-    ends: Sequence[int],
+    starts: Sequence[Size],
+    ends: Sequence[Size],
     axes: Sequence[int] | None,
     steps: Sequence[int] | None,
 ) -> ir.Value:
@@ -190,17 +192,29 @@ def _slice(
     steps = [1] * len(starts) if steps is None else steps
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise node.error("starts, ends, axes and steps have different lengths")
-    low, high, stride = [0] * len(dims), list(dims), [1] * len(dims)
+    low: list[Size] = [0] * len(dims)
+    high, stride = list(dims), [1] * len(dims)
     backwards = []
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         if step == 0:
             raise node.error(f"the step along axis {axis} is 0")
-        begin, stop, step = slice(start, end, step).indices(dims[axis])
-        if step < 0:
+        length = dims[axis]
+        if step > 0:
+            begin, stop = (_position(p, length, 0, length) for p in (start, end))
+        else:
             backwards.append(axis)
-            begin, stop, step = dims[axis] - 1 - begin, dims[axis] - 1 - stop, -step
-        low[axis], high[axis], stride[axis] = begin, max(begin, stop), step
+            begin, stop = (length - 1 - _position(p, length, -1, length - 1) for p in (start, end))
+        low[axis], high[axis], stride[axis] = begin, maximum(begin, stop), abs(step)
     return hlo.slice(hlo.reverse(x, backwards), low, high, stride)
+
+
+def _position(position: Size, length: Size, lowest: Size, highest: Size) -> Size:
+    """A position in a slice as Python reads it: negative ones count from the end, and all are held in range."""
+    if isinstance(position, int) and abs(position) >= _BEYOND:
+        return highest if position > 0 else lowest
+    if position < 0:
+        position = position + length
+    return minimum(maximum(position, lowest), highest)
 
 
 # ------------------------------------------------------------------------------------------- pad and tile

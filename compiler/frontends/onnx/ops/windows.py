@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import Size, maximum, minimum
 from oxide.frontends.onnx.registry import Node
 
 
@@ -22,11 +23,11 @@ class Window:
     size: tuple[int, ...]
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    extra: tuple[int, ...]
+    padding: tuple[tuple[Size, Size], ...]
+    extra: tuple[Size, ...]
 
     @property
-    def full_padding(self) -> list[tuple[int, int]]:
+    def full_padding(self) -> list[tuple[Size, Size]]:
         return [(low, high + more) for (low, high), more in zip(self.padding, self.extra, strict=True)]
 
 
@@ -51,6 +52,7 @@ def window(
     steps = check(node, "strides", ones if strides is None else strides, len(spatial), 1)
     spread = check(node, "dilations", ones if dilations is None else dilations, len(spatial), 1)
     reach = [(k - 1) * d + 1 for k, d in zip(size, spread, strict=True)]
+    padding: list[tuple[Size, Size]]
     if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
         padding = [same_padding(n, r, s, auto_pad) for n, r, s in zip(spatial, reach, steps, strict=True)]
     elif auto_pad == "VALID":
@@ -60,26 +62,24 @@ def window(
         padding = list(zip(flat[: len(spatial)], flat[len(spatial) :], strict=True))
     else:
         raise node.error(f"auto_pad is {auto_pad!r}, expected NOTSET, SAME_UPPER, SAME_LOWER or VALID")
-    extra = [0] * len(spatial)
+    extra: list[Size] = [0] * len(spatial)
     if ceil_mode:
         extra = [_ceil_extra(n, r, s, p) for n, r, s, p in zip(spatial, reach, steps, padding, strict=True)]
     return Window(size, steps, spread, tuple(padding), tuple(extra))
 
 
-def same_padding(length: int, reach: int, stride: int, auto_pad: str) -> tuple[int, int]:
+def same_padding(length: Size, reach: int, stride: int, auto_pad: str) -> tuple[Size, Size]:
     """Padding that makes ceil(length / stride) windows; SAME_UPPER puts the odd element at the end."""
-    total = max((-(-length // stride) - 1) * stride + reach - length, 0)
+    total = maximum((length - 1) // stride * stride + reach - length, 0)
     small, large = total // 2, total - total // 2
     return (small, large) if auto_pad == "SAME_UPPER" else (large, small)
 
 
-def _ceil_extra(length: int, reach: int, stride: int, padding: tuple[int, int]) -> int:
+def _ceil_extra(length: Size, reach: int, stride: int, padding: tuple[Size, Size]) -> Size:
     """Padding for a partial last window, unless it would start in the padding at the end."""
     low, high = padding
-    count = -(-(length + low + high - reach) // stride) + 1
-    if (count - 1) * stride >= length + low:
-        count -= 1
-    return max((count - 1) * stride + reach - (length + low + high), 0)
+    steps = minimum((length + low + high - reach + stride - 1) // stride, (length + low - 1) // stride)
+    return maximum(steps * stride + reach - (length + low + high), 0)
 
 
 def check(node: Node, name: str, values: Sequence[int], length: int, minimum: int) -> tuple[int, ...]:
