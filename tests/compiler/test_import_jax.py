@@ -84,7 +84,7 @@ def test_large_constants_of_one_value_stay() -> None:
 def test_symbolic_shapes_are_dynamic() -> None:
     (batch,) = jax.export.symbolic_shape("b")
     model = import_jax(lambda x: x.reshape(-1) * 2, jax.ShapeDtypeStruct((batch, 3), jnp.float32))
-    assert [str(spec) for spec in (*model.inputs, *model.outputs)] == ["x: ?x3xf32", "result: ?xf32"]
+    assert [str(spec) for spec in (*model.inputs, *model.outputs)] == ["x: b x 3 x f32", "result: 3*b x f32"]
 
 
 def test_weights_are_not_copied() -> None:

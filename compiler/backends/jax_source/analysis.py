@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from jaxlib.mlir import ir
 
 from oxide.backends.jax_source import idioms
+from oxide.backends.jax_source.symbolic import Symbolic, is_assertion
 
 RETURNS = frozenset({"func.return", "stablehlo.return"})
 
@@ -23,6 +24,7 @@ class Analysis:
     live: dict[ir.Block, list[ir.OpView]] = field(default_factory=dict)
     uses: dict[ir.Value, int] = field(default_factory=dict)
     idioms: dict[ir.Operation, idioms.Match] = field(default_factory=dict)
+    symbolic: Symbolic = field(default_factory=Symbolic)
     returned: set[ir.Value] = field(default_factory=set)
 
     def visit(self, block: ir.Block) -> list[ir.OpView]:
@@ -35,7 +37,7 @@ class Analysis:
             if not (used or op.operation.name in RETURNS or _has_effect(op)):
                 continue
             live.append(op)
-            match = idioms.find(op)
+            match = idioms.find(op, self.symbolic)
             if match is not None:
                 self.idioms[op.operation] = match
             for region in op.regions:
@@ -58,8 +60,17 @@ class Analysis:
                         self.uses[operand] = self.uses.get(operand, 0) + 1
 
     def _operands(self, op: ir.OpView) -> Sequence[ir.Value]:
+        """The values that are written for an operation: not sizes, which are numbers."""
+        if self.symbolic.is_known(op):
+            return []
         match = self.idioms.get(op.operation)
-        return match.operands if match is not None else op.operands
+        if match is not None:
+            return match.operands
+        if not self.symbolic.active:
+            return op.operands
+        if is_assertion(op):
+            return []
+        return [v for i, v in enumerate(op.operands) if not self.symbolic.is_size_operand(op, i)]
 
 
 def _has_effect(op: ir.OpView) -> bool:

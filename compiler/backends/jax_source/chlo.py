@@ -13,7 +13,7 @@ from oxide.backends.jax_source.elementwise import COMPARISONS
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits, refuse, register
 from oxide.backends.jax_source.syntax import binary, call, comparison
-from oxide.backends.jax_source.terms import Constant
+from oxide.backends.jax_source.terms import Constant, filled
 from oxide.dialects import dtypes
 from oxide.dialects.attributes import keyword
 
@@ -104,7 +104,7 @@ def constant_like(e: Emitter, op: ir.OpView) -> Emitted:
     if not isinstance(value, ir.FloatAttr | ir.IntegerAttr | ir.BoolAttr):
         raise Unsupported(f"a constant {value}")
     scalar = np.asarray(value.value).astype(dtypes.to_numpy(ir.RankedTensorType(op.results[0].type).element_type))
-    return Constant(type_, np.broadcast_to(scalar, type_.shape))
+    return Constant(type_, filled(type_, scalar))
 
 
 refuse("chlo.scan", "lower it with chlo-legalize-to-stablehlo")

@@ -43,7 +43,7 @@ def shortest(value: np.generic, exact: float) -> float:
 
 
 def is_large(term: Constant) -> bool:
-    return term.type.size > LONGEST_LITERAL and term.splat is None and _progression(term) is None
+    return term.splat is None and term.value.size > LONGEST_LITERAL and _progression(term) is None
 
 
 def array_expression(e: Values, term: Constant, stored_at: ast.expr | None = None, stored_as: str = "") -> ast.expr:
@@ -53,7 +53,7 @@ def array_expression(e: Values, term: Constant, stored_at: ast.expr | None = Non
         return _stored(e, term, stored_at, stored_as)
     dtype = e.dtype(type_.element)
     shape = syntax.literal(type_.shape)
-    if type_.size == 0:
+    if 0 in type_.shape:
         return syntax.call("jnp.zeros", shape, dtype)
     splat = term.splat
     if splat is not None:

@@ -28,7 +28,16 @@ from oxide.backends.jax_source import (  # noqa: F401  (the tables register them
 )
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.names import RESERVED, Namespace, identifier, printable
+from oxide.backends.jax_source.open_sizes import open_sizes
 from oxide.backends.jax_source.registry import Unsupported
+from oxide.backends.jax_source.size_header import (
+    SizedArray,
+    relation_check,
+    shape_checks,
+    size_definitions,
+    used_sizes,
+)
+from oxide.backends.jax_source.symbolic import Symbolic
 from oxide.backends.jax_source.terms import WIDE, Bound, TensorType, Term
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 
@@ -71,11 +80,17 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
     paths = weight_paths([name for _, name in signature.weights])
     module_names = Namespace(_reserved())
     prefix = _constants_key({path[0] for path in paths.values()})
-    emitter = Emitter(lambda name: _item([prefix, name]), symbols=symbols, module_names=module_names)
+    emitter = Emitter(
+        lambda name: _item([prefix, name]),
+        symbolic=_symbolic(module, symbols, module_names, signature),
+        symbols=symbols,
+        module_names=module_names,
+    )
     names = module_names.inner()
     terms, parameters = _arguments(emitter, block, signature, paths, names)
     try:
         body = emitter.main(main, terms, names)
+        body = [*_header(emitter, terms, signature, body), *body]
         results = [emitter.type(t) for t in block.operations[len(block.operations) - 1].operands]
     except Unsupported as reason:
         emitter.errors.append(Diagnostic("error", str(reason), location_text(main.location)))
@@ -91,6 +106,16 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
     forward = _forward(parameters, inputs, list(zip(signature.outputs, results, strict=True)), body)
     text = _assemble(emitter, model_name, parameters_file, stored, signature, forward, paths)
     return JaxSource(text, constants)
+
+
+def _symbolic(
+    module: ir.Module, symbols: Mapping[str, ir.OpView], names: Namespace, signature: Signature
+) -> Symbolic:
+    try:
+        return open_sizes(module, symbols, names, {identifier(name) for _, name in signature.inputs})
+    except Unsupported as reason:
+        error = Diagnostic("error", str(reason), location_text(symbols["main"].location))
+        raise OxideError("cannot write this module as JAX source", [error]) from reason
 
 
 @cache
@@ -183,6 +208,23 @@ def _arguments(
         emitter.uses_wide |= type_.element in WIDE
         terms.append(Bound(type_, at[position]))
     return terms, parameters
+
+
+def _header(emitter: Emitter, terms: Sequence[Term], signature: Signature, body: list[ast.stmt]) -> list[ast.stmt]:
+    """The sizes that the body uses, and the checks of what it relies on."""
+    if not emitter.symbolic.active:
+        return []
+    names = dict([*signature.inputs, *signature.weights])
+    arrays = [SizedArray(names[i], t.node, t.type) for i, t in enumerate(terms) if isinstance(t, Bound)]
+    checks = shape_checks(syntax.name("require"), arrays)
+    checks += [relation_check(syntax.name("require"), *relation) for relation in emitter.symbolic.relations]
+    if checks:
+        emitter.helper("require")
+    used = used_sizes([*checks, *body], emitter.symbolic.symbols)
+    definitions, unknown = size_definitions(arrays, used)
+    if unknown:
+        raise Unsupported(f"no shape of an input tells the size {unknown[0]!r}")
+    return [*definitions, *checks]
 
 
 def _forward(

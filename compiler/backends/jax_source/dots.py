@@ -17,6 +17,7 @@ from oxide.backends.jax_source.shape_ops import constant_integers
 from oxide.backends.jax_source.syntax import attribute, binary, call, literal
 from oxide.dialects.attributes import integer
 from oxide.dialects.attributes import string as text
+from oxide.dialects.dims import Size
 
 _PRECISIONS = {"DEFAULT": None, "HIGH": "lax.Precision.HIGH", "HIGHEST": "lax.Precision.HIGHEST"}
 # jax.lax.DotAlgorithmPreset by the parts of StableHLO's dot_algorithm: (operand type, components, accumulation,
@@ -202,7 +203,7 @@ def convolution(e: Emitter, op: ir.OpView) -> Emitted:
         x,
         kernel,
         window_strides=literal(tuple(_list(op, "window_strides", ones))),
-        padding=literal("VALID" if not any(map(any, padding)) else padding),
+        padding=literal("VALID" if all(n == 0 for pair in padding for n in pair) else padding),
         **{k: None if v == ones else literal(tuple(v)) for k, v in options.items()},
         dimension_numbers=literal(_layouts(numbers, spatial)),
         **{k: None if v == 1 else literal(v) for k, v in groups.items()},
@@ -275,12 +276,12 @@ def pairs(op: ir.OpView, name: str, count: int) -> tuple[tuple[int, int], ...]:
     return tuple(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _padding(e: Emitter, op: ir.OpView, spatial: int) -> tuple[tuple[int, int], ...]:
+def _padding(e: Emitter, op: ir.OpView, spatial: int) -> tuple[tuple[Size, Size], ...]:
     if op.operation.name == "stablehlo.dynamic_conv":
-        array = e.constant(op.operands[2])
-        if array is None:
-            raise Unsupported("padding that is not constant")
-        return tuple((int(a), int(b)) for a, b in array)
+        known = e.numbers(op.operands[2])
+        if known is None:
+            raise Unsupported("padding that is neither constant nor follows from the shapes of the inputs")
+        return tuple((low, high) for low, high in known)
     return pairs(op, "padding", spatial)
 
 

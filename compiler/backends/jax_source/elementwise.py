@@ -12,7 +12,7 @@ from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits, register
 from oxide.backends.jax_source.syntax import binary, call, comparison, method
-from oxide.backends.jax_source.terms import Bound, Constant, Floor, Reduction, TensorType
+from oxide.backends.jax_source.terms import Bound, Constant, Floor, Reduction, Sizes, TensorType, filled
 from oxide.dialects.attributes import integer, keyword
 
 # Functions of one array that keep or infer the dtype as the operation does.
@@ -98,7 +98,7 @@ def _exact(target: str, e: Emitter, op: ir.OpView) -> Emitted:
 
 def exact_call(e: Emitter, target: str, values: list[ir.Value]) -> ast.expr:
     """A jax.lax function, which broadcasts scalars only and gives Python numbers their default dtype."""
-    splats = [e.splat(v) is not None for v in values]
+    splats = [e.splat(v) is not None or e.size(v) is not None for v in values]
     nodes = [
         e.written(scalar_of(e, v)) if splat and not all(splats) else e.array(v)
         for v, splat in zip(values, splats, strict=True)
@@ -106,10 +106,12 @@ def exact_call(e: Emitter, target: str, values: list[ir.Value]) -> ast.expr:
     return call(target, *nodes)
 
 
-def scalar_of(e: Emitter, value: ir.Value) -> Constant:
-    """A splat constant as a scalar of its dtype."""
-    splat = e.splat(value)
-    return Constant(TensorType((), e.type(value).element), np.asarray(splat))
+def scalar_of(e: Emitter, value: ir.Value) -> Constant | Sizes:
+    """A splat constant, or one size, as a scalar of its dtype."""
+    term, type_ = e.term(value), TensorType((), e.type(value).element)
+    if isinstance(term, Sizes):
+        return Sizes(type_, filled(type_, term.value))
+    return Constant(type_, np.asarray(e.splat(value)))
 
 
 def _operator(symbol: str, e: Emitter, op: ir.OpView) -> Emitted:
@@ -227,16 +229,11 @@ def _mean(e: Emitter, total: ir.Value, count: ir.Value) -> ast.expr | None:
     """
     term = e.term(total)
     made = getattr(term, "made", None)
-    number = e.splat(count)
-    if (
-        not isinstance(made, Reduction)
-        or made.kind != "sum"
-        or number is None
-        or term.type.element not in ("f32", "f64")
-    ):
+    number, size = e.splat(count), e.size(count)
+    if not isinstance(made, Reduction) or made.kind != "sum" or term.type.element not in ("f32", "f64"):
         return None
-    extents = [made.operand_type.shape[a] for a in made.axes]
-    if float(number) != float(np.prod(extents)):
+    extents = TensorType(tuple(made.operand_type.shape[a] for a in made.axes), term.type.element).size
+    if size != extents if number is None else not isinstance(extents, int) or float(number) != float(extents):
         return None
     e.array(total)
     return made.build("mean", len(term.type.shape) == made.operand_type.rank)
@@ -281,6 +278,9 @@ def convert(e: Emitter, op: ir.OpView) -> Emitted:
     source, target = e.type(op.operands[0]), e.type(op.results[0])
     if source == target:
         return e.term(op.operands[0])
+    term = e.term(op.operands[0])
+    if isinstance(term, Sizes) and (target.is_integer or target.is_float):
+        return Sizes(target, term.value)
     folded = _converted(e, op.operands[0], target)
     if folded is not None:
         return folded
@@ -301,7 +301,7 @@ def _converted(e: Emitter, value: ir.Value, target: TensorType) -> Constant | No
     if target.is_integer and not _holds(target, int(number)):
         return None
     converted = np.asarray(number).astype(target.dtype)
-    return Constant(target, np.broadcast_to(converted, target.shape))
+    return Constant(target, filled(target, converted))
 
 
 def _holds(type_: TensorType, number: int) -> bool:

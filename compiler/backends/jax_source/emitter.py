@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from jaxlib.mlir import ir
 
 from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.analysis import RETURNS, Analysis
-from oxide.backends.jax_source.names import Namespace, identifier, printable, source_name, variable_name
+from oxide.backends.jax_source.names import KIND_NAMES, Namespace, identifier, printable, source_name, variable_name
 from oxide.backends.jax_source.printer import flat, with_comment
 from oxide.backends.jax_source.registry import EMITTERS, Emitted, Unsupported, refusal
-from oxide.backends.jax_source.terms import WIDE, Bound, Reduction, Spread, TensorType, Term
+from oxide.backends.jax_source.size_header import SizedArray, size_definitions, used_sizes
+from oxide.backends.jax_source.terms import (
+    WIDE,
+    Bound,
+    Reduction,
+    Spread,
+    TensorType,
+    Term,
+)
 from oxide.backends.jax_source.values import Values
 from oxide.dialects.diagnostics import Diagnostic, location_text
+from oxide.dialects.effects import SHAPE_OPERANDS
 
 # An expression with more operations, or wider, than this gets a name.
 MOST_OPERATIONS = 5
@@ -50,13 +60,17 @@ class Emitter(Values):
 
     symbols: dict[str, ir.OpView] = field(default_factory=dict)
     module_names: Namespace = field(default_factory=Namespace)
-    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    functions: dict[object, ast.FunctionDef] = field(default_factory=dict)
     errors: list[Diagnostic] = field(default_factory=list)
-    _analysis: Analysis = field(default_factory=Analysis)
-    _function_names: dict[str, str] = field(default_factory=dict)
-    _sizes: dict[str, bool] = field(default_factory=dict)
+    _analysis: Analysis = field(init=False)
+    _function_names: dict[object, str] = field(default_factory=dict)
+    _parameters: dict[object, Sequence[int | str]] = field(default_factory=dict)
+    _small: dict[str, bool] = field(default_factory=dict)
     _inlining: list[str] = field(default_factory=list)
     _scope: FunctionScope = field(default_factory=lambda: FunctionScope(Namespace()))
+
+    def __post_init__(self) -> None:
+        self._analysis = Analysis(symbolic=self.symbolic)
 
     # ------------------------------------------------------------------------------------------ variables
 
@@ -102,17 +116,40 @@ class Emitter(Values):
         return scope.statements
 
     def call(self, symbol: str, operands: Sequence[ir.Value]) -> Emitted:
-        """The value of `symbol(*operands)`: the function's own expression if it is small, else a call."""
+        """The value of `symbol(*operands)`: the function's own expression if it is small, else a call.
+
+        A function is written once for each way its operands' sizes are related.
+        """
         block = self._body(symbol)
-        if self._is_small(symbol, block):
-            return self.inline(symbol, operands)
-        if symbol not in self._function_names:
-            self._emit_function(symbol, block)
-        target = syntax.name(self._function_names[symbol])
-        return syntax.call(target, *(self.array(v) for v in operands))
+        key = (symbol, self.symbolic.call_key(operands))
+        with self._specialised(block, operands):
+            if self._is_small(symbol, block):
+                return self._inlined(symbol, operands)
+            if key not in self._function_names:
+                self._emit_function(key, symbol, block)
+        taken = self._parameters[key]
+        arguments = (syntax.name(p) if isinstance(p, str) else self.array(operands[p]) for p in taken)
+        return syntax.call(syntax.name(self._function_names[key]), *arguments)
 
     def inline(self, symbol: str, operands: Sequence[ir.Value]) -> Emitted:
         """The results of a function's body written in place."""
+        with self._specialised(self._body(symbol), operands):
+            return self._inlined(symbol, operands)
+
+    @contextmanager
+    def _specialised(self, block: ir.Block, operands: Sequence[ir.Value]) -> Iterator[None]:
+        """Within, what is known about a function's body is what holds for these operands."""
+        if not self.symbolic.active:
+            yield
+            return
+        self.symbolic.enter_call(block, operands)
+        outer, self._analysis = self._analysis, Analysis(symbolic=self.symbolic)
+        try:
+            yield
+        finally:
+            self._analysis = outer
+
+    def _inlined(self, symbol: str, operands: Sequence[ir.Value]) -> Emitted:
         if symbol in self._inlining:
             raise Unsupported(f"@{symbol} calls itself")
         block = self._body(symbol)
@@ -199,6 +236,9 @@ class Emitter(Values):
         try:
             if op.operation.name == "stablehlo.constant":
                 self._terms[op.results[0]] = self.read_constant(op)
+            elif self.symbolic.is_known(op):
+                for result in op.results:
+                    self._terms[result] = self.read_sizes(result)
             else:
                 self._bind(op, self._emitted(op))
         except Unsupported as reason:
@@ -212,6 +252,8 @@ class Emitter(Values):
         match = self._analysis.idioms.get(op.operation)
         if match is not None:
             return match.emit(self, op)
+        if op.operation.name in SHAPE_OPERANDS and any(r in self.symbolic.openings for r in op.results):
+            raise Unsupported("its shape does not follow from the shapes of the inputs; give those static shapes")
         emitter = EMITTERS.get(op.operation.name)
         if emitter is None:
             raise Unsupported(refusal(op.operation.name))
@@ -228,8 +270,18 @@ class Emitter(Values):
                 value = Bound(self._result_type(result), value, self._cost + 1)
             self._bind_one(op, result, value)
 
+    def _open_sizes(self, value: ir.Value) -> None:
+        """Name the sizes of a variable that follow from nothing: `n = rows.shape[0]`."""
+        for opening in self.symbolic.openings.get(value, ()):
+            size = syntax.index(syntax.attribute(self.atom(value), "shape"), syntax.literal(opening.axis))
+            self._scope.statements.append(syntax.assign([opening.symbol], size))
+
     def _bind_one(self, op: ir.OpView, result: ir.Value, term: Term) -> None:
         uses = self._analysis.uses.get(result, 0)
+        if uses and result in self.symbolic.openings:
+            self._terms[result] = self._assign(term.type, self.written(term), self._wanted_name(op), op)
+            self._open_sizes(result)
+            return
         if isinstance(term, Bound) and term.cost:
             if isinstance(term.node, ast.Name):
                 term = Bound(term.type, term.node)
@@ -254,6 +306,8 @@ class Emitter(Values):
             self._terms[result] = Bound(type_, syntax.name(target))
         comment = ", ".join(map(str, types))
         self._scope.statements.append(with_comment(syntax.assign(targets, node), _noted(comment, op, targets[0])))
+        for result in used:
+            self._open_sizes(result)
 
     def _result_type(self, result: ir.Value) -> TensorType:
         if isinstance(result.type, ir.TupleType):
@@ -278,7 +332,7 @@ class Emitter(Values):
         return Bound(type_, syntax.name(target))
 
     def _wanted_name(self, op: ir.OpView) -> str:
-        return variable_name(source_name(op.location)) or _KIND_NAMES.get(op.operation.name, "x")
+        return variable_name(source_name(op.location)) or KIND_NAMES.get(op.operation.name, "x")
 
     def _results(self, terms: Sequence[Term]) -> ast.Return:
         nodes = [self.written(t) for t in terms]
@@ -286,48 +340,42 @@ class Emitter(Values):
         return ast.Return(value)
 
     def _is_small(self, symbol: str, block: ir.Block) -> bool:
-        known = self._sizes.get(symbol)
+        known = self._small.get(symbol)
         if known is None:
             work = [op for op in self._analysis.visit(block) if op.operation.name not in _WEIGHTLESS]
             simple = all(op.operation.name not in _NEVER_SMALL for op in work)
-            known = self._sizes[symbol] = simple and len(work) <= SMALL_FUNCTION
+            known = self._small[symbol] = simple and len(work) <= SMALL_FUNCTION
         return known
 
-    def _emit_function(self, symbol: str, block: ir.Block) -> None:
-        name = self._function_names[symbol] = self.module_names.fresh(identifier(symbol), "function")
+    def _emit_function(self, key: object, symbol: str, block: ir.Block) -> None:
+        name = self._function_names[key] = self.module_names.fresh(identifier(symbol), "function")
         names = self.module_names.inner()
         fallbacks = "xyz" if len(block.arguments) <= 3 else "abcdefgh"
         parameters: list[str] = []
+        taken: list[int | str] = []
+        arrays: list[SizedArray] = []
         for position, argument in enumerate(block.arguments):
+            if self.symbolic.contents(argument) is not None:
+                self._terms[argument] = self.read_sizes(argument)
+                continue
+            taken.append(position)
             fallback = fallbacks[position] if position < len(fallbacks) else f"arg{position}"
             parameter = names.fresh(variable_name(source_name(argument.location)), fallback)
             parameters.append(parameter)
-            self._terms[argument] = Bound(self.type(argument), syntax.name(parameter))
+            term = Bound(self.type(argument), syntax.name(parameter))
+            arrays.append(SizedArray(parameter, term.node, term.type))
+            self._terms[argument] = term
         cost, outer, self._scope = self._cost, self._scope, FunctionScope(names)
         returned = self._results(self._block(block))
         body, self._scope, self._cost = self._scope.statements, outer, cost
         with_comment(returned, ", ".join(str(self.type(v)) for v in _returned(block)))
-        signature = ", ".join(f"{p} {self.type(a)}" for p, a in zip(parameters, block.arguments, strict=True))
-        self.functions[symbol] = syntax.function(name, parameters, [*body, returned])
-        self.functions[symbol].__dict__["note"] = signature
+        note = ", ".join(f"{a.name} {a.type}" for a in arrays)
+        header, unsolved = size_definitions(arrays, used_sizes([*body, returned], self.symbolic.symbols))
+        self._parameters[key] = [*taken, *unsolved]
+        self.functions[key] = syntax.function(name, [*parameters, *unsolved], [*header, *body, returned])
+        self.functions[key].__dict__["note"] = note
 
 
-# Variables for operations whose source has no name.
-_KIND_NAMES = {
-    "stablehlo.dot_general": "y",
-    "stablehlo.convolution": "features",
-    "stablehlo.reduce": "total",
-    "stablehlo.reduce_window": "pooled",
-    "stablehlo.compare": "mask",
-    "stablehlo.gather": "rows",
-    "stablehlo.concatenate": "joined",
-    "stablehlo.iota": "positions",
-    "stablehlo.sort": "ordered",
-    "stablehlo.pad": "padded",
-    "stablehlo.exponential": "powers",
-    "stablehlo.while": "state",
-    "stablehlo.scatter": "updated",
-}
 _WEIGHTLESS = RETURNS | {"stablehlo.constant", "stablehlo.convert", "stablehlo.broadcast_in_dim"}
 _NEVER_SMALL = frozenset(
     {

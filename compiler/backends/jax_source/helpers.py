@@ -62,6 +62,12 @@ def load_params_with_whole_names(path=None):
     return params
 
 
+def require(holds, relation):
+    """Raise ValueError unless a relation between the sizes of the inputs holds."""
+    if not holds:
+        raise ValueError(f"these inputs do not fit together: it must hold that {relation}")
+
+
 def conv(x, kernel, *, stride=1, padding=0, dilation=1, groups=1):
     """Convolution of x [batch, features, ...] with kernel [features out, features in / groups, ...].
 

@@ -15,6 +15,7 @@ from oxide.backends.jax_source.registry import Emitted, Unsupported, emits
 from oxide.backends.jax_source.shape_ops import constant_integers
 from oxide.backends.jax_source.syntax import call, literal
 from oxide.dialects.attributes import integer, integers
+from oxide.dialects.dims import Size
 
 _SCATTERS = {
     "add": "lax.scatter_add",
@@ -46,16 +47,22 @@ def _starts(e: Emitter, starts: Sequence[ir.Value]) -> ast.expr:
 
 def _exact(e: Emitter, starts: Sequence[ir.Value]) -> dict[str, ast.expr]:
     """StableHLO clamps a negative start to zero; JAX counts it from the end unless told not to."""
-    if all(e.splat(v) is not None or e.type(v).is_unsigned for v in starts):
+    if all(e.splat(v) is not None or e.type(v).is_unsigned or _counts(e, v) for v in starts):
         return {}
     return {"allow_negative_indices": literal(False)}
+
+
+def _counts(e: Emitter, value: ir.Value) -> bool:
+    """Whether a value is a size, which is never negative."""
+    size = e.size(value)
+    return size is not None and e.symbolic.is_at_least(size, 0)
 
 
 @emits("stablehlo.gather", "stablehlo.dynamic_gather")
 def gather(e: Emitter, op: ir.OpView) -> Emitted:
     numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
     if op.operation.name == "stablehlo.gather":
-        sizes = integers(op.operation, "slice_sizes")
+        sizes: Sequence[Size] = integers(op.operation, "slice_sizes")
     else:
         sizes = constant_integers(e, op.operands[2], "slice sizes")
     fields: dict[str, Sequence[int]] = {

@@ -12,6 +12,8 @@ from jaxlib.mlir.dialects import stablehlo
 from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits, refuse
+from oxide.backends.jax_source.shape_rules import IDENTITIES, TOP_K
+from oxide.backends.jax_source.symbolic import is_assertion
 from oxide.backends.jax_source.syntax import attribute, call, literal, method
 from oxide.dialects.attributes import integer, integers, keyword, string
 
@@ -23,7 +25,6 @@ _RANDOM = {
 }
 # Libraries whose entry points JAX registers itself (typed FFI, api_version 4).
 _JAX_LIBRARIES = ("lapack_", "cusolver_", "cublas_", "cu_", "hip", "tpu_")
-_IDENTITIES = ("Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape", "annotate_device_placement")
 _FUNCTION_CALLS = {
     "mhlo.acos": "jnp.arccos",
     "mhlo.acosh": "jnp.arccosh",
@@ -118,11 +119,14 @@ def batch_norm(e: Emitter, op: ir.OpView) -> Emitted:
 @emits("stablehlo.custom_call")
 def custom_call(e: Emitter, op: ir.OpView) -> Emitted:
     target = string(op.operation, "call_target_name")
-    if target in _IDENTITIES and len(op.operands) == len(op.results) == 1:
+    if is_assertion(op):
+        # The head of the function has the relations of sizes.
+        return []
+    if target in IDENTITIES and len(op.operands) == len(op.results) == 1:
         return e.term(op.operands[0])
     if target in _FUNCTION_CALLS:
         return call(_FUNCTION_CALLS[target], e.array(op.operands[0]))
-    if target in ("mhlo.topk", "stablehlo.top_k"):
+    if target in TOP_K:
         return _top_k_call(e, op)
     # JAX names the attributes of typed FFI calls (api_version 4) mhlo.backend_config.
     typed = "mhlo.backend_config" in op.attributes or str(op.attributes.get("api_version", "")).startswith("4")

@@ -20,6 +20,22 @@ RESERVED = frozenset(
     | {"jax", "jnp", "lax", "np", "params", "path", "Path", "load_file", "load_params", "forward", "deserialize"}
     | {"INPUT_NAMES", "OUTPUT_NAMES", "PARAMETERS_FILE", "PARAMETER_DTYPES"}
 )
+# Variables for operations whose source has no name.
+KIND_NAMES = {
+    "stablehlo.dot_general": "y",
+    "stablehlo.convolution": "features",
+    "stablehlo.reduce": "total",
+    "stablehlo.reduce_window": "pooled",
+    "stablehlo.compare": "mask",
+    "stablehlo.gather": "rows",
+    "stablehlo.concatenate": "joined",
+    "stablehlo.iota": "positions",
+    "stablehlo.sort": "ordered",
+    "stablehlo.pad": "padded",
+    "stablehlo.exponential": "powers",
+    "stablehlo.while": "state",
+    "stablehlo.scatter": "updated",
+}
 _LONGEST = 40
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
 _OPERATOR = re.compile(r"[A-Z][A-Za-z]*(_\d+)?$")

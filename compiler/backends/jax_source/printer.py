@@ -22,6 +22,8 @@ _BINARY: dict[type[ast.operator], tuple[str, int]] = {
     ast.Sub: ("-", 10),
     ast.Mult: ("*", 11),
     ast.Div: ("/", 11),
+    ast.FloorDiv: ("//", 11),
+    ast.Mod: ("%", 11),
     ast.MatMult: ("@", 11),
     ast.Pow: ("**", 13),
 }
@@ -333,9 +335,9 @@ def _lay_return(node: ast.Return, indent: int) -> str:
     return f"return {lay(value, indent + 7, indent)}"
 
 
-def _lay_docstring(node: ast.Expr, indent: int) -> str:
+def _lay_expression(node: ast.Expr, indent: int) -> str:
     value = node.value
-    return docstring(str(value.value), indent) if isinstance(value, ast.Constant) else flat(value)
+    return docstring(str(value.value), indent) if isinstance(value, ast.Constant) else lay(value, indent, indent)
 
 
 def docstring(text: str, indent: int = 0) -> str:
@@ -355,4 +357,4 @@ def _docstring_line(line: str) -> str:
     return safe.replace('"', '\\"')
 
 
-_STATEMENT = {ast.Assign: _lay_assign, ast.Return: _lay_return, ast.Expr: _lay_docstring}
+_STATEMENT = {ast.Assign: _lay_assign, ast.Return: _lay_return, ast.Expr: _lay_expression}

@@ -19,6 +19,7 @@ from oxide.dialects.attributes import integers
 # Body operation -> method of an array, and the operator that joins an initial value.
 _METHODS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "or": "any", "and": "all"}
 _JOINS = {"add": "+", "multiply": "*", "or": "|", "and": "&"}
+_IOTAS = ("stablehlo.iota", "stablehlo.dynamic_iota")
 _LAX = {
     "add": "lax.add",
     "multiply": "lax.mul",
@@ -100,7 +101,7 @@ def _is_method(type_: TensorType, monoid: str, axes: tuple[int, ...]) -> bool:
         return type_.element == "i1"
     if monoid in ("maximum", "minimum"):
         # numpy has no maximum of nothing.
-        return all(type_.shape[a] for a in axes)
+        return all(type_.shape[a] != 0 for a in axes)
     # jnp adds half precision in float32, which is another result.
     return not type_.is_float or type_.element in ("f32", "f64")
 
@@ -133,7 +134,7 @@ def _argument_reduction(e: Emitter, op: ir.OpView, axes: tuple[int, ...]) -> lis
     kind = _ARGUMENT_BODIES.get(_shape_of(op.regions[0]))
     x, positions = op.operands[:2]
     counted = positions.owner
-    if kind is None or isinstance(counted, ir.Block) or counted.name != "stablehlo.iota":
+    if kind is None or isinstance(counted, ir.Block) or counted.name not in _IOTAS:
         return None
     if cast(ir.IntegerAttr, counted.attributes["iota_dimension"]).value != axes[0]:
         return None
@@ -141,7 +142,7 @@ def _argument_reduction(e: Emitter, op: ir.OpView, axes: tuple[int, ...]) -> lis
     monoid = "maximum" if kind == "argmax" else "minimum"
     if not _starts_neutral(e, op.operands[2], monoid, type_) or e.splat(op.operands[3]) != 0:
         return None
-    if not type_.shape[axes[0]]:
+    if type_.shape[axes[0]] == 0:
         return None
     node = e.atom(x)
     axis = literal(axes[0])

@@ -11,9 +11,20 @@ from jaxlib.mlir import ir
 from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits
+from oxide.backends.jax_source.shape_rules import added_sizes
 from oxide.backends.jax_source.syntax import call, literal, method
-from oxide.backends.jax_source.terms import Bound, Constant, Reduction, Slicing, Spread, TensorType
+from oxide.backends.jax_source.terms import (
+    Bound,
+    Constant,
+    Reduction,
+    Sizes,
+    Slicing,
+    Spread,
+    TensorType,
+    filled,
+)
 from oxide.dialects.attributes import integer, integers
+from oxide.dialects.dims import Size
 
 # Element types whose jnp.arange is an iota.
 _COUNTED = frozenset({"i32", "i64", "f32", "f64"})
@@ -26,7 +37,9 @@ def reshape(e: Emitter, op: ir.OpView) -> Emitted:
     if term.type.shape == target.shape:
         return term
     if isinstance(term, Constant):
-        return reshaped_constant(term, target)
+        return reshaped_constant(e, term, target)
+    if isinstance(term, Sizes) and term.splat is not None:
+        return Sizes(target, filled(target, term.value))
     if isinstance(term, Bound) and isinstance(term.made, Slicing):
         picked = _picked(term.made, target.shape)
         if picked is not None:
@@ -45,9 +58,9 @@ def reshape(e: Emitter, op: ir.OpView) -> Emitted:
     return method(e.array(value), "reshape", *reshape_arguments(target.shape))
 
 
-def _picked(made: Slicing, shape: tuple[int, ...]) -> ast.expr | None:
+def _picked(made: Slicing, shape: tuple[Size, ...]) -> ast.expr | None:
     """`x[1:2].reshape(...)` without the sliced dimension of one element is `x[1]`."""
-    kept: list[int] = []
+    kept: list[Size] = []
     key: list[ast.expr] = []
     for position, extent in enumerate(made.shape):
         part = made.key[position] if position < len(made.key) else syntax.FULL_SLICE
@@ -63,16 +76,22 @@ def _picked(made: Slicing, shape: tuple[int, ...]) -> ast.expr | None:
     return syntax.index(made.operand, *key)
 
 
-def reshape_arguments(shape: tuple[int, ...]) -> list[ast.expr]:
+def reshape_arguments(shape: tuple[Size, ...]) -> list[ast.expr]:
+    """The sizes; one that is not plain (`batch * seq`) is left to be found, where the others are numbers."""
+    computed = [axis for axis, size in enumerate(shape) if not isinstance(size, int)]
+    if len(computed) == 1 and not str(shape[computed[0]]).isidentifier() and 0 not in shape:
+        shape = tuple(-1 if axis == computed[0] else size for axis, size in enumerate(shape))
     return [literal(n) for n in shape] if shape else [literal(())]
 
 
-def reshaped_constant(term: Constant, target: TensorType) -> Constant | ast.expr:
+def reshaped_constant(e: Emitter, term: Constant, target: TensorType) -> Constant | ast.expr:
     """A constant of another shape: small ones and splats are written in the new shape."""
     if term.splat is not None:
-        return Constant(target, np.broadcast_to(np.asarray(term.splat, term.value.dtype), target.shape))
+        return Constant(target, filled(target, np.asarray(term.splat, term.value.dtype)))
+    if term.node is None and target.is_static:
+        return Constant(target, term.value.reshape([int(n) for n in target.shape]))
     if term.node is None:
-        return Constant(target, term.value.reshape(target.shape))
+        return method(e.written(term), "reshape", *reshape_arguments(target.shape))
     return method(term.node, "reshape", *reshape_arguments(target.shape))
 
 
@@ -111,7 +130,9 @@ def spread(e: Emitter, value: ir.Value, dims: tuple[int, ...], target: TensorTyp
     """A broadcast, left to numpy's rules where its consumer allows."""
     term = e.term(value)
     if isinstance(term, Constant) and term.splat is not None:
-        return Constant(target, np.broadcast_to(np.asarray(term.splat, term.value.dtype), target.shape))
+        return Constant(target, filled(target, np.asarray(term.splat, term.value.dtype)))
+    if isinstance(term, Sizes) and term.splat is not None:
+        return Sizes(target, filled(target, term.value))
     if isinstance(term, Spread):
         dims = tuple(dims[d] for d in term.dims)
         source = term.source
@@ -131,7 +152,7 @@ def spread(e: Emitter, value: ir.Value, dims: tuple[int, ...], target: TensorTyp
         if kept == target.shape and dims == rest:
             return Bound(target, made.build(made.kind, True), source.cost, made)
     trailing = dims == tuple(range(target.rank - len(dims), target.rank))
-    if source.type.size == target.size and source.type.size != 0 and not trailing:
+    if source.type.size == target.size and 0 not in target.shape and not trailing:
         # Only dimensions of size one are new.
         key = [syntax.FULL_SLICE if d in dims else literal(None) for d in range(target.rank)]
         if sum(k is not syntax.FULL_SLICE for k in key) <= 3:
@@ -145,18 +166,23 @@ def spread(e: Emitter, value: ir.Value, dims: tuple[int, ...], target: TensorTyp
 @emits("stablehlo.slice")
 def slice_(e: Emitter, op: ir.OpView) -> Emitted:
     starts, limits, strides = (integers(op.operation, n) for n in ("start_indices", "limit_indices", "strides"))
-    return sliced(e, op.operands[0], starts, limits, strides)
+    return sliced(e, op.operands[0], starts, limits, strides, e.type(op.results[0]))
 
 
 def sliced(
-    e: Emitter, value: ir.Value, starts: Sequence[int], limits: Sequence[int], strides: Sequence[int]
+    e: Emitter,
+    value: ir.Value,
+    starts: Sequence[Size],
+    limits: Sequence[Size],
+    strides: Sequence[Size],
+    result: TensorType,
 ) -> Emitted:
     shape = e.type(value).shape
     key: list[ast.expr] = []
     for start, limit, stride, extent in zip(starts, limits, strides, shape, strict=True):
         key.append(
             ast.Slice(
-                literal(start) if start else None,
+                literal(start) if start != 0 else None,
                 literal(limit) if limit != extent else None,
                 literal(stride) if stride != 1 else None,
             )
@@ -165,24 +191,27 @@ def sliced(
         key.pop()
     if not key:
         return e.term(value)
-    result = tuple(len(range(*bounds)) for bounds in zip(starts, limits, strides, strict=True))
     node = e.array(value)
-    made = Slicing(node, key, result)
-    return Bound(TensorType(result, e.type(value).element), syntax.index(node, *key), e.spent() + 1, made)
+    made = Slicing(node, key, result.shape)
+    return Bound(result, syntax.index(node, *key), e.spent() + 1, made)
 
 
 @emits("stablehlo.real_dynamic_slice")
 def real_dynamic_slice(e: Emitter, op: ir.OpView) -> Emitted:
-    """Bounds must be constants, or the strides 1: then the result's static shape gives the size."""
-    bounds = [e.constant(v) for v in op.operands[1:]]
+    """Bounds must be known, or the strides 1: then the result's shape gives the size."""
+    result = e.type(op.results[0])
+    bounds = [e.numbers(v) for v in op.operands[1:]]
     if all(b is not None for b in bounds):
-        return sliced(e, op.operands[0], *([int(i) for i in b] for b in bounds if b is not None))
+        starts, limits, strides = (b.tolist() for b in bounds if b is not None)
+        return sliced(e, op.operands[0], starts, limits, strides, result)
     strides = bounds[2]
-    if strides is None or np.any(strides != 1):
+    if strides is None or any(s != 1 for s in strides.flat):
         raise Unsupported("strides that are not constant 1 with bounds that are not constant")
+    if not result.is_static and added_sizes(e.symbolic, op) is None:
+        raise Unsupported("the size of a slice is not known when JAX traces the function")
     starts = e.atom(op.operands[1], "starts")
     parts = [syntax.index(starts, literal(i)) for i in range(e.type(op.operands[1]).size)]
-    size = literal(e.type(op.results[0]).shape)
+    size = literal(result.shape)
     return call(
         "lax.dynamic_slice",
         e.array(op.operands[0]),
@@ -212,12 +241,14 @@ def dynamic_pad(e: Emitter, op: ir.OpView) -> Emitted:
     return padded(e, op, *amounts)
 
 
-def padded(e: Emitter, op: ir.OpView, low: Sequence[int], high: Sequence[int], interior: Sequence[int]) -> Emitted:
+def padded(
+    e: Emitter, op: ir.OpView, low: Sequence[Size], high: Sequence[Size], interior: Sequence[Size]
+) -> Emitted:
     x, fill = op.operands[:2]
-    if any(interior) or min([*low, *high], default=0) < 0:
+    if any(n != 0 for n in interior) or not all(e.symbolic.is_at_least(n, 0) for n in (*low, *high)):
         amounts = tuple(zip(low, high, interior, strict=True))
         return call("lax.pad", e.array(x), e.array(fill), literal(amounts))
-    if not any(low) and not any(high):
+    if all(n == 0 for n in (*low, *high)):
         return e.term(x)
     number, _, _ = e.loose(fill)
     zero = isinstance(number, ast.Constant) and number.value in (0, False)
@@ -225,12 +256,12 @@ def padded(e: Emitter, op: ir.OpView, low: Sequence[int], high: Sequence[int], i
     return call("jnp.pad", e.array(x), literal(amounts), constant_values=None if zero else number)
 
 
-def constant_integers(e: Emitter, value: ir.Value, what: str) -> list[int]:
-    """The elements of a constant operand that a JAX function needs to know when it traces."""
-    array = e.constant(value)
-    if array is None:
-        raise Unsupported(f"{what} that are not constant")
-    return [int(i) for i in array]
+def constant_integers(e: Emitter, value: ir.Value, what: str) -> list[Size]:
+    """The elements of an operand that a JAX function needs to know when it traces."""
+    numbers = e.numbers(value)
+    if numbers is None:
+        raise Unsupported(f"{what} that are neither constant nor follow from the shapes of the inputs")
+    return numbers.tolist()
 
 
 @emits("stablehlo.reverse")
@@ -261,8 +292,12 @@ def get_dimension_size(e: Emitter, op: ir.OpView) -> Emitted:
 
 @emits("stablehlo.set_dimension_size")
 def set_dimension_size(e: Emitter, op: ir.OpView) -> Emitted:
-    """Setting a dimension to the size it has changes nothing; anything else makes a dynamic shape."""
-    size = e.splat(op.operands[1])
-    if size is None or int(size) != e.type(op.operands[0]).shape[integer(op.operation, "dimension")]:
+    """A dimension cut to a size; one that depends on data makes a shape that no JAX array has."""
+    known, axis = e.numbers(op.operands[1]), integer(op.operation, "dimension")
+    shape = e.type(op.operands[0]).shape
+    if known is not None and known.flat[0] == shape[axis]:
+        return e.term(op.operands[0])
+    result = e.type(op.results[0])
+    if known is None or result.shape[axis] != known.flat[0]:
         raise Unsupported("a dimension whose size is known only at run time")
-    return e.term(op.operands[0])
+    return sliced(e, op.operands[0], [0] * len(shape), result.shape, [1] * len(shape), result)

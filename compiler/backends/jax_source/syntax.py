@@ -9,8 +9,11 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial, reduce
 from typing import Any
+
+from oxide.dialects.dims import Atom, Dim
+from oxide.dialects.dims.expression import Monomial
 
 LOAD = ast.Load()
 
@@ -19,6 +22,8 @@ OPERATORS: dict[str, type[ast.operator]] = {
     "-": ast.Sub,
     "*": ast.Mult,
     "/": ast.Div,
+    "//": ast.FloorDiv,
+    "%": ast.Mod,
     "@": ast.MatMult,
     "**": ast.Pow,
     "&": ast.BitAnd,
@@ -115,7 +120,9 @@ FULL_SLICE = ast.Slice()
 
 
 def literal(value: Any) -> ast.expr:
-    """Python numbers, strings, None and (nested) tuples and lists of them as nodes; inf and nan as jnp's."""
+    """Python numbers, sizes, strings, None and (nested) tuples and lists of them as nodes; inf and nan as jnp's."""
+    if isinstance(value, Dim):
+        return _size(value)
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return ast.Constant(value)
     if isinstance(value, int):
@@ -129,6 +136,34 @@ def literal(value: Any) -> ast.expr:
     if isinstance(value, list):
         return list_(literal(v) for v in value)
     raise TypeError(f"no literal for {type(value)}")
+
+
+def _size(size: Dim) -> ast.expr:
+    """A size as the arithmetic it is, its symbols being variables; sums begin with a positive term."""
+    terms = sorted(size.terms, key=lambda term: term[1] < 0)
+    total: ast.expr | None = None
+    for monomial, factor in terms:
+        product = _product(monomial, abs(factor))
+        if total is not None:
+            total = binary("-" if factor < 0 else "+", total, product)
+        else:
+            total = ast.UnaryOp(ast.USub(), product) if factor < 0 else product
+    assert total is not None, "a Dim without terms"
+    return total
+
+
+def _product(monomial: Monomial, factor: int) -> ast.expr:
+    factors = [] if factor == 1 and monomial else [literal(factor)]
+    for atom, power in monomial:
+        factors.append(_atom(atom) if power == 1 else binary("**", _atom(atom), literal(power)))
+    return reduce(partial(binary, "*"), factors)
+
+
+def _atom(atom: Atom) -> ast.expr:
+    if atom.kind == "symbol":
+        return name(atom.name)
+    operands = [literal(operand) for operand in atom.operands]
+    return call(atom.kind, *operands) if atom.kind in ("max", "min") else binary(atom.kind, *operands)
 
 
 def _float(value: float) -> ast.expr:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Size
 
 # jax.numpy's names of the element types; those without one cannot be emitted.
 JNP_NAMES: dict[str, str] = {
@@ -50,14 +50,21 @@ WIDE = frozenset({"i64", "ui64", "f64", "complex<f64>"})
 
 @dataclass(frozen=True)
 class TensorType:
-    """Static shape and element type, in StableHLO's spelling."""
+    """Shape and element type, in StableHLO's spelling; a size may depend on the arguments' sizes."""
 
-    shape: tuple[int, ...]
+    shape: tuple[Size, ...]
     element: str
 
     @cached_property
-    def size(self) -> int:
-        return math.prod(self.shape)
+    def size(self) -> Size:
+        total: Size = 1
+        for size in self.shape:
+            total = total * size
+        return total
+
+    @cached_property
+    def is_static(self) -> bool:
+        return all(isinstance(size, int) for size in self.shape)
 
     @property
     def rank(self) -> int:
@@ -89,16 +96,19 @@ class TensorType:
         return f"{short}[{','.join(map(str, self.shape))}]"
 
 
-def tensor_type(type_: ir.Type) -> TensorType:
-    """Raises OxideError for what a JAX array cannot be: dynamic shapes, quantised elements, tokens."""
+def tensor_type(type_: ir.Type, shape: tuple[Size, ...] | None = None) -> TensorType:
+    """The type with the given shape (default: its own).
+
+    Raises OxideError for what a JAX array cannot be: unknown shapes, quantised elements, tokens.
+    """
     if not isinstance(type_, ir.RankedTensorType):
         raise OxideError(f"a value of type {type_} is not an array")
-    if not type_.has_static_shape:
+    if shape is None and not type_.has_static_shape:
         raise OxideError(f"{type_} has a dynamic shape; give the model's inputs static shapes first")
     element = str(type_.element_type)
     if element not in JNP_NAMES:
         raise OxideError(f"element type {element} does not exist in JAX")
-    return TensorType(tuple(type_.shape), element)
+    return TensorType(tuple(type_.shape) if shape is None else shape, element)
 
 
 @dataclass(slots=True)
@@ -118,7 +128,7 @@ class Slicing:
 
     operand: ast.expr
     key: list[ast.expr]
-    shape: tuple[int, ...]
+    shape: tuple[Size, ...]
 
 
 @dataclass(slots=True)
@@ -145,7 +155,10 @@ class Bound:
 
 @dataclass(slots=True)
 class Constant:
-    """A constant that is written where it is used; `value` may be a zero-stride view."""
+    """A constant that is written where it is used.
+
+    `value` may be a zero-stride view; where the shape is not known it is a scalar that fills it.
+    """
 
     type: TensorType
     value: np.ndarray
@@ -161,6 +174,24 @@ class Constant:
 
 
 @dataclass(slots=True)
+class Sizes:
+    """Numbers that follow from the shapes of the arguments, which are Python integers when JAX traces.
+
+    `value` holds int and `Dim`; it has the shape of `type` (a zero-stride view where all elements are the same), or
+    is a scalar that fills it.
+    """
+
+    type: TensorType
+    value: np.ndarray
+
+    @property
+    def splat(self) -> Size | None:
+        """The one value of all elements, or None."""
+        repeated = self.value.size == 1 or (self.value.size and not any(self.value.strides))
+        return self.value.flat[0] if repeated else None
+
+
+@dataclass(slots=True)
 class Spread:
     """A broadcast not written yet: dimension i of `source` is dimension `dims[i]` of the result."""
 
@@ -169,4 +200,10 @@ class Spread:
     dims: tuple[int, ...]
 
 
-Term = Bound | Constant | Spread
+Term = Bound | Constant | Sizes | Spread
+
+
+def filled(type_: TensorType, number: np.ndarray) -> np.ndarray:
+    """One number as the `value` of a Constant or of Sizes of any shape."""
+    scalar = number.reshape(())
+    return np.broadcast_to(scalar, [int(n) for n in type_.shape]) if type_.is_static else scalar

@@ -14,22 +14,26 @@ from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.constants import array_expression, is_large, scalar
 from oxide.backends.jax_source.names import source_name, variable_name
 from oxide.backends.jax_source.registry import Unsupported
+from oxide.backends.jax_source.symbolic import Symbolic
 from oxide.backends.jax_source.terms import (
     JNP_NAMES,
     WIDE,
     Bound,
     Constant,
     Reduction,
+    Sizes,
     Spread,
     TensorType,
     Term,
+    filled,
     tensor_type,
 )
 from oxide.dialects.constants import read_constant
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Size
 
 # An operand of an operator that broadcasts: expression, its shape, whether it is a Python number.
-Loose = tuple[ast.expr, tuple[int, ...], bool]
+Loose = tuple[ast.expr, tuple[Size, ...], bool]
 
 
 @dataclass
@@ -40,6 +44,7 @@ class Values:
     """
 
     constants_path: Callable[[str], ast.expr]
+    symbolic: Symbolic = field(default_factory=Symbolic)
     helpers: set[str] = field(default_factory=set)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     uses_wide: bool = False
@@ -53,6 +58,8 @@ class Values:
         found = self._types.get(native)
         if found is None:
             try:
+                if self.symbolic.is_open(value):
+                    return tensor_type(native, self.symbolic.shape(value))
                 found = self._types[native] = tensor_type(native)
             except OxideError as error:
                 raise Unsupported(error.message) from error
@@ -66,6 +73,19 @@ class Values:
         """The array of a constant (splats as zero-stride views), or None."""
         term = self._terms[value]
         return term.value if isinstance(term, Constant) else None
+
+    def numbers(self, value: ir.Value) -> np.ndarray | None:
+        """The elements of an integer value that are known when JAX traces, as int and Dim; None for any other."""
+        known = self.symbolic.contents(value)
+        if known is not None:
+            return known
+        term = self._terms.get(value)
+        return term.value.astype(object) if isinstance(term, Constant) else None
+
+    def size(self, value: ir.Value) -> Size | None:
+        """The one number of all elements of a value that follows from the arguments' shapes, or None."""
+        term = self._terms[value]
+        return term.splat if isinstance(term, Sizes) else None
 
     def splat(self, value: ir.Value) -> np.generic | None:
         """The one value of all elements of a constant, or None."""
@@ -88,6 +108,8 @@ class Values:
             return term.node
         if isinstance(term, Constant):
             return self._written_constant(term)
+        if isinstance(term, Sizes):
+            return self._written_sizes(term)
         self._cost += 1
         node, shape = self._unspread(term)
         target = term.type
@@ -105,6 +127,8 @@ class Values:
             number = scalar(term.splat, term.type)
             if number is not None:
                 return number, (), True
+        if isinstance(term, Sizes) and term.splat is not None:
+            return syntax.literal(term.splat), (), True
         if isinstance(term, Spread):
             self._cost += term.source.cost
             return (*self._unspread(term, count=False), False)
@@ -116,7 +140,7 @@ class Values:
         build: Callable[..., ast.expr],
         *,
         typed: Sequence[int] | None = None,
-        shape: tuple[int, ...] | None = None,
+        shape: tuple[Size, ...] | None = None,
     ) -> ast.expr:
         """`build(*operands)`, with broadcasts and splat constants left to numpy where that gives the same type.
 
@@ -154,7 +178,7 @@ class Values:
         self.helpers.add(name)
         return syntax.name(name)
 
-    def _unspread(self, term: Spread, count: bool = True) -> tuple[ast.expr, tuple[int, ...]]:
+    def _unspread(self, term: Spread, count: bool = True) -> tuple[ast.expr, tuple[Size, ...]]:
         """The source of a broadcast as an expression that numpy broadcasts to the target, and its shape."""
         if count:
             self._cost += term.source.cost
@@ -162,7 +186,7 @@ class Values:
         shape, dims = source.type.shape, term.dims
         if dims == tuple(range(rank - len(dims), rank)):
             return source.node, shape
-        kept = [1] * rank
+        kept: list[Size] = [1] * rank
         for extent, dim in zip(shape, dims, strict=True):
             kept[dim] = extent
         made = source.made
@@ -189,12 +213,41 @@ class Values:
             term.node = array_expression(self, term, self.constants_path(chosen), chosen)
         return term
 
+    def read_sizes(self, value: ir.Value) -> Term:
+        """What follows from the arguments' sizes; a constant where it is the same for all."""
+        elements = self.symbolic.contents(value)
+        assert elements is not None
+        type_ = self.type(value)
+        if all(isinstance(e, int) for e in elements.flat):
+            return Constant(type_, elements.astype(type_.dtype))
+        first = elements.flat[0]
+        same = all(e == first for e in elements.flat)
+        return Sizes(type_, filled(type_, np.array(first, object)) if same else elements)
+
     def _written_constant(self, term: Constant) -> ast.expr:
         if term.type.element in WIDE:
             self.uses_wide = True
         return term.node if term.node is not None else array_expression(self, term)
 
+    def _written_sizes(self, term: Sizes) -> ast.expr:
+        """Sizes as an array: `jnp.int32(batch)`, `jnp.array([batch, seq], jnp.int32)`."""
+        type_, splat = term.type, term.splat
+        dtype = self.dtype(type_.element)
+        if type_.rank == 0:
+            return syntax.call(dtype, syntax.literal(splat))
+        if splat is not None:
+            return syntax.call("jnp.full", syntax.literal(type_.shape), syntax.literal(splat), dtype)
+        return syntax.call("jnp.array", syntax.literal(term.value.tolist()), dtype)
+
 
 @cache
-def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
-    return np.broadcast_shapes(*shapes)
+def _broadcast(shapes: tuple[tuple[Size, ...], ...]) -> tuple[Size, ...] | None:
+    """The shape that numpy gives for these; None where it depends on sizes that are not known."""
+    rank = max(map(len, shapes))
+    result: list[Size] = []
+    for sizes in zip(*((1,) * (rank - len(s)) + s for s in shapes), strict=True):
+        wide = {s for s in sizes if s != 1}
+        if len(wide) > 1:
+            return None
+        result.append(wide.pop() if wide else 1)
+    return tuple(result)

@@ -14,6 +14,7 @@ from jaxlib.mlir import ir
 from oxide.dialects.context import parse_module
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 from oxide.frontends.jax.names import argument_names, leaf_names, output_names, unique
+from oxide.frontends.jax.open_shapes import label_shapes, without_wrapper
 from oxide.frontends.jax.weights import constants_to_weights
 from oxide.model import Model
 from oxide.parameters import ParameterStore
@@ -51,11 +52,12 @@ def import_jax(
         return function(*(by_name[key] for key in names), **{key: by_name[key] for key in example_keywords})
 
     in_order = [arguments[key] for key in (*inputs, *params)]
-    module, result = _trace(functools.wraps(function)(ordered), *in_order)
+    module, result, shapes = _trace(functools.wraps(function)(ordered), *in_order)
     input_leaves = unique([leaf for key in inputs for leaf in leaf_names(arguments[key], key)])
     weight_leaves = unique([leaf for key in params for leaf in _weight_names(key, arguments[key], params)])
     with module.context, ir.Location.unknown():
         _label(module, model_name, input_leaves, weight_leaves, unique(output_names(result)))
+        label_shapes(module, *shapes)
         module, hoisted = constants_to_weights(module, taken=set(weight_leaves))
     read_signature(module)
     values = zip(weight_leaves, tree_leaves([arguments[key] for key in params]), strict=True)
@@ -63,14 +65,20 @@ def import_jax(
     return Model(module, ParameterStore(stored | hoisted), model_name)
 
 
-def _trace(function: Callable[..., Any], *arguments: Any) -> tuple[ir.Module, Any]:
-    """The StableHLO module of a function, in a context of ours, and the pytree of its results."""
+# Shapes of the arguments and of the results, in the order of the module's.
+Shapes = tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]
+
+
+def _trace(function: Callable[..., Any], *arguments: Any) -> tuple[ir.Module, Any, Shapes]:
+    """The StableHLO module of a function, in a context of ours, the pytree of its results, and the open shapes."""
     # Unused arguments are kept: the model's signature is the function's.
     jitted = jax.jit(function, keep_unused=True)
     try:
         if any(not isinstance(size, int) for leaf in tree_leaves(arguments) for size in np.shape(leaf)):
             exported = jax.export.export(jitted)(*arguments)
-            return parse_module(exported.mlir_module_serialized), exported.out_tree.unflatten(exported.out_avals)
+            shapes = [a.shape for a in exported.in_avals], [a.shape for a in exported.out_avals]
+            result = exported.out_tree.unflatten(exported.out_avals)
+            return without_wrapper(parse_module(exported.mlir_module_serialized)), result, shapes
         lowered = jitted.lower(*arguments)
         native = lowered.compiler_ir("stablehlo")
     except Exception as error:  # the function is the user's: it can raise anything
@@ -78,7 +86,7 @@ def _trace(function: Callable[..., Any], *arguments: Any) -> tuple[ir.Module, An
     assert native is not None, "lowered for another dialect"
     _refuse_callbacks(native)
     # As text: the bytecode of some dialects JAX uses (sdy) cannot be read back.
-    return parse_module(lowered.as_text(debug_info=True)), lowered.out_info
+    return parse_module(lowered.as_text(debug_info=True)), lowered.out_info, ([], [])
 
 
 def _weight_names(key: str, tree: Any, params: Sequence[str]) -> list[str]:
