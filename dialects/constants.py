@@ -11,7 +11,8 @@ from oxide.dialects import dtypes
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 
 # Element types whose memory the bindings hand to numpy; the others are read from the printed attribute.
-_BUFFERED = {"i1", "i8", "i16", "i32", "i64", "ui8", "ui16", "ui32", "ui64", "f16", "f32", "f64"}
+_BUFFERED = {np.dtype(np.bool_), *(np.dtype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8))}
+_BUFFERED |= {np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)}
 _DENSE = re.compile(r"dense<(.*)> ?: ?tensor<", re.DOTALL)
 _ELEMENT = re.compile(r"\(([^,()]+),([^,()]+)\)|([^\s,\[\]()]+)")
 
@@ -33,7 +34,12 @@ def defining_constant(value: ir.Value) -> ir.Operation | None:
     if isinstance(owner, ir.Block):
         return None
     operation = owner.operation
-    return operation if operation.name == "stablehlo.constant" and _holds_elements(operation) else None
+    return operation if holds_constant(operation) else None
+
+
+def holds_constant(operation: ir.Operation) -> bool:
+    """Whether an operation is a `stablehlo.constant` whose elements are in the IR."""
+    return operation.name == "stablehlo.constant" and _holds_elements(operation)
 
 
 def _holds_elements(constant: ir.Operation) -> bool:
@@ -59,16 +65,16 @@ def read_constant(constant: ir.Operation) -> np.ndarray:
 
     Raises OxideError for a `dense_resource`, which has no elements in the IR.
     """
+    tensor = ir.RankedTensorType(constant.results[0].type)
+    dtype = dtypes.to_numpy(tensor.element_type)
+    if dtype in _BUFFERED and isinstance(elements := constant.attributes["value"], ir.DenseElementsAttr):
+        return np.asarray(elements)
     if not _holds_elements(constant):
         where = Diagnostic("error", "dense_resource constant", location_text(constant.location))
         raise OxideError("the elements of a dense_resource constant cannot be read", [where])
-    tensor = ir.RankedTensorType(constant.results[0].type)
-    spelling = str(tensor.element_type)
-    if spelling in _BUFFERED:
-        return np.asarray(constant.attributes["value"])
     # The bindings have no buffer for small and complex types (and no attribute class at all for complex), so
     # the printed form is read: hexadecimal bytes for more than a hundred elements, literals otherwise.
-    return _parse_dense(str(constant), dtypes.to_numpy(tensor.element_type), tuple(tensor.shape))
+    return _parse_dense(str(constant), dtype, tuple(tensor.shape))
 
 
 def _parse_dense(text: str, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
