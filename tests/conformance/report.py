@@ -1,75 +1,102 @@
-"""Run ONNX's node tests through Oxide and count pass, wrong, unsupported and crash by operator.
+"""Run ONNX's official backend tests through Oxide and count pass, wrong, refused and crash by kind.
 
-    python tests/conformance/report.py                    everything, in one process
-    python tests/conformance/report.py 'conv|pool'        cases whose name matches
-    python tests/conformance/report.py --op Gemm MatMul   cases that contain one of the operators
-    python tests/conformance/report.py --show wrong       with the reason of each wrong case
+    python tests/conformance/report.py                      everything, in one process
+    python tests/conformance/report.py 'conv|pool'          cases whose name matches
+    python tests/conformance/report.py --show wrong         with the reason of each wrong case
+    python tests/conformance/report.py --table docs/onnx_ops.md    run everything and write the table
+    python tests/conformance/report.py --table docs/onnx_ops.md --no-run   write what the test suite demands
 
-Exit code 1 when any case is wrong or crashes.
+Exit code 1 when any case does not end as `conformance.official` says.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from conformance.cases import Case, node_cases
-from conformance.runner import Verdict, run_case
+from conformance.official import KINDS, Case, official_cases, refusal, unjudged
+from conformance.table import PASS, expected_verdicts, markdown
 
-STATUSES = ("pass", "wrong", "crash", "unsupported")
+from oxide import OxideError
+
+STATUSES = (PASS, "refused", "wrong", "crash")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a case ended: one of STATUSES, and the message if there was one."""
+
+    case: Case
+    status: str
+    detail: str = ""
+
+    @property
+    def is_expected(self) -> bool:
+        return bool(unjudged(self.case.name)) or self.status == ("refused" if refusal(self.case.name) else PASS)
+
+    @property
+    def verdict(self) -> str:
+        reason = refusal(self.case.name) or unjudged(self.case.name)
+        return reason if reason and self.is_expected else self.status
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pattern", nargs="?", default="", help="regular expression over case names")
-    parser.add_argument("--op", nargs="+", default=[], help="only cases that contain one of these operators")
-    parser.add_argument("--no-expanded", action="store_true", help="leave out the expanded function bodies")
     parser.add_argument("--show", choices=STATUSES, action="append", default=[], help="list cases and reasons")
-    parser.add_argument("--all-ops", action="store_true", help="list operators without a failure as well")
+    parser.add_argument("--table", type=Path, help="write the operator table here; needs all cases")
+    parser.add_argument("--no-run", action="store_true", help="take every case to end as it must")
     options = parser.parse_args()
+    if options.no_run and options.table:
+        options.table.write_text(markdown(expected_verdicts()), encoding="utf-8")
+        return 0
+    if options.no_run or (options.table and options.pattern):
+        parser.error("--no-run goes with --table, --table with all cases")
 
-    chosen = [case for case in node_cases() if _is_chosen(case, options)]
     start = time.monotonic()
-    verdicts: list[tuple[Case, Verdict]] = []
-    for number, case in enumerate(chosen, 1):
-        verdicts.append((case, run_case(case)))
-        if sys.stderr.isatty() and number % 20 == 0:
-            print(f"\r{number}/{len(chosen)}", end="", file=sys.stderr, flush=True)
-    _print_by_operator(verdicts, options.all_ops)
-    for case, verdict in verdicts:
-        if verdict.status in options.show:
-            print(f"\n{verdict.status} {case.name}\n  " + verdict.detail[:1500].replace("\n", "\n  "))
-    totals = Counter(verdict.status for _, verdict in verdicts)
-    counts = ", ".join(f"{totals[status]} {status}" for status in STATUSES)
-    print(f"\n{len(verdicts)} cases in {time.monotonic() - start:.0f} s: {counts}")
-    return 1 if totals["wrong"] or totals["crash"] else 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ONNX_HOME"] = folder  # where the runner puts the data of light models
+        outcomes = [run(case) for case in official_cases() if re.search(options.pattern, case.name)]
+    _print_by_kind(outcomes)
+    for outcome in outcomes:
+        if outcome.status in options.show or not outcome.is_expected:
+            print(f"\n{outcome.status} {outcome.case.name}\n  " + outcome.detail[:1500].replace("\n", "\n  "))
+    print(f"\n{len(outcomes)} cases in {time.monotonic() - start:.0f} s")
+    if options.table:
+        verdicts = {(outcome.case.kind, outcome.case.name): outcome.verdict for outcome in outcomes}
+        options.table.write_text(markdown(verdicts), encoding="utf-8")
+    return 0 if all(outcome.is_expected for outcome in outcomes) else 1
 
 
-def _is_chosen(case: Case, options: argparse.Namespace) -> bool:
-    if options.no_expanded and "_expanded" in case.name:
-        return False
-    if options.op and not case.operators & set(options.op):
-        return False
-    return re.search(options.pattern, case.name) is not None
+def run(case: Case) -> Outcome:
+    try:
+        case.run()
+    except OxideError as error:
+        return Outcome(case, "refused", str(error))
+    except AssertionError as error:
+        return Outcome(case, "wrong", str(error))
+    except Exception as error:
+        return Outcome(case, "crash", f"{type(error).__name__}: {error}")
+    return Outcome(case, PASS)
 
 
-def _print_by_operator(verdicts: list[tuple[Case, Verdict]], everything: bool) -> None:
-    """One line an operator, for cases of a single node; `(several)` for the others."""
+def _print_by_kind(outcomes: list[Outcome]) -> None:
     table: dict[str, Counter[str]] = defaultdict(Counter)
-    for case, verdict in verdicts:
-        nodes = case.model.graph.node
-        name = nodes[0].op_type if len(nodes) == 1 else "(several)"
-        table[name][verdict.status] += 1
-    print(f"{'operator':32}" + "".join(f"{status:>13}" for status in STATUSES))
-    for name, counts in sorted(table.items()):
-        if everything or counts["pass"] != counts.total():
-            print(f"{name:32}" + "".join(f"{counts[status] or '':>13}" for status in STATUSES))
+    for outcome in outcomes:
+        table[outcome.case.kind][outcome.status] += 1
+    print(f"{'':20}" + "".join(f"{status:>10}" for status in STATUSES))
+    for kind, folder in KINDS.items():
+        if kind in table:
+            print(f"{folder:20}" + "".join(f"{table[kind][status] or '':>10}" for status in STATUSES))
 
 
 if __name__ == "__main__":

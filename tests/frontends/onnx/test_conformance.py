@@ -1,41 +1,46 @@
-"""ONNX's own node tests, operator by operator: every case passes but those no tensor compiler can do."""
+"""ONNX's official backend tests, case by case: each passes, but those no tensor compiler can do are refused."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
-from conformance.cases import Case, node_cases
-from conformance.runner import run_case
+from conformance.official import REFUSED, Case, official_cases, refusal, unjudged
+from conformance.table import expected_verdicts, markdown
 
-# How many cases end in a diagnostic: strings and image files are no tensors, and Bernoulli's data is informational.
-REFUSED = {
-    "bernoulli": 6,
-    "equal": 2,
-    "imagedecoder": 9,
-    "labelencoder": 4,
-    "regexfullmatch": 3,
-    "stringconcat": 5,
-    "stringnormalizer": 6,
-    "stringsplit": 6,
-}
+from oxide import OxideError
+
+TABLE = Path(__file__).parents[3] / "docs" / "onnx_ops.md"
 
 
-def by_operator() -> dict[str, list[Case]]:
-    """The node cases by the operator they are about; multi-node ones by the first word of their name."""
-    groups: dict[str, list[Case]] = {}
-    for case in node_cases():
-        nodes = case.model.graph.node
-        key = nodes[0].op_type if len(nodes) == 1 else case.name.split("_")[1]
-        groups.setdefault(key.lower(), []).append(case)
-    return groups
+@pytest.fixture(scope="module", autouse=True)
+def data_of_light_models(tmp_path_factory) -> Iterator[None]:
+    """The official runner writes what it computes of them into its user's home, or here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ONNX_HOME", str(tmp_path_factory.mktemp("onnx_home")))
+        yield
 
 
-GROUPS = by_operator()
+@pytest.mark.parametrize("case", official_cases(), ids=lambda case: f"{case.kind}-{case.name}")
+def test_official_case(case: Case) -> None:
+    if unjudged(case.name):
+        pytest.skip(unjudged(case.name))
+    if refusal(case.name):
+        with pytest.raises(OxideError):
+            case.run()
+    else:
+        case.run()
 
 
-@pytest.mark.parametrize("operator", sorted(GROUPS))
-def test_operator(operator: str) -> None:
-    verdicts = [run_case(case) for case in GROUPS[operator]]
-    wrong = [f"{v.case}: {v.status}: {v.detail}" for v in verdicts if v.status not in ("pass", "unsupported")]
-    refused = [f"{v.case}: {v.detail}" for v in verdicts if v.status == "unsupported"]
-    assert wrong == []
-    assert len(refused) == REFUSED.get(operator, 0), refused
+def test_every_refusal_is_about_some_case() -> None:
+    names = [case.name for case in official_cases()]
+    assert [pattern for pattern, _ in REFUSED if not any(re.fullmatch(pattern, name) for name in names)] == []
+
+
+def test_the_table_of_operators_is_up_to_date() -> None:
+    """It says of every case what `test_official_case` demands, and of every operator what the registry holds."""
+    wanted = markdown(expected_verdicts())
+    command = "python tests/conformance/report.py --table docs/onnx_ops.md"
+    assert TABLE.read_text(encoding="utf-8") == wanted, f"run `{command}` (--no-run writes what the tests demand)"
