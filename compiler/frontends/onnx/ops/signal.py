@@ -57,6 +57,8 @@ def stft(
 ) -> ir.Value:
     """Frames of [batch, samples, 1 or 2], windowed and transformed: [batch, frames, bins, 2]."""
     step, length = _scalar(node, frame_step, "frame_step"), _scalar(node, frame_length, "frame_length")
+    if hlo.rank(signal) == 2:  # as torch.onnx writes real signals, and onnxruntime reads them
+        signal = hlo.expand_dims(signal, [2])
     if hlo.rank(signal) != 3:
         raise node.error(f"the signal has shape {hlo.shape(signal)}, expected [batch, samples, 1 or 2]")
     samples = hlo.shape(signal)[1]
