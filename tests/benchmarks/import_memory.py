@@ -3,8 +3,8 @@
     python tests/benchmarks/import_memory.py [--gibibytes 1]
 
 Makes models with so many weights in sparse files, which take no room on the disk, and prints the peak resident
-memory of importing them and of saving them as a portable artefact.  Resident memory counts the pages of a mapped file
-that were touched, which the system may drop at any time; what a process has allocated itself is `anonymous`.
+memory of importing them and of saving them as a portable artefact.  Resident memory counts the pages of a mapped
+file that were touched, which the system may drop at any time; what a process has allocated itself is `anonymous`.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gibibytes", type=float, default=1.0)
     weights = int(parser.parse_args().gibibytes * (1 << 30))
-    rows = [("model", "job", "weights MiB", "peak MiB", "peak - weights", "anonymous MiB")]
+    rows: list[tuple[str, ...]] = [("model", "job", "weights MiB", "peak MiB", "peak - weights", "anonymous MiB")]
     kinds = {"external data": external_model, "one file": one_file_model}
     for kind, size, save in itertools.product(kinds, (weights, 4 * weights), (False, True)):
         if save and size != weights:

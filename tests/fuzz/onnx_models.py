@@ -82,7 +82,8 @@ class Worker:
             self._age = 1
             self._errors.truncate(0)
             command = [sys.executable, "-m", "fuzz.worker", str(self._settings.folder), str(self._memory)]
-            environment = {**os.environ, "PYTHONPATH": str(TESTS), "JAX_PLATFORMS": "cpu"}
+            path = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
+            environment = {**os.environ, "PYTHONPATH": path, "JAX_PLATFORMS": "cpu"}
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=environment
             )

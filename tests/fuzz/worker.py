@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +25,7 @@ from oxide.samples import random_inputs
 # Tensors up to this many elements may be allocated by a mutant that is run.
 RUNNABLE_ELEMENTS = 1 << 20
 RUNNABLE_OPERATIONS = 400
+OPEN_SIZE = 2
 GOOD = ("imported", "compiled", "ran", "not compiled", "refused")
 # What is wrong with a whole file names no node.
 _ABOUT_THE_FILE = re.compile(
@@ -111,10 +112,15 @@ def _run(model: oxide.Model) -> tuple[str, str]:
         # A loop may have been given a count that no machine finishes.
         if any(op.name == "stablehlo.while" for op in operations):
             return "compiled", ""
-        executable.run(random_inputs(model.inputs))
+        executable.run(random_inputs([_sized(spec) for spec in model.inputs]))
     except oxide.OxideError as error:
         return "not compiled", str(error)[:2000]
     return "ran", ""
+
+
+def _sized(spec: oxide.TensorSpec) -> oxide.TensorSpec:
+    """An input whose open dimensions have a size."""
+    return replace(spec, shape=tuple(OPEN_SIZE if d is None else d for d in spec.shape))
 
 
 def _operations(root: ir.Operation) -> list[ir.Operation]:
