@@ -258,6 +258,15 @@ def test_functions_that_do_not_fit(function: Callable, attributes, message):
     assert raised.match('cannot import node "call"')
 
 
+def test_open_dimensions_are_refused():
+    proto = model([call("Swish")], [value("x", ("n", 3))], [value("y", ("n", 3))], opsets={DOMAIN: 1})
+    with pytest.raises(OxideError, match=r"JAX functions are traced for fixed sizes, .*; fix its sizes") as raised:
+        import_onnx(proto, lowerings={"my.domain.Swish": swish})
+    assert raised.match('cannot import node "call"')
+    (y,) = import_and_run(proto, X, dims={"n": 2}, lowerings={"my.domain.Swish": swish})
+    np.testing.assert_allclose(y, expected_swish(X, 1.0), rtol=1e-5)
+
+
 def test_graph_attributes():
     branch = helper.make_graph([node("Neg", ["x"], ["z"])], "body", [], [value("z")])
     with pytest.raises(OxideError, match="attribute body is a graph"):
