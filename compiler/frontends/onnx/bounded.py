@@ -1,16 +1,14 @@
-"""Values whose size along one axis is only known at run time, and the operators that may follow them."""
+"""Values whose size along one axis is only known at run time, and how they leave the model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from jaxlib.mlir import ir
 
 from oxide.bounded import BOUNDED, Bound, to_attribute
-from oxide.dialects import hlo
-from oxide.dialects.diagnostics import OxideError
 
 
 @dataclass(frozen=True)
@@ -27,51 +25,8 @@ def buffer_of(value: ir.Value | Bounded) -> tuple[ir.Value, int | None]:
     return (value.buffer, value.axis) if isinstance(value, Bounded) else (value, None)
 
 
-# Where the axis goes when an operator is applied to the whole buffer: (attributes, rank, axis) -> axis.
-AxisRule = Callable[[Mapping[str, Any], int, int], int]
-
-
-def _transposed(attributes: Mapping[str, Any], rank: int, axis: int) -> int:
-    order = attributes.get("perm") or list(reversed(range(rank)))
-    return list(order).index(axis)
-
-
-def _same(attributes: Mapping[str, Any], rank: int, axis: int) -> int:
-    return axis
-
-
-# Operators of one input that treat every element, or every row along the axis, by itself.
-ELEMENTWISE = ("Abs", "Cast", "Ceil", "Exp", "Floor", "Identity", "Neg", "Not", "Relu", "Round", "Sigmoid", "Sqrt")
-AXIS_RULES: dict[str, AxisRule] = {**dict.fromkeys(ELEMENTWISE, _same), "Transpose": _transposed}
-
-
 def is_bounded(values: Sequence[Any]) -> bool:
     return any(isinstance(value, Bounded) for value in values)
-
-
-def apply(
-    op_type: str,
-    inputs: Sequence[Any],
-    attributes: Mapping[str, Any],
-    lower: Callable[[ir.Value], ir.Value | Sequence[ir.Value]],
-) -> list[Any]:
-    """Lower an operator on the buffer of its bounded input.  Raises OxideError where the padding would be seen."""
-    source = inputs[0]
-    rule = AXIS_RULES.get(op_type)
-    if rule is None or not isinstance(source, Bounded):
-        refuse()
-    axis = rule(attributes, hlo.rank(source.buffer), source.axis)
-    result = lower(source.buffer)
-    buffer = result if isinstance(result, ir.Value) else result[0]
-    return [Bounded(buffer, axis, source.count)]
-
-
-def refuse() -> NoReturn:
-    raise OxideError(
-        "the size of its input depends on data (NonZero, Unique, NonMaxSuppression, Compress or a Loop), which "
-        f"only model outputs and {', '.join(sorted(AXIS_RULES))} can take; end the model there and go on with "
-        "another, or make what decides the size an initializer"
-    )
 
 
 def flatten(outputs: Sequence[Any], names: Sequence[str]) -> tuple[list[ir.Value], list[str], dict[int, Bound]]:

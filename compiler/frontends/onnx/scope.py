@@ -11,7 +11,8 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.attributes import decode
-from oxide.frontends.onnx.bounded import apply, is_bounded, refuse
+from oxide.frontends.onnx.bounded import is_bounded
+from oxide.frontends.onnx.bounded_rules import apply, has_rule, refuse
 from oxide.frontends.onnx.diagnostics import NodeError, node_error, quoted
 from oxide.frontends.onnx.functions import MAX_DEPTH, body_graph, check_call, schema_body, schema_defaults
 from oxide.frontends.onnx.graph import Graph, SourceNode, ordered
@@ -128,11 +129,8 @@ class Scope:
             if required not in attributes:
                 raise OxideError(f"the required attribute {required} is missing")
         node = Node(self, name, source.op_type, source.domain, operator.version, source.inputs, source.outputs)
-        if is_bounded(inputs):
-            if source.domain:
-                refuse()
-            lower = partial(lowering.function, node, **attributes)
-            return apply(source.op_type, inputs, attributes, lower)
+        if has_rule(node, inputs):
+            return apply(node, inputs, attributes, partial(lowering.function, node, **attributes))
         results = lowering.function(node, *inputs, **attributes)
         return results if isinstance(results, tuple | list) else (results,)
 
@@ -156,7 +154,7 @@ class Scope:
             prefix, location_name = f"{name}/", self.location_name
         else:
             if is_bounded(inputs):
-                refuse()
+                refuse("it is not supported")
             body = schema_body(operator, source, self.opsets.get("", operator.version), inputs)
             prefix, location_name = "", name
         graph = body_graph(body, source, schema_defaults(operator.schema))
