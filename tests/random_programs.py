@@ -1,6 +1,8 @@
 """Random small StableHLO programs for property tests: every operation computes exactly, so results can be
 compared bit for bit before and after a pass."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import func, stablehlo
@@ -8,10 +10,11 @@ from jaxlib.mlir.dialects import func, stablehlo
 from oxide.dialects.attributes import tensor
 from oxide.dialects.constants import dense
 from oxide.dialects.context import make_context
+from oxide.dialects.dtypes import is_float, to_mlir, to_numpy
 
 SHAPES = [(), (1,), (4,), (2, 3), (3, 1), (2, 3, 4), (1, 3, 1)]
 DTYPES = [np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.bool_)]
-ELEMENTS = {"f": [0.0, -0.0, 1.0, -1.0, 2.5, np.inf], "i": [0, 1, -1, 7, 2**31 - 1], "b": [False, True]}
+ELEMENTS = {"f": [0.0, -0.0, 1.0, -1.0, 2.5, np.inf], "b": [False, True]}
 UNARY = {
     "f": [stablehlo.negate, stablehlo.abs, stablehlo.floor, stablehlo.ceil, stablehlo.sign],
     "i": [stablehlo.negate, stablehlo.abs, stablehlo.not_, stablehlo.sign],
@@ -35,11 +38,17 @@ BINARY = {
 
 
 class Program:
-    """A program under construction: `values` grows by one operation at a time."""
+    """A program under construction: `values` grows by one operation at a time.
 
-    def __init__(self, seed: int) -> None:
+    `dtypes` are a float, an integer and a bool type.  A wide program also reduces, sorts, multiplies matrices and
+    has operations of several results.
+    """
+
+    def __init__(self, seed: int, dtypes: Sequence[np.dtype] = DTYPES, wide: bool = False) -> None:
         self.rng = np.random.default_rng(seed)
         self.values: list[ir.Value] = []
+        self.dtypes = dtypes
+        self.wide = wide
 
     def pick(self, *, kind: str | None = None, shape: tuple[int, ...] | None = None) -> ir.Value | None:
         fitting = [
@@ -57,7 +66,7 @@ class Program:
         return options[self.rng.integers(len(options))]
 
     def constant(self, dtype: np.dtype, shape: tuple[int, ...]) -> ir.Value:
-        elements = np.array(ELEMENTS[dtype.kind], dtype)
+        elements = elements_of(dtype)
         if self.rng.random() < 0.6:
             return stablehlo.constant(dense(np.broadcast_to(self.choose(list(elements)), shape)))
         return stablehlo.constant(dense(self.rng.choice(elements, shape)))
@@ -66,11 +75,14 @@ class Program:
         make = self.choose([self.unary, self.binary, self.binary, self.with_constant, self.compare, self.select,
                             self.convert, self.reshape, self.transpose, self.broadcast, self.slice,
                             self.concatenate, self.pad, self.reverse, self.dynamic_slice, self.branch,
-                            self.loop])  # fmt: skip
+                            self.loop, *self.wide_steps()])  # fmt: skip
         return make(self.favour_recent(self.values))
 
     def unary(self, x: ir.Value) -> ir.Value:
-        return self.choose(UNARY[kind_of(x)])(x)
+        functions = UNARY[kind_of(x)]
+        if np.issubdtype(dtype_of(x), np.unsignedinteger):
+            functions = [stablehlo.negate, stablehlo.not_]
+        return self.choose(functions)(x)
 
     def binary(self, x: ir.Value) -> ir.Value:
         y = self.pick(kind=kind_of(x), shape=shape_of(x)) or x
@@ -87,12 +99,12 @@ class Program:
 
     def select(self, x: ir.Value) -> ir.Value:
         y = self.pick(kind=kind_of(x), shape=shape_of(x)) or x
-        predicate = self.pick(kind="b", shape=shape_of(x)) or self.constant(DTYPES[2], shape_of(x))
+        predicate = self.pick(kind="b", shape=shape_of(x)) or self.constant(self.dtypes[2], shape_of(x))
         return stablehlo.select(predicate, x, y)
 
     def convert(self, x: ir.Value) -> ir.Value:
         # A float may be outside the integer's range, which StableHLO leaves open.
-        kinds = [d for d in DTYPES if d.kind != "i" or kind_of(x) != "f"]
+        kinds = [d for d in self.dtypes if kind_of_dtype(d) != "i" or kind_of(x) != "f"]
         return stablehlo.convert(type_of(shape_of(x), self.choose(kinds)), x)
 
     def reshape(self, x: ir.Value) -> ir.Value:
@@ -132,13 +144,22 @@ class Program:
         return stablehlo.reverse(x, [axis for axis in range(len(shape_of(x))) if self.rng.random() < 0.5])
 
     def dynamic_slice(self, x: ir.Value) -> ir.Value:
-        starts = [self.pick(kind="i", shape=()) or self.constant(DTYPES[1], ()) for _ in shape_of(x)]
-        if self.rng.random() < 0.7:
-            starts = [self.constant(DTYPES[1], ()) for _ in shape_of(x)]
+        starts = self.starts(x)
         return stablehlo.dynamic_slice(x, starts, [max(1, size - 1) for size in shape_of(x)])
 
+    def starts(self, x: ir.Value) -> list[ir.Value]:
+        if self.dtypes[1].kind == "u":
+            # The interpreter takes unsigned indices for signed ones: none may pass the signed maximum.
+            return [
+                stablehlo.constant(dense(np.array(self.choose([0, 1, 7]), self.dtypes[1]))) for _ in shape_of(x)
+            ]
+        starts = [self.pick(kind="i", shape=()) or self.constant(self.dtypes[1], ()) for _ in shape_of(x)]
+        if self.rng.random() < 0.7:
+            starts = [self.constant(self.dtypes[1], ()) for _ in shape_of(x)]
+        return starts
+
     def branch(self, x: ir.Value) -> ir.Value:
-        predicate = self.choose([self.constant(DTYPES[2], ()), self.pick(kind="b", shape=())])
+        predicate = self.choose([self.constant(self.dtypes[2], ()), self.pick(kind="b", shape=())])
         op = stablehlo.IfOp([x.type], predicate)
         for region in op.regions:
             with ir.InsertionPoint(region.blocks.append()):
@@ -161,13 +182,102 @@ class Program:
             stablehlo.return_([stablehlo.add(counter, one), combined])
         return op.results[1]
 
+    def wide_steps(self) -> list[Callable[[ir.Value], ir.Value]]:
+        steps = [self.clamp, self.iota, self.reduce, self.product, self.update, self.sort_pair, self.branch_pair,
+                 self.counted_loop]  # fmt: skip
+        return steps if self.wide else []
 
-def random_program(seed: int, operations: int = 40) -> tuple[ir.Module, list[np.ndarray]]:
+    def clamp(self, x: ir.Value) -> ir.Value:
+        if kind_of(x) == "b":
+            return self.unary(x)
+        low, high = (self.constant(dtype_of(x), self.choose([(), shape_of(x)])) for _ in range(2))
+        low = high if shape_of(low) != shape_of(high) else low
+        return stablehlo.clamp(low, x, high)
+
+    def iota(self, x: ir.Value) -> ir.Value:
+        if kind_of(x) == "b" or not shape_of(x):
+            return self.unary(x)
+        return stablehlo.iota(x.type, int(self.rng.integers(len(shape_of(x)))))
+
+    def reduce(self, x: ir.Value) -> ir.Value:
+        """Every order of these gives the same bits."""
+        kind = {"f": ["maximum", "minimum"], "i": ["add", "maximum", "multiply"], "b": ["and", "or"]}[kind_of(x)]
+        axes = [axis for axis in range(len(shape_of(x))) if self.rng.random() < 0.6]
+        initial = self.constant(dtype_of(x), ())
+        shape = [size for axis, size in enumerate(shape_of(x)) if axis not in axes]
+        result, scalar = type_of(shape, dtype_of(x)), type_of((), dtype_of(x))
+        op = stablehlo.ReduceOp([result], [x], [initial], axes)
+        block = op.regions[0].blocks.append(scalar, scalar)
+        with ir.InsertionPoint(block):
+            combined = ir.Operation.create(
+                f"stablehlo.{self.choose(kind)}", results=[scalar], operands=list(block.arguments)
+            )
+            stablehlo.return_(combined.results)
+        return op.results[0]
+
+    def product(self, x: ir.Value) -> ir.Value:
+        """x times itself along one dimension, of integers: sums of floats depend on their order."""
+        shape = shape_of(x)
+        if kind_of(x) != "i" or not shape or len(shape) > 2:
+            return self.unary(x)
+        axis = int(self.rng.integers(len(shape)))
+        numbers = stablehlo.DotDimensionNumbers.get([], [], [axis], [axis])
+        rest = [size for place, size in enumerate(shape) if place != axis]
+        return stablehlo.dot_general(type_of(rest * 2, dtype_of(x)), x, x, numbers)
+
+    def update(self, x: ir.Value) -> ir.Value:
+        update = self.constant(dtype_of(x), tuple(max(1, size - 1) for size in shape_of(x)))
+        return stablehlo.dynamic_update_slice(x, update, self.starts(x))
+
+    def sort_pair(self, x: ir.Value) -> ir.Value:
+        """Sort bools or integers, with a passenger that may be left unused."""
+        if kind_of(x) == "f" or not shape_of(x):
+            return self.unary(x)
+        passenger = self.pick(shape=shape_of(x)) or x
+        types = [x.type, passenger.type]
+        axis = ir.IntegerAttr.get(ir.IntegerType.get_signless(64), int(self.rng.integers(len(shape_of(x)))))
+        op = stablehlo.SortOp(types, [x, passenger], dimension=axis, is_stable=True)
+        scalars = [type_of((), dtype_of(value)) for value in (x, x, passenger, passenger)]
+        block = op.regions[0].blocks.append(*scalars)
+        with ir.InsertionPoint(block):
+            less = stablehlo.ComparisonDirectionAttr.get("LT")
+            stablehlo.return_([stablehlo.compare(block.arguments[0], block.arguments[1], less)])
+        return self.choose(list(op.results))
+
+    def branch_pair(self, x: ir.Value) -> ir.Value:
+        """Two results, of which one may be the same in both branches or unused."""
+        predicate = self.pick(kind="b", shape=()) or self.constant(self.dtypes[2], ())
+        op = stablehlo.IfOp([x.type, x.type], predicate)
+        for region in op.regions:
+            with ir.InsertionPoint(region.blocks.append()):
+                stablehlo.return_([self.unary(x), self.choose([x, x, self.unary(x)])])
+        results = list(op.results)
+        return self.choose(results) if self.rng.random() < 0.5 else self.choose(BINARY[kind_of(x)])(*results)
+
+    def counted_loop(self, x: ir.Value) -> ir.Value:
+        """At most two rounds, with state that stays and state that nothing reads."""
+        zero, rounds, one = (
+            stablehlo.constant(dense(np.array(n, np.int32))) for n in (0, int(self.rng.integers(3)), 1)
+        )
+        types = [zero.type, x.type, x.type, x.type]
+        op = stablehlo.WhileOp(types, [zero, x, self.choose([x, self.unary(x)]), x])
+        condition, body = (region.blocks.append(*types) for region in op.regions)
+        with ir.InsertionPoint(condition):
+            less = stablehlo.ComparisonDirectionAttr.get("LT")
+            stablehlo.return_([stablehlo.compare(condition.arguments[0], rounds, less)])
+        with ir.InsertionPoint(body):
+            counter, carried, kept, unread = body.arguments
+            combined = self.choose(BINARY[kind_of(x)])(self.unary(carried), kept)
+            stablehlo.return_([stablehlo.add(counter, one), combined, kept, self.unary(unread)])
+        return self.choose([op.results[1], op.results[1], op.results[2], op.results[3]])
+
+
+def random_program(
+    seed: int, operations: int = 40, dtypes: Sequence[np.dtype] = DTYPES, wide: bool = False
+) -> tuple[ir.Module, list[np.ndarray]]:
     """A module with a public @main and arguments for it."""
-    program = Program(seed)
-    arguments = [
-        program.rng.choice(np.array(ELEMENTS[dtype.kind], dtype), shape) for dtype in DTYPES for shape in SHAPES
-    ]
+    program = Program(seed, dtypes, wide)
+    arguments = [program.rng.choice(elements_of(dtype), shape) for dtype in dtypes for shape in SHAPES]
     with make_context(), ir.Location.unknown():
         module = ir.Module.create()
         types = [type_of(array.shape, array.dtype) for array in arguments]
@@ -193,18 +303,25 @@ def shape_of(value: ir.Value) -> tuple[int, ...]:
 
 
 def kind_of(value: ir.Value) -> str:
-    return dtype_of(value).kind
+    return kind_of_dtype(dtype_of(value))
+
+
+def kind_of_dtype(dtype: np.dtype) -> str:
+    """f, i or b; unsigned integers are integers too."""
+    return "b" if dtype == np.bool_ else "f" if is_float(dtype) else "i"
 
 
 def dtype_of(value: ir.Value) -> np.dtype:
-    spelling = str(tensor(value).element_type)
-    return {"f32": DTYPES[0], "i32": DTYPES[1], "i1": DTYPES[2]}[spelling]
+    return to_numpy(tensor(value).element_type)
 
 
 def type_of(shape, dtype: np.dtype) -> ir.RankedTensorType:
-    elements = {
-        "f": ir.F32Type.get,
-        "i": lambda: ir.IntegerType.get_signless(32),
-        "b": lambda: ir.IntegerType.get_signless(1),
-    }
-    return ir.RankedTensorType.get(list(shape), elements[dtype.kind]())
+    return ir.RankedTensorType.get(list(shape), to_mlir(dtype))
+
+
+def elements_of(dtype: np.dtype) -> np.ndarray:
+    """The elements programs are made of; integers include the largest and wrap to the smallest."""
+    if kind_of_dtype(dtype) == "i":
+        largest = np.iinfo(dtype).max
+        return np.array([0, 1, largest if dtype.kind == "u" else -1, 7, largest]).astype(dtype)
+    return np.array(ELEMENTS[kind_of_dtype(dtype)]).astype(dtype)

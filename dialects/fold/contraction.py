@@ -78,7 +78,7 @@ def _dot_general(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray
     flat = int(np.prod(batch))
     left = x.transpose(batch_x + free_x + contract_x).reshape(flat, int(np.prod(rows)), inner)
     right = y.transpose(batch_y + contract_y + free_y).reshape(flat, inner, int(np.prod(columns)))
-    return np.matmul(left, right).reshape(*batch, *rows, *columns).astype(operands[0].dtype)
+    return np.matmul(left, right).reshape([*batch, *rows, *columns]).astype(operands[0].dtype)
 
 
 def _extents(array: np.ndarray, axes: Sequence[int]) -> list[int]:

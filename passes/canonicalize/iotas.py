@@ -22,6 +22,7 @@ from oxide.passes.canonicalize.matching import (
     splat,
     static_producer,
 )
+from oxide.passes.canonicalize.shapes import inserted_around
 
 _BROADCAST = "stablehlo.broadcast_in_dim"
 # select and clamp take rank-0 operands as they are; a convert or compare changes the element type only.
@@ -162,6 +163,14 @@ def _pad_of_repeated_element(op: ir.Operation) -> ir.Value | None:
     return hlo.broadcast_in_dim(value, shape_of(op.results[0]), [])
 
 
+def _will_change(broadcast: ir.Operation) -> bool:
+    """True for a broadcast that is to take in its operand first, whichever of the rules is tried first."""
+    reshape = static_producer(broadcast.operands[0], "stablehlo.reshape")
+    if reshape is None:
+        return producer(broadcast.operands[0], _BROADCAST) is not None
+    return inserted_around(shape_of(reshape.operands[0]), shape_of(broadcast.operands[0])) is not None
+
+
 def _function_of_broadcasts(op: ir.Operation) -> ir.Value | None:
     """f(broadcast(x), broadcast(y), c) -> broadcast(f(x, y, c)), where the broadcasts are alike and die"""
     inners = [producer(value, _BROADCAST) for value in op.operands]
@@ -169,6 +178,8 @@ def _function_of_broadcasts(op: ir.Operation) -> ir.Value | None:
     if not known or not is_static(op):
         return None
     first = known[0]
+    if _will_change(first):
+        return None
     kind, mapping = shape_of(first.operands[0]), integers(first, "broadcast_dimensions")
     # What is computed before the repetition must be less than what is computed after it.
     if math.prod(kind) >= math.prod(shape_of(op.results[0])) or not any(

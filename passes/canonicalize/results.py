@@ -5,7 +5,8 @@ from __future__ import annotations
 from jaxlib.mlir import ir
 
 from oxide.dialects.rewrite import Rewriter
-from oxide.passes.canonicalize.matching import raw_pattern
+from oxide.passes.canonicalize.constants import are_equal_constants
+from oxide.passes.canonicalize.matching import producer, raw_pattern
 from oxide.passes.canonicalize.regions import (
     blocks_of,
     is_used,
@@ -17,14 +18,19 @@ from oxide.passes.canonicalize.regions import (
 
 
 def _known_result(op: ir.Operation, rewriter: Rewriter) -> bool:
-    """if and case whose branches all yield one value from outside -> that value"""
+    """if and case whose branches all yield one value from outside, or equal constants -> that value"""
     yields = [list(terminator(block).operands) for block in blocks_of(op)]
     changed = False
     for place, result in enumerate(op.results):
-        values = {branch[place] for branch in yields}
         value = yields[0][place]
-        if len(values) == 1 and value.type == result.type and is_used(result) and _is_outside(value, op):
+        constant = producer(value, "stablehlo.constant")
+        if value.type != result.type or not is_used(result):
+            continue
+        if all(branch[place] == value for branch in yields) and _is_outside(value, op):
             result.replace_all_uses_with(value)
+            changed = True
+        elif constant is not None and are_equal_constants([branch[place] for branch in yields]):
+            result.replace_all_uses_with(constant.clone().results[0])
             changed = True
     return changed
 

@@ -255,8 +255,8 @@ def _on_known_arms(op: ir.Operation) -> ir.Value | None:
         folded = fold(op, present)
         if folded is None:
             return None
-        values.append(hlo.constant(folded[0]))
-    return again(inner, [predicate, *values], op.results[0].type)
+        values.append(folded[0])
+    return again(inner, [predicate, *map(hlo.constant, values)], op.results[0].type)
 
 
 PATTERNS = [

@@ -119,14 +119,14 @@ def _broadcast_of_unit_reshape(op: ir.Operation) -> ir.Value | None:
     inner = static_producer(op.operands[0], "stablehlo.reshape")
     if inner is None or not is_static(op):
         return None
-    kept = _inserted_around(_shape(inner.operands[0]), _shape(op.operands[0]))
+    kept = inserted_around(_shape(inner.operands[0]), _shape(op.operands[0]))
     if kept is None:
         return None
     outer = integers(op, "broadcast_dimensions")
     return hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), [outer[axis] for axis in kept])
 
 
-def _inserted_around(source: list[int], target: list[int]) -> list[int] | None:
+def inserted_around(source: list[int], target: list[int]) -> list[int] | None:
     """Where each source dimension lands when `target` is `source` with dimensions of size 1 inserted.
 
     Dimensions match greedily from the left, which is as good as any: sizes other than 1 have one place.

@@ -11,7 +11,7 @@ from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import hlo
 from oxide.dialects.attributes import integer, integers, tensor
-from oxide.dialects.constants import constant_value
+from oxide.dialects.constants import constant_value, defining_constant
 from oxide.dialects.fold import fold
 from oxide.dialects.hlo.core import FOLD_ELEMENTS
 from oxide.passes.canonicalize.matching import (
@@ -180,7 +180,7 @@ def _concatenate_of_concatenate(op: ir.Operation) -> ir.Value | None:
 
 def _concatenate_of_constants(op: ir.Operation) -> ir.Value | None:
     """concatenate(c, d, x) -> concatenate(e, x) of small constants c and d that stand side by side"""
-    if not is_static(op):
+    if not is_static(op) or all(defining_constant(piece) is not None for piece in op.operands):
         return None
     axis = integer(op, "dimension")
     pieces: list[ir.Value] = []
@@ -190,7 +190,7 @@ def _concatenate_of_constants(op: ir.Operation) -> ir.Value | None:
             pieces.append(piece)
         else:
             pieces[-1] = joined
-    return hlo.concatenate(pieces, axis) if 1 < len(pieces) < len(op.operands) else None
+    return hlo.concatenate(pieces, axis) if len(pieces) < len(op.operands) else None
 
 
 def _constants_joined(left: ir.Value, right: ir.Value, axis: int) -> ir.Value | None:
