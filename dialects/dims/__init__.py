@@ -15,6 +15,7 @@ from oxide.dialects.dims.constraints import (
     require,
     require_at_least,
     require_equal,
+    require_same,
 )
 from oxide.dialects.dims.expression import (
     Atom,
@@ -57,6 +58,7 @@ __all__ = [
     "require",
     "require_at_least",
     "require_equal",
+    "require_same",
     "substitute",
     "symbol",
     "symbols",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -73,6 +73,14 @@ def require_equal(a: Size, b: Size, message: str) -> None:
     if isinstance(difference, int) or is_at_least(difference, 1) or is_at_least(-difference, 1):
         raise OxideError(message)
     _record("==", a, b)
+
+
+def require_same(a: Sequence[Size], b: Sequence[Size], message: str) -> None:
+    """`require_equal` of two shapes, dimension by dimension."""
+    if len(a) != len(b):
+        raise OxideError(message)
+    for have, want in zip(a, b, strict=True):
+        require_equal(have, want, message)
 
 
 def require_at_least(a: Size, b: Size, message: str) -> None:

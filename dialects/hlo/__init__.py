@@ -139,7 +139,6 @@ from oxide.dialects.hlo.loops import (
 from oxide.dialects.hlo.reductions import (
     argmax,
     argmin,
-    cumulative,
     highest,
     lowest,
     lowest_finite,
@@ -165,6 +164,7 @@ from oxide.dialects.hlo.regions import (
     while_,
 )
 from oxide.dialects.hlo.resolve import resolve_sizes
+from oxide.dialects.hlo.scans import cumulative
 from oxide.dialects.hlo.shape_ops import (
     broadcast_in_dim,
     broadcast_to,

@@ -236,22 +236,6 @@ def _window_op(
     return create("stablehlo.reduce_window", [*values, *inits], types, attributes, regions=1)
 
 
-def cumulative(x: ir.Value, kind: str, axis: int, *, exclusive: bool = False, reverse: bool = False) -> ir.Value:
-    """Running reduction along an axis, as a window that reaches back to the start (XLA's own form)."""
-    axis = normalize_axis(axis, rank(x))
-    length = shape(x)[axis]
-    if not length:
-        return x
-    window = [1] * rank(x)
-    window[axis] = length
-    before, after = length - 1, 0
-    if exclusive:
-        before, after = before + 1, after - 1
-    padding = [(0, 0)] * rank(x)
-    padding[axis] = (after, before) if reverse else (before, after)
-    return reduce_window(x, kind, window, padding=padding)
-
-
 def reduce_variance(x: ir.Value, axes: Sequence[int], *, keepdims: bool = False) -> ir.Value:
     """Population variance, mean of squared deviations from the mean."""
     centred = subtract(x, reduce_mean(x, axes, keepdims=True))

@@ -13,7 +13,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, dtypes, hlo
-from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Size, is_at_least, require_at_least, require_equal
 from oxide.frontends.onnx.graph import Graph
 from oxide.frontends.onnx.initializers import element_dtype
 from oxide.frontends.onnx.ops.attention_masks import Band, all_of, merge_masks, shorter_than
@@ -31,8 +31,10 @@ def heads_first(node: Node, x: ir.Value, heads: int | None) -> ir.Value:
     if hlo.rank(x) != 3:
         raise node.error(f"an input of shape {hlo.shape(x)} must have rank 3 [batch, length, heads * size]")
     batch, length, width = hlo.shape(x)
-    if heads is None or heads < 1 or width % heads:
-        raise node.error(f"a width of {width} does not divide into {heads or 'an unknown number of'} heads")
+    message = f"a width of {width} does not divide into {heads or 'an unknown number of'} heads"
+    if heads is None or heads < 1:
+        raise node.error(message)
+    require_equal(width % heads, 0, message)
     return hlo.transpose(hlo.reshape(x, [batch, length, heads, width // heads]), [0, 2, 1, 3])
 
 
@@ -63,8 +65,9 @@ def scaled_scores(q: ir.Value, k: ir.Value, scale: float) -> ir.Value:
     """scale q k^T [batch, heads, queries, keys], at least in float32; heads share keys in consecutive groups."""
     batch, heads, length, size = hlo.shape(q)
     key_heads, keys = hlo.shape(k)[1:3]
-    if not key_heads or heads % key_heads:
-        raise OxideError(f"{heads} query heads are no multiple of {key_heads} key heads")
+    message = f"{heads} query heads are no multiple of {key_heads} key heads"
+    require_at_least(key_heads, 1, message)
+    require_equal(heads % key_heads, 0, message)
     grouped = hlo.reshape(q, [batch, key_heads, heads // key_heads * length, size])
     wide = np.promote_types(hlo.dtype(q), np.float32)
     scores = hlo.dot_general(grouped, k, contract=([3], [3]), batch=([0, 1], [0, 1]), result_dtype=wide)
@@ -252,11 +255,11 @@ def _is_plain(node: Node, dtype: np.dtype, options: _Options) -> bool:
     return options.softcap == 0 and not node.wants(3) and precise
 
 
-def _band(node: Node, queries: int, past_key: ir.Value | None, nonpad: ir.Value | None, options: _Options) -> Band:
+def _band(node: Node, queries: Size, past_key: ir.Value | None, nonpad: ir.Value | None, options: _Options) -> Band:
     left, right = options.left_window_size, options.right_window_size
     if left < -1 or right < -1:
         raise node.error(f"window sizes must be -1 or more, not {left} and {right}")
-    offset: int | ir.Value = 0
+    offset: Size | ir.Value = 0
     if past_key is not None:
         offset = hlo.shape(past_key)[2]
     elif nonpad is not None:
@@ -266,7 +269,7 @@ def _band(node: Node, queries: int, past_key: ir.Value | None, nonpad: ir.Value 
 
 
 def _given_mask(
-    node: Node, mask: ir.Value | None, q: ir.Value, keys: int
+    node: Node, mask: ir.Value | None, q: ir.Value, keys: Size
 ) -> tuple[ir.Value | None, ir.Value | None]:
     """attn_mask as a bool or as an additive mask; one for fewer keys leaves out the others (since opset 24)."""
     if mask is None:
@@ -276,7 +279,7 @@ def _given_mask(
     if not is_bool:
         mask = hlo.convert(mask, hlo.dtype(q))
     missing = keys - hlo.shape(mask)[-1]
-    if missing > 0 and not (node.version == 23 and hlo.shape(mask)[-1] == 1):
+    if is_at_least(missing, 1) and not (node.version == 23 and hlo.shape(mask)[-1] == 1):
         ends = [0] * (hlo.rank(mask) - 1) + [missing]
         mask = hlo.pad(mask, False if is_bool else -math.inf, [0] * hlo.rank(mask), ends)
     return (mask, None) if is_bool else (None, mask)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import Size, is_at_least
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,13 @@ class Band:
 
     left: int | None
     right: int | None
-    offset: int | ir.Value
+    offset: Size | ir.Value
 
     def is_causal(self) -> bool:
         """Whether it is the mask that oxide.attention's `causal` stands for."""
         return self.left is None and self.right == 0 and isinstance(self.offset, int) and self.offset == 0
 
-    def keep_mask(self, queries: int, keys: int) -> ir.Value | None:
+    def keep_mask(self, queries: Size, keys: Size) -> ir.Value | None:
         """bool [queries, keys], or [batch, 1, queries, keys] for an offset per batch; None keeps everything."""
         position = hlo.iota([queries, keys], 0, np.int64)
         if isinstance(self.offset, ir.Value):
@@ -41,9 +42,9 @@ class Band:
             None if self.left is None else hlo.greater_equal(key, hlo.subtract(position, self.left)),
         )
 
-    def _keeps_all(self, queries: int, keys: int, offset: int) -> bool:
-        right_is_open = self.right is None or keys - 1 <= offset + self.right
-        left_is_open = self.left is None or queries - 1 + offset <= self.left
+    def _keeps_all(self, queries: Size, keys: Size, offset: Size) -> bool:
+        right_is_open = self.right is None or is_at_least(offset + self.right - keys, -1)
+        left_is_open = self.left is None or is_at_least(self.left - offset - queries, -1)
         return right_is_open and left_is_open
 
 
@@ -56,7 +57,7 @@ def all_of(*conditions: ir.Value | None) -> ir.Value | None:
     return total
 
 
-def shorter_than(lengths: ir.Value, keys: int) -> ir.Value:
+def shorter_than(lengths: ir.Value, keys: Size) -> ir.Value:
     """bool [batch, 1, 1, keys]: the first lengths[b] keys."""
     batch = hlo.size(lengths)
     return hlo.less(hlo.iota([batch, 1, 1, keys], 3, hlo.dtype(lengths)), hlo.reshape(lengths, [batch, 1, 1, 1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo
+from oxide.dialects.dims import require_at_least, require_same
 from oxide.frontends.onnx.registry import Node, lowering
 
 
@@ -25,10 +26,13 @@ def negative_log_likelihood(
     if reduction not in ("none", "sum", "mean"):
         raise node.error(f'reduction is "{reduction}", expected "none", "sum" or "mean"')
     dims = hlo.shape(x)
-    if len(dims) < 2 or not dims[1] or hlo.shape(target) != (dims[0], *dims[2:]):
-        raise node.error(f"scores of shape {dims} and targets of shape {hlo.shape(target)} do not fit")
-    if weight is not None and hlo.shape(weight) != (dims[1],):
-        raise node.error(f"weights of shape {hlo.shape(weight)} for {dims[1]} classes")
+    misfit = f"scores of shape {dims} and targets of shape {hlo.shape(target)} do not fit"
+    if len(dims) < 2:
+        raise node.error(misfit)
+    require_at_least(dims[1], 1, misfit)
+    require_same(hlo.shape(target), (dims[0], *dims[2:]), misfit)
+    if weight is not None:
+        require_same(hlo.shape(weight), [dims[1]], f"weights of shape {hlo.shape(weight)} for {dims[1]} classes")
     classes = dims[1]
     inside = hlo.clamp(0, target, classes - 1)
     picked = hlo.squeeze(hlo.take_along_axis(x, hlo.expand_dims(inside, [1]), 1), [1])
