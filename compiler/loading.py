@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 # Leading bytes of files people confuse with models, and what they are.
 _FOREIGN = (
-    (b"PK\x03\x04", "a zip archive (a torch.export or checkpoint file?); export the model to ONNX or StableHLO"),
     (b"\x1f\x8b", "gzip data; unpack it first"),
     (b"\x89HDF", "an HDF5 file; only models in ONNX or StableHLO are read"),
     (b"GGUF", "a GGUF file; only models in ONNX or StableHLO are read"),
@@ -43,6 +42,7 @@ _FOREIGN = (
 )
 
 
+_ZIP = b"PK\x03\x04"
 # The first byte of ONNX is the protobuf tag of one of ModelProto's fields (1-8, 14, 20, 25), nearly always of
 # ir_version, which is number 1.
 _ONNX_TAGS = b"\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca"
@@ -58,10 +58,10 @@ def load(
     shapes: Mapping[str, Sequence[int]] | None = None,
     lowerings: Given | None = None,
 ) -> Model:
-    """Load ONNX, StableHLO text, MLIR bytecode or a portable artefact, with the weights that lie beside it.
+    """Load ONNX, a `.pt2` of torch.export, StableHLO text, MLIR bytecode or a portable artefact.
 
-    `source` is a path, or the bytes themselves (then there is nothing beside it).  `name` becomes the model's;
-    `weights` is another place for the weights of a StableHLO file.  `dims` and `shapes` fix sizes that an ONNX
+    `source` is a path, or the bytes themselves.  The weights of a StableHLO file lie beside it, or at `weights`.
+    `name` becomes the model's.  `dims` and `shapes` fix sizes that an ONNX
     model leaves open, `lowerings` are for operators that Oxide does not know, as in `import_onnx`.  Raises
     OxideError that says what is wrong, or what the file looks like instead.
     """
@@ -72,11 +72,19 @@ def load(
     if foreign:
         raise OxideError(f"{label}: not a model: it looks like {foreign}")
     name = name or (path.stem if path else "model")
-    if _is_mlir(head):
+    kind = "a program of torch.export" if head.startswith(_ZIP) else "MLIR" if _is_mlir(head) else "ONNX"
+    if kind != "ONNX":
         if lowerings is not None:
-            raise OxideError(f"{label}: lowerings are for ONNX models; this is MLIR")
+            raise OxideError(f"{label}: lowerings are for ONNX models; this is {kind}")
         if dims or shapes:
-            raise OxideError(f"{label}: dimensions can be fixed in ONNX models only; this is MLIR")
+            raise OxideError(f"{label}: dimensions can be fixed in ONNX models only; this is {kind}")
+    if head.startswith(_ZIP):
+        if weights is not None:
+            raise OxideError(f"{label}: a program of torch.export has its weights in itself")
+        from oxide.frontends.torch import load_exported
+
+        return load_exported(source, name=name, label=label)
+    if kind == "MLIR":
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
         module = import_module(data, label)
         if path is None and weights is None:
@@ -90,7 +98,7 @@ def load(
 def is_onnx(source: str | os.PathLike[str] | bytes) -> bool:
     """Whether `load` would take a file for an ONNX model.  Raises OxideError when it cannot be read."""
     head = _head_of(source)
-    return not looks_like(head) and not _is_mlir(head)
+    return not (looks_like(head) or _is_mlir(head) or head.startswith(_ZIP))
 
 
 def _head_of(source: str | os.PathLike[str] | bytes) -> bytes:
@@ -127,7 +135,7 @@ def looks_like(head: bytes) -> str:
             return what
     if int.from_bytes(head[:8], "little") < 1 << 27 and head[8:10] == b'{"':
         return "a safetensors file: weights without a model; give the .mlirbc or .mlir beside it"
-    if head.startswith(BYTECODE_MAGIC) or _is_text(head) or head[0] in _ONNX_TAGS:
+    if head.startswith((BYTECODE_MAGIC, _ZIP)) or _is_text(head) or head[0] in _ONNX_TAGS:
         return ""
     return "binary data of an unknown kind"
 

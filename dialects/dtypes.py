@@ -58,7 +58,8 @@ _SPELLING = {dtype: spelling for spelling, dtype in _TABLE.items()}
 
 
 @cache
-def _numpy_of(spelling: str) -> np.dtype:
+def from_spelling(spelling: str) -> np.dtype:
+    """The inverse of `spelling`.  Raises OxideError where there is none."""
     if spelling not in _TABLE:
         raise OxideError(f"element type {spelling} has no numpy counterpart")
     return _TABLE[spelling]
@@ -79,7 +80,7 @@ def to_numpy(element_type: ir.Type) -> np.dtype:
     known = _OF_CLASS.get(type(element_type))
     if known is None and isinstance(element_type, ir.IntegerType) and element_type.is_signless:
         known = _OF_SIGNLESS.get(element_type.width)
-    return _numpy_of(str(element_type)) if known is None else known
+    return from_spelling(str(element_type)) if known is None else known
 
 
 def spelling(dtype: np.dtype | type | str) -> str:

@@ -56,7 +56,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _model_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
-    options.add_argument("input", metavar="IN", help="ONNX, .mlir or .mlirbc; - is standard input")
+    options.add_argument(
+        "input", metavar="IN", help="ONNX, .pt2, .mlir, .mlirbc or package.module:factory; - is standard input"
+    )
     options.add_argument(
         "--pipeline",
         default=DEFAULT_PIPELINE,
@@ -67,6 +69,13 @@ def _model_options() -> argparse.ArgumentParser:
     )
     options.add_argument(
         "--shape", type=shape, action="append", default=[], metavar="NAME=1x3x224", help="shape of an input"
+    )
+    options.add_argument(
+        "--args",
+        nargs="+",
+        default=[],
+        metavar="1x3x224xf32",
+        help="dtypes and shapes of a factory's example arguments, by position or NAME=...",
     )
     return options
 

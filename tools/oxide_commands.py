@@ -16,6 +16,7 @@ from oxide.array_files import read_npy, write_npz
 from oxide.benchmarking import measure_model, measure_oracle
 from oxide.comparison import Comparison
 from oxide.dialects.diagnostics import OxideError
+from oxide.factories import import_factory, is_reference
 from oxide.inspection import inspect
 from oxide.loading import is_onnx, load
 from oxide.model import Model
@@ -34,7 +35,7 @@ class Session:
         self.progress = Progress()
 
     def source(self) -> Path | bytes:
-        """The path of the model, or its bytes from standard input."""
+        """The path of the model (or the factory that makes it), or its bytes from standard input."""
         if self.options.input == "-":
             return sys.stdin.buffer.read()
         return Path(self.options.input)
@@ -42,11 +43,21 @@ class Session:
     def model(self, source: Path | bytes) -> Model:
         """Load the model and run the pipeline on it."""
         with self.progress.stage(f"reading {self.options.input}"):
-            model = load(source, dims=dict(self.options.dim), shapes=dict(self.options.shape))
+            model = self._load(source)
         if self.options.pipeline:
             with self.progress.stage(f"running {self.options.pipeline}"):
                 model.run_passes(self.options.pipeline)
         return model
+
+    def _load(self, source: Path | bytes) -> Model:
+        options = self.options
+        if not is_reference(options.input):
+            if options.args:
+                raise OxideError("--args is for package.module:factory; a file has its shapes in itself")
+            return load(source, dims=dict(options.dim), shapes=dict(options.shape))
+        if options.dim or options.shape:
+            raise OxideError("--dim and --shape are for ONNX models; a factory takes --args")
+        return import_factory(options.input, options.args)
 
     def inputs(self, model: Model, *, fill: bool) -> dict[str, np.ndarray]:
         """The arrays given as `--input`, completed with random ones when `fill`."""

@@ -341,7 +341,7 @@ def test_a_weight_may_be_a_prefix_of_another(tmp_path: Path) -> None:
     "element", ["f32", "bf16", "i4", "ui8", "i1", "f64", "complex<f32>", "f8E4M3FN", "f8E8M0FNU"]
 )
 def test_long_constants_go_to_the_parameters_file(element: str) -> None:
-    dtype = dtypes._numpy_of(element)
+    dtype = dtypes.from_spelling(element)
     value = (np.arange(40) * 7 % 5).astype(np.float32)
     value = np.where(value == 0, 1, value).astype(dtype) if element == "f8E8M0FNU" else value.astype(dtype)
     with make_context(), ir.Location.unknown():
@@ -363,7 +363,7 @@ def test_weights_of_types_safetensors_lacks_are_read(tmp_path: Path) -> None:
     module = f"""func.func @main(%s0: tensor<3xf32>, {arguments}) -> tensor<3xf32> {{
         {body}
         return %s{len(elements)} : tensor<3xf32> }}"""
-    values = {f"w{i}": np.ones(3).astype(dtypes._numpy_of(e)) for i, e in enumerate(elements)}
+    values = {f"w{i}": np.ones(3).astype(dtypes.from_spelling(e)) for i, e in enumerate(elements)}
     (tmp_path / "model.py").write_text(source_of(module).text)
     write_safetensors(tmp_path / "model.safetensors", values)
     assert run(tmp_path) == "[6.0, 6.0, 6.0]"

@@ -182,8 +182,8 @@ def test_convert(source: str) -> None:
     text = f"""func.func @main(%x: {s}) -> ({", ".join(results)}) {{
         {chr(10).join(lines)}
         return {returned} : {", ".join(results)} }}"""
-    expected = [values.astype(dtypes._numpy_of(t)) for t in DTYPES]
-    check(text, [values.astype(dtypes._numpy_of(source))], expected=expected)
+    expected = [values.astype(dtypes.from_spelling(t)) for t in DTYPES]
+    check(text, [values.astype(dtypes.from_spelling(source))], expected=expected)
 
 
 CASES = {

@@ -72,7 +72,7 @@ class TensorType:
 
     @cached_property
     def dtype(self) -> np.dtype:
-        return dtypes._numpy_of(self.element)
+        return dtypes.from_spelling(self.element)
 
     @cached_property
     def is_float(self) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import (
@@ -17,7 +17,9 @@ from torch.export.graph_signature import (
 )
 
 from oxide.dialects.diagnostics import OxideError
+from oxide.frontends.torch.archive import read_archive
 from oxide.frontends.torch.boundary import input_names, output_names
+from oxide.frontends.torch.dtypes import to_torch
 from oxide.frontends.torch.lower import Argument, lower_graph_module
 from oxide.model import Model
 
@@ -52,14 +54,18 @@ def import_torch(
     return _import(program, name or type(module_or_program).__name__)
 
 
-def load_exported(path: str | os.PathLike[str], *, name: str | None = None) -> Model:
-    """Import a `.pt2` file that torch.export.save wrote.  Raises OxideError when it is none."""
-    try:
-        program = torch.export.load(os.fspath(path))
-    except Exception as error:  # a file can be broken in any way
-        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise OxideError(f"{path}: not a program that torch.export.save wrote: {reason}") from error
-    return _import(program, name or Path(path).stem)
+def load_exported(source: str | os.PathLike[str] | bytes, *, name: str = "model", label: str = "") -> Model:
+    """Import a `.pt2` file that torch.export.save wrote, or its bytes; `label` is what errors call it.
+
+    Raises OxideError when it is none, is damaged, or holds what could run code (`archive.read_archive`).
+    """
+    label = label or ("<bytes>" if isinstance(source, bytes) else os.fspath(source))
+    return _import(read_archive(source, label), name)
+
+
+def example_tensor(shape: Sequence[int], dtype: np.dtype) -> torch.Tensor:
+    """Zeros of a shape and a numpy dtype, to export a module with."""
+    return torch.zeros(tuple(shape), dtype=to_torch(dtype))
 
 
 def _export(
