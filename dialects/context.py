@@ -20,9 +20,11 @@ def make_context() -> ir.Context:
     What models are made of is loaded; the parser and native passes load other dialects when they meet one,
     which keeps a context ten times cheaper than loading all.  Unregistered dialects are allowed because
     discardable `oxide.*` attributes belong to no C++ dialect; `reject_unregistered` refuses unregistered
-    *operations*.
+    *operations*.  Contexts are single-threaded: a module is a function or a few, and starting threads to verify
+    it costs more than they save.
     """
     context = ir.Context()
+    context.enable_multithreading(False)
     context.append_dialect_registry(_registry())
     stablehlo.register_dialect(context)
     chlo.register_dialect(context)
