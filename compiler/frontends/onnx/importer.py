@@ -203,7 +203,11 @@ def _check_outputs(graph: Graph, outputs: Sequence[Any], dims: Dimensions) -> li
             node = producers[name].name if name in producers else name
             wrong.append(Diagnostic("error", f"output {quoted(name)}: {message}", node_location(node)))
     if wrong:
-        raise OxideError("the model's outputs are not what it declares", wrong)
+        raise OxideError(
+            "the model's outputs are not what it declares; correct the declarations in the file, or take the shapes "
+            "out of them (ClearField('shape'))",
+            wrong,
+        )
     return checked
 
 

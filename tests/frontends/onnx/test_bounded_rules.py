@@ -33,6 +33,10 @@ BODIES = {
     "every_other": ("float[n] y", "y = Slice(values, at1, most, at0, at2)"),
     "last_element": ("float y", "y = Gather(values, end)"),
     "range_to_the_count": ("int64[n] y", f"{COUNT} y = Range(zero, count, one)"),
+    "numbered": (
+        "float[5,4] y",
+        f"{COUNT} r = Range(zero, count, one) f = Cast<to=1>(r) s = Add(f, values) y = ScatterND(x, rows, s)",
+    ),
     "filled_to_the_count": (
         "float[n,2] y",
         f"{COUNT} k = ConstantOfShape(counts) f = Cast<to=1>(rows) u = Unsqueeze(k, at1) y = Add(f, u)",

@@ -207,8 +207,10 @@ def range_(call: Call) -> list[Any]:
         call.refuse("Range with a limit that depends on data needs an integer start and a positive delta")
     most = upper_bound(limit) or 0
     (result,) = call.run(start, hlo.constant(most, hlo.dtype(limit)), delta)
-    span = hlo.subtract(hlo.convert(hlo.reshape(limit, []), np.int64), int(first))
-    count = hlo.divide(hlo.add(span, int(step) - 1), int(step))
+    (end,) = elements(limit)
+    if first == 0 and step == 1:
+        return [Bounded(result, 0, _count(end))]
+    count = hlo.divide(hlo.add(hlo.subtract(_count(end), int(first)), int(step) - 1), int(step))
     return [Bounded(result, 0, hlo.clamp(0, count, hlo.shape(result)[0]))]
 
 
