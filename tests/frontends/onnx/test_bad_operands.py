@@ -128,6 +128,8 @@ def test_element_types_newer_than_the_operator_are_fine():
         (one("LRN", (3,), size=3), "'X' must have rank at least 2"),
         (one("LRN", (1, 3), size=0), "size is 0"),
         (one("DFT", (2,)), "'input' must have rank at least 2"),
+        (one("Attention", *[(1, 1, 2, 0)] * 3, opset=24), "the heads have no elements"),
+        (one("QuantizeLinear", (2,), (), opset=23, precision=TensorProto.UINT8), "precision is uint8"),
         (one("Gather", (0, 3), ((2,), I64)), r"cannot be gathered from shape \(0, 3\)"),
         (one("BitCast", ((2,), TensorProto.COMPLEX64), opset=26, to=F64), "cannot reinterpret complex64"),
         (one("GatherND", (2, 3), ((), I64)), "'indices' must have rank at least 1"),

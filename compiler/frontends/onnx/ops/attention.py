@@ -13,6 +13,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, dtypes, hlo
+from oxide.dialects.diagnostics import OxideError
 from oxide.dialects.dims import Size, is_at_least, require_at_least, require_equal
 from oxide.frontends.onnx.graph import Graph
 from oxide.frontends.onnx.initializers import element_dtype
@@ -24,6 +25,14 @@ SCORES, CAPPED, BIASED, PROBABILITIES = range(4)
 
 
 # ----------------------------------------------------------------------------------------------- layouts
+
+
+def default_scale(size: Size) -> float:
+    """1 / sqrt(size of a head).  Raises OxideError for heads without elements."""
+    try:
+        return 1 / math.sqrt(size)
+    except ZeroDivisionError:
+        raise OxideError("the heads have no elements, so their scale is not defined") from None
 
 
 def heads_first(node: Node, x: ir.Value, heads: int | None) -> ir.Value:
@@ -235,7 +244,7 @@ def _attention(
     keep, bias = _given_mask(node, attn_mask, q, hlo.shape(k)[2])
     if nonpad_kv_seqlen is not None:
         keep = all_of(keep, shorter_than(nonpad_kv_seqlen, hlo.shape(k)[2]))
-    scale = 1 / math.sqrt(hlo.shape(q)[3]) if options.scale is None else options.scale
+    scale = default_scale(hlo.shape(q)[3]) if options.scale is None else options.scale
     scores = None
     if _is_plain(node, hlo.dtype(q), options):
         causal = band.is_causal()
@@ -332,7 +341,7 @@ def flex_attention(
     """Attention whose scores and probabilities pass through subgraphs, in the precision of the softmax."""
     if not hlo.rank(q) == hlo.rank(k) == hlo.rank(v) == 4:
         raise node.error("Q, K and V must have rank 4")
-    factor = 1 / math.sqrt(hlo.shape(q)[3]) if scale is None else scale
+    factor = default_scale(hlo.shape(q)[3]) if scale is None else scale
     natural = np.promote_types(hlo.dtype(q), np.float32)
     precision = softmax_dtype(node, softmax_precision, natural)
     if score_mod is None and prob_mod is None and precision == hlo.dtype(q) == natural:

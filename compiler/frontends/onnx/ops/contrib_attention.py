@@ -10,6 +10,7 @@ from jaxlib.mlir import ir
 from oxide.dialects import composites, hlo
 from oxide.frontends.onnx.ops.attention import (
     attend,
+    default_scale,
     heads_first,
     heads_last,
     masked_softmax,
@@ -50,7 +51,7 @@ def multi_head_attention(
     if past_key is not None and past_value is not None:
         offset = hlo.shape(past_key)[2]
         k, v = hlo.concatenate([past_key, k], 2), hlo.concatenate([past_value, v], 2)
-    factor = scale or 1 / math.sqrt(hlo.shape(q)[3])
+    factor = scale or default_scale(hlo.shape(q)[3])
     mask = attention_bias
     if key_padding_mask is not None:
         visible = _visible_keys(node, key_padding_mask, hlo.shape(q)[0], hlo.shape(k)[2])
@@ -149,11 +150,14 @@ def group_query_attention(
 
     The cache's size is the larger of the past one's and `total_sequence_length`, so that must be known.
     """
-    extras = (head_sink, k_scale, v_scale, q_norm_weight, k_norm_weight)
     quantized = (k_quant_type, v_quant_type) != ("NONE", "NONE") or kv_cache_bit_width
-    if any(x is not None for x in extras) or quantized or qk_output or sliding_window_cache or smooth_softmax > 0:
-        raise node.error("quantised and sliding caches, sinks, norms of q and k, and qk_output are not supported")
+    if k_scale is not None or v_scale is not None or quantized or qk_output or sliding_window_cache:
+        raise node.error("quantised and sliding caches, and qk_output, are not supported")
     q, k, v = _grouped(node, query, key, value, num_heads, kv_num_heads)
+    if q_norm_weight is not None and k_norm_weight is not None:
+        q, k = (_head_norm(x, w, qk_norm_epsilon) for x, w in ((q, q_norm_weight), (k, k_norm_weight)))
+    elif q_norm_weight is not None or k_norm_weight is not None:
+        raise node.error("q_norm_weight and k_norm_weight come together")
     batch, _, length, size = hlo.shape(q)
     wanted = needed(node, total_sequence_length, "total_sequence_length")
     total = node.number(wanted, "total_sequence_length")
@@ -174,17 +178,30 @@ def group_query_attention(
     band = Band(window, 0 if causal else None, before)
     valid = shorter_than(hlo.add(lengths, 1), keys) if total != length or not causal else None
     keep = all_of(valid, band.keep_mask(length, keys) if causal else None)
-    factor = scale or 1 / math.sqrt(size)
-    if softcap:
+    factor = scale or default_scale(size)
+    sink = hlo.full([num_heads], 0, np.float32) if head_sink is None and smooth_softmax > 0 else head_sink
+    if softcap or sink is not None:
         scores = soft_cap(scaled_scores(q, k, factor), softcap)
         if attention_bias is not None:
             scores = hlo.add(scores, hlo.convert(attention_bias, hlo.dtype(scores)))
         if keep is not None:
             scores = hlo.select(hlo.broadcast_to(keep, hlo.shape(scores)), scores, -math.inf)
-        y = mix_values(hlo.convert(masked_softmax(scores, True), hlo.dtype(q)), v)
+        shares = masked_softmax(scores, True) if sink is None else _softmax_beside(scores, sink)
+        y = mix_values(hlo.convert(shares, hlo.dtype(q)), v)
     else:
         y = attend(node, q, k, v, merge_masks(keep, attention_bias), factor, False)
     return [heads_last(y), k, v][: max(node.output_count, 1)]
+
+
+def _softmax_beside(scores: ir.Value, sink: ir.Value) -> ir.Value:
+    """Softmax of [batch, heads, queries, keys] in which a score of each head's own, [heads], takes its share."""
+    batch, heads, length, keys = hlo.shape(scores)
+    column = hlo.broadcast_in_dim(hlo.convert(sink, hlo.dtype(scores)), [batch, heads, length, 1], [1])
+    return hlo.slice_axis(masked_softmax(hlo.concatenate([scores, column], 3), False), 3, 0, keys)
+
+
+def _head_norm(x: ir.Value, weight: ir.Value, epsilon: float) -> ir.Value:
+    return composites.build("rms_norm", [x, weight], axes=(3,), epsilon=epsilon)[0]
 
 
 def _grouped(

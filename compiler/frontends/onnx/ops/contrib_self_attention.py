@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.frontends.onnx.ops.attention import attend, heads_first, heads_last
+from oxide.frontends.onnx.ops.attention import attend, default_scale, heads_first, heads_last
 from oxide.frontends.onnx.ops.attention_masks import Band, all_of, merge_masks, shorter_than
 from oxide.frontends.onnx.ops.contrib import MICROSOFT
 from oxide.frontends.onnx.registry import Node, lowering
@@ -63,7 +61,7 @@ def attention(
         visible = _visible(node, mask_index, hlo.shape(q)[0], length, keys)
         filtered = hlo.select(visible, hlo.full(hlo.shape(visible), 0, hlo.dtype(q)), mask_filter_value)
         mask = filtered if mask is None else hlo.add(mask, filtered)
-    factor = scale or 1 / math.sqrt(hlo.shape(q)[3])
+    factor = scale or default_scale(hlo.shape(q)[3])
     causal = band.is_causal() and mask is None
     keep = None if causal else band.keep_mask(length, keys)
     y = attend(node, q, k, v, merge_masks(keep, mask), factor, causal)

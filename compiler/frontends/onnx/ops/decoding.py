@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo
-from oxide.frontends.onnx.ops.attention import heads_first, heads_last
+from oxide.frontends.onnx.ops.attention import default_scale, heads_first, heads_last
 from oxide.frontends.onnx.registry import Node, lowering
 
 
@@ -203,7 +202,7 @@ def linear_attention(
         None if gate is None else _tokens_first(heads_first(node, gate, min(heads, hlo.shape(gate)[2])))
         for gate in (decay, beta)
     ]
-    factor = scale or 1 / math.sqrt(size)
+    factor = scale or default_scale(size)
     state_dtype = hlo.dtype(query if past_state is None else past_state)
     if past_state is None:
         past_state = hlo.full([batch, heads, size, hlo.shape(v)[3]], 0, np.float32)

@@ -37,6 +37,8 @@ def quantize_linear(
         target = hlo.dtype(zero_point)
     target = target or np.dtype(np.uint8)
     division = element_dtype(precision, "the division") if precision else _division_dtype(x, scale)
+    if not dtypes.is_float(division):
+        raise node.error(f"precision is {division}, expected a floating point type")
     spread = _spread(node, hlo.convert(scale, division), x, axis, block_size)
     ratio = hlo.divide(hlo.convert(x, division), spread)
     zero = None if zero_point is None else _spread(node, zero_point, x, axis, block_size)
