@@ -147,6 +147,15 @@ OPERATIONS = {
         "tensor<?xf32>",
         "return jax.nn.softmax(x, axis=-1)",
     ),
+    "largest of maybe none": (
+        f"""{SIZE} %two = stablehlo.constant dense<2> : tensor<i32> %half = stablehlo.divide %n, %two : tensor<i32>
+        %l = stablehlo.reshape %half : (tensor<i32>) -> tensor<1xi32> %zero = stablehlo.constant dense<0> : tensor<1xi32> {ONE}
+        %h = stablehlo.real_dynamic_slice %x, %zero, %l, %one : (tensor<?xf32>, tensor<1xi32>, tensor<1xi32>, tensor<1xi32>) -> tensor<?xf32>
+        %low = stablehlo.constant dense<0xFF800000> : tensor<f32>
+        %r = stablehlo.reduce(%h init: %low) applies stablehlo.maximum across dimensions = [0] : (tensor<?xf32>, tensor<f32>) -> tensor<f32>""",
+        "tensor<f32>",
+        "return x[:n // 2].max(initial=-jnp.inf)",
+    ),
     "choice by size": (
         f"""{SIZE} %three = stablehlo.constant dense<3> : tensor<i32>
         %p = stablehlo.compare GT, %n, %three : (tensor<i32>, tensor<i32>) -> tensor<i1>
@@ -177,7 +186,7 @@ def test_operation(name: str) -> None:
       {operations}
       return %r : {type_}
     }} {SOFTMAX if "@softmax" in operations else ""}"""
-    assert line in check(module, [numbers(3)], [numbers(8)])
+    assert line in check(module, [numbers(1)], [numbers(3)], [numbers(8)])
 
 
 def test_a_function_is_written_for_the_sizes_it_is_called_with() -> None:

@@ -12,7 +12,7 @@ from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits, register
 from oxide.backends.jax_source.syntax import binary, call, comparison, method
-from oxide.backends.jax_source.terms import Bound, Constant, Floor, Reduction, Sizes, TensorType, filled
+from oxide.backends.jax_source.terms import Bound, Constant, Floor, Reduction, Sizes, TensorType, Term, filled
 from oxide.dialects.attributes import integer, keyword
 
 # Functions of one array that keep or infer the dtype as the operation does.
@@ -81,6 +81,9 @@ EXACT = {
     "chlo.polygamma": "lax.polygamma",
     "chlo.zeta": "lax.zeta",
 }
+# Integers that change nothing.
+_NEUTRAL = {"stablehlo.add": 0, "stablehlo.multiply": 1, "stablehlo.subtract": 0}
+_COMMUTATIVE = frozenset({"stablehlo.add", "stablehlo.multiply"})
 COMPARISONS = {"EQ": "==", "NE": "!=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
 
 
@@ -117,7 +120,21 @@ def scalar_of(e: Emitter, value: ir.Value) -> Constant | Sizes:
 def _operator(symbol: str, e: Emitter, op: ir.OpView) -> Emitted:
     if e.type(op.operands[0]).element == "i1":
         symbol = BOOLEAN_OPERATORS.get(op.operation.name, symbol)
+    unchanged = _unchanged(e, op)
+    if unchanged is not None:
+        return unchanged
     return e.elementwise(list(op.operands), partial(binary, symbol))
+
+
+def _unchanged(e: Emitter, op: ir.OpView) -> Term | None:
+    """The operand that an operation on integers leaves as it is: `x + 0`, `1 * x`."""
+    neutral = _NEUTRAL.get(op.operation.name)
+    if neutral is None or not e.type(op.results[0]).is_integer:
+        return None
+    left, right = op.operands
+    if e.is_number(right, neutral):
+        return e.term(left)
+    return e.term(right) if op.operation.name in _COMMUTATIVE and e.is_number(left, neutral) else None
 
 
 for _name, _target in FUNCTIONS.items():

@@ -63,7 +63,7 @@ def reduce(e: Emitter, op: ir.OpView) -> Emitted:
     if not _is_method(type_, monoid, axes):
         return _general_reduce(e, op, axes)
     node = e.array(x)
-    build = _Builder(e, node, type_, tuple(sorted(axes)))
+    build = _Builder(e, node, type_, tuple(sorted(axes)), _floor(e, type_, monoid, axes))
     kind = _METHODS[monoid]
     result = e.type(op.results[0])
     if _starts_neutral(e, initial, monoid, type_):
@@ -79,8 +79,11 @@ def reduce(e: Emitter, op: ir.OpView) -> Emitted:
 class _Builder:
     """Writes one reduction with and without keepdims."""
 
-    def __init__(self, e: Emitter, operand: ast.expr, type_: TensorType, axes: tuple[int, ...]) -> None:
+    def __init__(
+        self, e: Emitter, operand: ast.expr, type_: TensorType, axes: tuple[int, ...], initial: ast.expr | None
+    ) -> None:
         self.axes = axes
+        self._initial = initial
         self._operand = operand
         self._every = len(axes) == type_.rank
         # jnp.sum and jnp.prod widen small integers unless told the dtype.
@@ -91,7 +94,14 @@ class _Builder:
         axes = self.axes
         axis = None if self._every else literal(axes[0] if len(axes) == 1 else axes)
         dtype = self._dtype if kind in ("sum", "prod") else None
-        return method(self._operand, kind, axis=axis, dtype=dtype, keepdims=literal(True) if keepdims else None)
+        kept = literal(True) if keepdims else None
+        return method(self._operand, kind, axis=axis, dtype=dtype, keepdims=kept, initial=self._initial)
+
+
+def _floor(e: Emitter, type_: TensorType, monoid: str, axes: tuple[int, ...]) -> ast.expr | None:
+    """What the largest or smallest of no elements is, where there may be none: numpy wants to be told."""
+    some = all(e.symbolic.is_at_least(type_.shape[a], 1) for a in axes)
+    return literal(identity(monoid, type_)) if monoid in ("maximum", "minimum") and not some else None
 
 
 def _is_method(type_: TensorType, monoid: str, axes: tuple[int, ...]) -> bool:

@@ -93,12 +93,12 @@ def _converted(facts: Symbolic, op: ir.OpView, x: Element) -> Element:
 
 
 def _divided(facts: Symbolic, op: ir.OpView, a: Element, b: Element) -> Element:
-    """StableHLO divides towards zero, which is the floor for sizes that are not negative."""
-    return a // b if facts.is_at_least(a, 0) and facts.is_at_least(b, 1) else None
+    """StableHLO divides towards zero, which is the floor for sizes that are not negative (nothing divides by 0)."""
+    return a // b if b != 0 and facts.is_at_least(a, 0) and facts.is_at_least(b, 0) else None
 
 
 def _rest(facts: Symbolic, op: ir.OpView, a: Element, b: Element) -> Element:
-    return a % b if facts.is_at_least(a, 0) and facts.is_at_least(b, 1) else None
+    return a % b if b != 0 and facts.is_at_least(a, 0) and facts.is_at_least(b, 0) else None
 
 
 def extreme(facts: Symbolic, kind: str, a: Size, b: Size) -> Size:

@@ -48,19 +48,18 @@ class Values:
     helpers: set[str] = field(default_factory=set)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     uses_wide: bool = False
-    _types: dict[ir.Type, TensorType] = field(default_factory=dict)
+    _types: dict[tuple[ir.Type, tuple[Size, ...] | None], TensorType] = field(default_factory=dict)
     _terms: dict[ir.Value, Term] = field(default_factory=dict)
     _cost: int = 0
 
     def type(self, value: ir.Value) -> TensorType:
         """The exact type of a value.  Raises Unsupported for what no JAX array can hold."""
         native = value.type
-        found = self._types.get(native)
+        shape = self.symbolic.shape(value) if self.symbolic.is_open(value) else None
+        found = self._types.get((native, shape))
         if found is None:
             try:
-                if self.symbolic.is_open(value):
-                    return tensor_type(native, self.symbolic.shape(value))
-                found = self._types[native] = tensor_type(native)
+                found = self._types[native, shape] = tensor_type(native, shape)
             except OxideError as error:
                 raise Unsupported(error.message) from error
         return found
