@@ -204,8 +204,8 @@ def _check_outputs(graph: Graph, outputs: Sequence[Any], dims: Dimensions) -> li
             wrong.append(Diagnostic("error", f"output {quoted(name)}: {message}", node_location(node)))
     if wrong:
         raise OxideError(
-            "the model's outputs are not what it declares; correct the declarations in the file, or take the shapes "
-            "out of them (ClearField('shape'))",
+            "the model's outputs are not what it declares; correct the declarations in the file, or take the "
+            "shapes out of them (ClearField('shape'))",
             wrong,
         )
     return checked

@@ -188,6 +188,17 @@ def test_group_query_attention_of_a_prompt(rotary, softcap):
     check("GroupQueryAttention", *inputs, do_rotary=rotary, softcap=softcap, **GQA)
 
 
+@pytest.mark.parametrize("softcap", [0.0, 2.0])
+@pytest.mark.parametrize("sink", [False, True])
+def test_group_query_attention_with_a_sink(softcap, sink):
+    """A score of each head's own, or zero (smooth_softmax), takes its share of the softmax."""
+    inputs = gqa_inputs(1, 4, 0, 4, [4])
+    inputs[3] = inputs[4] = None
+    inputs += [None] * (11 - len(inputs)) + ([normal(GQA["num_heads"])] if sink else [])
+    options = {} if sink else {"smooth_softmax": 1}
+    check("GroupQueryAttention", *inputs, softcap=softcap, local_window_size=2, **options, **GQA)
+
+
 @pytest.mark.parametrize("interleaved", [0, 1])
 @pytest.mark.parametrize("heads_first", [False, True])
 @pytest.mark.parametrize("start", [False, True])
@@ -200,7 +211,7 @@ def test_rotary_embedding(interleaved, heads_first, start):
 
 def test_unsupported_features_are_refused():
     inputs = gqa_inputs(1, 1, 2, 3, [3])
-    proto, _ = build("GroupQueryAttention", inputs, smooth_softmax=1, **GQA)
+    proto, _ = build("GroupQueryAttention", inputs, qk_output=1, **GQA)
     with pytest.raises(OxideError, match=r"(?s)tested.*not supported"):
         import_onnx(proto)
 
