@@ -41,8 +41,8 @@ class Tally:
 class Row:
     """A version of an operator that official cases use, or versions that none does and that are lowered alike.
 
-    `like` is a version with cases that the same lowering serves, `tests` the files of Oxide's own tests, where
-    no version has cases.
+    `like` is a version with cases that the same lowering serves, `in_own_tests` whether Oxide's own tests name an
+    operator of which no version has cases.
     """
 
     op_type: str
@@ -50,7 +50,7 @@ class Row:
     how: str
     tally: Tally
     like: int = 0
-    tests: Sequence[str] = ()
+    in_own_tests: bool = False
 
 
 def markdown(verdicts: Verdicts) -> str:
@@ -86,8 +86,8 @@ def _introduction(verdicts: Verdicts) -> str:
         "",
         "*by* is `lowering`, or `function body` where the operator is expanded as ONNX defines it. *cases* are",
         "those whose model is this one node, *in others* those in which it occurs among other nodes: how many",
-        "pass, of how many. Versions without cases say which version's lowering they share; operators without",
-        "cases name the files in `tests/frontends/onnx` that mention them.",
+        "pass, of how many. Versions without cases say which version's lowering they share; *own tests* are those",
+        "in `tests/frontends/onnx`, of an operator no version of which has a case.",
         "",
     ]
     return "\n".join(lines)
@@ -112,7 +112,7 @@ def _verdict(row: Row) -> str:
         return f"partly: {reasons}" if reasons and row.tally.alone else "passes"
     if row.like:
         return f"no case; the lowering of {row.like}"
-    return f"no case; {', '.join(row.tests)}" if row.tests else "no case"
+    return "no case; own tests" if row.in_own_tests else "no case"
 
 
 # ---------------------------------------------------------------------------------------------- operators
@@ -146,9 +146,9 @@ def _rows(domain: str, tallies: Mapping[Key, Tally]) -> Iterator[Row]:
                 yield Row(op_type, [version], how, tallies[key])
             else:
                 without[how, _served_alike(key, with_cases)].append(version)
-        own_tests = () if with_cases else _own_tests().get(op_type, ())
+        in_own_tests = not with_cases and op_type in _named_in_own_tests()
         for (how, like), group in without.items():
-            yield Row(op_type, group, how, Tally(), like, own_tests)
+            yield Row(op_type, group, how, Tally(), like, in_own_tests)
 
 
 def _served_alike(key: Key, candidates: Sequence[int]) -> int:
@@ -158,15 +158,12 @@ def _served_alike(key: Key, candidates: Sequence[int]) -> int:
 
 
 @cache
-def _own_tests() -> dict[str, tuple[str, ...]]:
-    """The test files in which a string names an operator."""
+def _named_in_own_tests() -> set[str]:
+    """The operators that a string in Oxide's own tests names."""
     names = {op_type for _, op_type, _ in _all_versions()}
-    files: dict[str, set[str]] = defaultdict(set)
-    for path in OWN_TESTS.glob("test_*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and node.value in names:
-                files[node.value].add(path.name)
-    return {name: tuple(sorted(found)) for name, found in files.items()}
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in OWN_TESTS.glob("test_*.py")]
+    strings = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return names & strings
 
 
 # -------------------------------------------------------------------------------------------------- cases
