@@ -72,7 +72,8 @@ def serialize(module: ir.Module, target_version: str = "current") -> bytes:
     from oxide.passes.manager import run_pipeline
 
     version = resolve_version(target_version)
-    lowering = "func.func(chlo-legalize-to-stablehlo)"
+    # CHLO on dynamic shapes becomes StableHLO and shape arithmetic.
+    lowering = "func.func(chlo-legalize-to-stablehlo,shape-legalize-to-stablehlo)"
     if _key(version) < _FIRST_WITH_COMPOSITES:
         lowering += ",func.func(stablehlo-legalize-composite-to-call)"
     module = run_pipeline(module, f"{lowering},stablehlo-compatibility-expander{{target={version}}}")

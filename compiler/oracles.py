@@ -72,14 +72,24 @@ def _guarded(call: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
 
 
 def interpreter_oracle(model: Model) -> Oracle:
-    """Run the module in StableHLO's reference interpreter: independent of XLA, and thousands of times slower."""
+    """Run the module in StableHLO's reference interpreter: independent of XLA, and thousands of times slower.
+
+    Open shapes are fixed to those of the inputs first.
+    """
     signature = model.check()
     parameters = [model.parameters[spec.name] for spec in signature.parameters]
     bounds = read_bounds(model.module)
     outputs = trimmed_specs(signature.outputs, bounds)
 
     def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        results = interpret(model.module, [inputs[spec.name] for spec in signature.inputs] + parameters)
+        arguments = [inputs[spec.name] for spec in signature.inputs]
+        module = model.module
+        if not signature.is_static:
+            from oxide.backends.pjrt.program import specialize
+
+            specs = [spec.of_shape(a.shape) for spec, a in zip(signature.inputs, arguments, strict=True)]
+            module, _ = specialize(module, specs, signature.parameters)
+        results = interpret(module, arguments + parameters)
         return {spec.name: value for spec, value in zip(outputs, trim(results, bounds), strict=True)}
 
     return Oracle("the StableHLO interpreter", run)

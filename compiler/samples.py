@@ -7,19 +7,46 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Constraint, find_sources, rename, symbols
 from oxide.signature import TensorSpec
 
 # Integers may index a table whose size a shape does not tell, so they stay small.
 INTEGER_LIMIT = 8
+# Sizes tried for the first symbol of a model with open dimensions; the others follow.
+SAMPLE_SIZES = (3, 2, 1, 4, 8, 16, 32, 64, 128, 224, 256, 512)
 
 
 def random_inputs(specs: Sequence[TensorSpec], seed: int = 0) -> dict[str, np.ndarray]:
     """Normal floats, integers in [0, 8), fair booleans, by input name.
 
-    Raises OxideError for an input with a dynamic dimension.
+    Named open dimensions get small sizes.  Raises OxideError for an input with a dynamic dimension without name.
     """
     rng = np.random.default_rng(seed)
-    return {spec.name: random_array(spec, rng) for spec in specs}
+    return {spec.name: random_array(spec, rng) for spec in with_sizes(specs)}
+
+
+def with_sizes(
+    specs: Sequence[TensorSpec], constraints: Sequence[Constraint] = (), given: Mapping[str, int] | None = None
+) -> list[TensorSpec]:
+    """The specs with a small size for every symbol that `given` has none for.
+
+    Raises OxideError when no sizes that were tried satisfy the constraints.
+    """
+    known = dict(given or {})
+    names = sorted({name for spec in specs for size in spec.symbolic or () for name in symbols(size)} - set(known))
+    for first in SAMPLE_SIZES:
+        sizes = known | {name: first + i for i, name in enumerate(names)}
+        if all(constraint.holds(sizes) for constraint in constraints):
+            return [_sized(spec, sizes) for spec in specs]
+    wanted = ", ".join(map(str, constraints))
+    raise OxideError(f"no sizes found for {', '.join(names)} that satisfy {wanted}; fix them with --dim NAME=SIZE")
+
+
+def _sized(spec: TensorSpec, sizes: Mapping[str, int]) -> TensorSpec:
+    if spec.symbolic is None:
+        return spec
+    shape = [rename(size, sizes) for size in spec.symbolic]
+    return spec.of_shape(tuple(size if isinstance(size, int) else None for size in shape))
 
 
 def random_array(spec: TensorSpec, rng: np.random.Generator) -> np.ndarray:
@@ -37,7 +64,12 @@ def random_array(spec: TensorSpec, rng: np.random.Generator) -> np.ndarray:
 
 
 def complete_inputs(
-    specs: Sequence[TensorSpec], given: Mapping[str, np.ndarray], *, fill: bool, seed: int = 0
+    specs: Sequence[TensorSpec],
+    given: Mapping[str, np.ndarray],
+    *,
+    fill: bool,
+    seed: int = 0,
+    constraints: Sequence[Constraint] = (),
 ) -> dict[str, np.ndarray]:
     """The model's inputs in its order: those given, and random ones for the rest when `fill`.
 
@@ -52,8 +84,18 @@ def complete_inputs(
     problems = [problem for problem in problems if problem]
     if problems:
         raise OxideError(f"the inputs do not fit the model: {'; '.join(problems)}\nthe model takes {expected}")
-    rest = random_inputs([spec for spec in specs if spec.name not in given], seed)
+    missing = [spec for spec in specs if spec.name not in given]
+    rest = random_inputs(with_sizes(missing, constraints, _sizes_in(known, given)), seed)
     return {spec.name: given[spec.name] if spec.name in given else rest[spec.name] for spec in specs}
+
+
+def _sizes_in(specs: Mapping[str, TensorSpec], given: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """The symbols' values that the given arrays tell."""
+    shapes = [array.shape for array in given.values()]
+    values: dict[str, int] = {}
+    for source in find_sources([specs[name].symbolic or () for name in given]):
+        values[source.symbol] = source.value(shapes[source.tensor][source.axis], values)
+    return values
 
 
 def mismatch(spec: TensorSpec, array: np.ndarray) -> str:

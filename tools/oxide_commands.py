@@ -22,6 +22,7 @@ from oxide.loading import is_onnx, load
 from oxide.model import Model
 from oxide.oracles import onnxruntime_oracle
 from oxide.samples import complete_inputs
+from oxide.sizes import read_constraints
 from oxide.tools import oxide_text as text
 from oxide.tools.progress import Progress
 from oxide.verification import choose_oracle, verify, verify_layers
@@ -67,7 +68,8 @@ class Session:
         if twice:
             raise OxideError(f"--input is given twice for {', '.join(map(repr, twice))}")
         given = {name: read_npy(path, dtypes.get(name)) for name, path in self.options.inputs}
-        return complete_inputs(model.inputs, given, fill=fill, seed=self.options.seed)
+        constraints = read_constraints(model.module)
+        return complete_inputs(model.inputs, given, fill=fill, seed=self.options.seed, constraints=constraints)
 
     def report(self, content: Any, rendered: Callable[[], str]) -> None:
         """Print plain data as JSON or the text, as `--format` says."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import dims, hlo
@@ -223,4 +224,6 @@ def from_attribute(attribute: ir.Attribute) -> AttributeValue:
             return attribute.value
     if isinstance(attribute, ir.DenseI64ArrayAttr):
         return tuple(attribute)
+    if isinstance(attribute, ir.DenseIntElementsAttr):  # what an i64 array is after a portable artefact
+        return tuple(np.asarray(attribute).reshape(-1).tolist())
     raise OxideError(f"composite attribute {attribute} is not a bool, integer, float, string or i64 array")

@@ -11,7 +11,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.diagnostics import OxideError, location_text
 from oxide.dialects.dims.bounds import is_at_least
-from oxide.dialects.dims.expression import Size, rename
+from oxide.dialects.dims.expression import Size, atoms, of_atom, rename
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,21 @@ def require_equal(a: Size, b: Size, message: str) -> None:
     difference = a - b
     if isinstance(difference, int) or is_at_least(difference, 1) or is_at_least(-difference, 1):
         raise OxideError(message)
+    for one, other in ((a, b), (b, a)):
+        rest = _other_operands("min", one, other)
+        if rest is not None:  # min(64, seq) == seq says that 64 >= seq
+            for limit in rest:
+                _record(">=", limit, other)
+            return
     _record("==", a, b)
+
+
+def _other_operands(kind: str, size: Size, operand: Size) -> list[Size] | None:
+    """The operands of a minimum (or maximum) besides one of them; None when the size is no such thing."""
+    inner = atoms(size)
+    if len(inner) != 1 or inner[0].kind != kind or size != of_atom(inner[0]) or operand not in inner[0].operands:
+        return None
+    return [o for o in inner[0].operands if o != operand]
 
 
 def require_same(a: Sequence[Size], b: Sequence[Size], message: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Union
+from typing import NoReturn, Union
 
 import numpy as np
 
@@ -139,6 +139,11 @@ class Dim:
 
     def __rmod__(self, other: int) -> Size:
         return _operations().remainder(int(other), self)
+
+    def __truediv__(self, other: object) -> NoReturn:
+        raise needed_as_number(self)
+
+    __rtruediv__ = __truediv__
 
     def __divmod__(self, other: Size) -> tuple[Size, Size]:
         return self // other, self % other

@@ -123,15 +123,15 @@ def _plans(
             raise node.error(f"scales must be positive: {values}")
         results, factors = rc.sizes_from_scales(lengths, values), values
     elif _enum(node, "keep_aspect_ratio_policy", policy, ("stretch", "not_larger", "not_smaller")) == "stretch":
-        results, factors = values, [s / n if n else 1.0 for s, n in zip(values, lengths, strict=True)]
+        results, factors = values, list(map(rc.scale_of, lengths, values))
     else:
         if 0 in lengths:
             raise node.error(f"an empty input {hlo.shape(x)} has no aspect ratio to keep")
         results, common = rc.keep_aspect_ratio(lengths, values, policy)
         factors = [common] * len(axes)
-    if any(size < 0 or (size and not length) for size, length in zip(results, lengths, strict=True)):
+    if any(size < 0 or (size != 0 and length == 0) for size, length in zip(results, lengths, strict=True)):
         raise node.error(f"cannot resize {tuple(lengths)} to {tuple(results)}")
-    if max(results, default=0) > MAX_SIZE:
+    if any(isinstance(size, int) and size > MAX_SIZE for size in results):
         raise node.error(f"a result of shape {tuple(results)} is over the limit of {MAX_SIZE} a dimension")
     return {a: rc.Axis(n, s, f) for a, n, s, f in zip(axes, lengths, results, factors, strict=True)}
 
@@ -155,9 +155,21 @@ def _with_roi(node: Node, plans: dict[int, rc.Axis], roi: ir.Value | None) -> di
 
 def _nearest(x: ir.Value, plans: dict[int, rc.Axis], coordinates: str, nearest_mode: str) -> ir.Value:
     for a, axis in plans.items():
-        if not axis.is_identity:
-            x = _pick(x, a, rc.nearest_indices(coordinates, nearest_mode, axis))
+        if axis.is_identity:
+            continue
+        times = rc.repeats_of_open_axis(coordinates, nearest_mode, axis)
+        x = _repeat(x, a, times) if times else _pick(x, a, rc.nearest_indices(coordinates, nearest_mode, axis))
     return x
+
+
+def _repeat(x: ir.Value, axis: int, times: int) -> ir.Value:
+    """Every element along an axis, so many times in a row."""
+    dims = hlo.shape(x)
+    wide = [*dims[: axis + 1], times, *dims[axis + 1 :]]
+    mapping = [i for i in range(len(wide)) if i != axis + 1]
+    return hlo.reshape(
+        hlo.broadcast_in_dim(x, wide, mapping), [*dims[:axis], dims[axis] * times, *dims[axis + 1 :]]
+    )
 
 
 def _pick(x: ir.Value, axis: int, indices: np.ndarray) -> ir.Value:
@@ -166,9 +178,7 @@ def _pick(x: ir.Value, axis: int, indices: np.ndarray) -> ir.Value:
     length, size = dims[axis], len(indices)
     repeats = size // length if length else 0
     if repeats * length == size and np.array_equal(indices, np.repeat(np.arange(length), repeats)):
-        wide = [*dims[: axis + 1], repeats, *dims[axis + 1 :]]
-        mapping = [i for i in range(len(wide)) if i != axis + 1]
-        return hlo.reshape(hlo.broadcast_in_dim(x, wide, mapping), [*dims[:axis], size, *dims[axis + 1 :]])
+        return _repeat(x, axis, repeats)
     steps = np.unique(np.diff(indices))
     if size and len(steps) <= 1 and (size == 1 or steps[0] > 0):
         return hlo.slice_axis(x, axis, int(indices[0]), int(indices[-1]) + 1, int(steps[0]) if size > 1 else 1)

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from oxide.dialects.dims import Dim, Size
+
 
 @dataclass(frozen=True)
 class Axis:
     """One axis: `length` in, `size` out.  `roi` is the (start, end) of the crop, normalised to the input."""
 
-    length: int
-    size: int
+    length: Size
+    size: Size
     scale: float
     roi: tuple[float, float] = (0.0, 1.0)
 
@@ -34,9 +36,39 @@ class Axis:
 # ------------------------------------------------------------------------------------------------- sizes
 
 
-def sizes_from_scales(lengths: Sequence[int], scales: Sequence[float]) -> list[int]:
-    """floor(length * scale) in float32, as shape inference rounds it: 1/3 of 3 is 1."""
-    return [int(np.float32(n) * np.float32(s)) for n, s in zip(lengths, scales, strict=True)]
+def sizes_from_scales(lengths: Sequence[Size], scales: Sequence[float]) -> list[Size]:
+    """floor(length * scale) in float32, as shape inference rounds it: 1/3 of 3 is 1.
+
+    An open length can be multiplied by integers only.
+    """
+    return [
+        n * int(s) if isinstance(n, Dim) and float(s).is_integer() else int(np.float32(n) * np.float32(s))  # pyright: ignore[reportArgumentType]
+        for n, s in zip(lengths, scales, strict=True)
+    ]
+
+
+def scale_of(length: Size, size: Size) -> float:
+    """size / length, which for open lengths must be an integer; 1 for a length of 0."""
+    if length == 0:
+        return 1.0
+    if isinstance(length, Dim):
+        times, rest = divmod(size, length)
+        if isinstance(times, int) and rest == 0:
+            return float(times)
+    return size / length
+
+
+def repeats_of_open_axis(coordinates: str, nearest_mode: str, axis: Axis) -> int:
+    """How many times nearest repeats each element of an axis of unknown length; 0 when that is not what it does.
+
+    Positions of these modes advance by one whenever the output advances by the scale, so one length tells all.
+    """
+    periodic = ("half_pixel", "pytorch_half_pixel", "asymmetric", "tf_half_pixel_for_nn")
+    if isinstance(axis.length, int) or coordinates not in periodic or not float(axis.scale).is_integer():
+        return 0
+    times = int(axis.scale)
+    sample = nearest_indices(coordinates, nearest_mode, Axis(4, 4 * times, axis.scale))
+    return times if np.array_equal(sample, np.repeat(np.arange(4), times)) else 0
 
 
 def keep_aspect_ratio(lengths: Sequence[int], sizes: Sequence[int], policy: str) -> tuple[list[int], float]:
