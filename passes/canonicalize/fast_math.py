@@ -19,8 +19,7 @@ from oxide.passes.canonicalize.contraction import identity_factor
 from oxide.passes.canonicalize.matching import (
     Declined,
     again,
-    is_complex,
-    is_discrete,
+    is_real_float,
     is_static,
     number,
     pattern,
@@ -44,7 +43,7 @@ class _Relaxed:
 
 def _float(value: ir.Value) -> np.generic | None:
     """The element a constant of real floats repeats, or None."""
-    return None if is_discrete(value) or is_complex(value) else number(value)
+    return number(value) if is_real_float(value) else None
 
 
 def _zero_on_the_right(op: ir.Operation) -> bool:
@@ -57,7 +56,7 @@ def _zero_on_the_left(op: ir.Operation) -> bool:
 
 def _equal_floats(op: ir.Operation) -> bool:
     x, y = op.operands
-    return x == y and is_static(op) and not is_discrete(x) and not is_complex(x)
+    return x == y and is_static(op) and is_real_float(x)
 
 
 def _two_constants(op: ir.Operation) -> bool:
@@ -89,11 +88,7 @@ def _regrouped(op: ir.Operation) -> ir.Value:
 
 
 def _float_product_with_identity(op: ir.Operation) -> bool:
-    return _float_result(op) and identity_factor(op) is not None
-
-
-def _float_result(op: ir.Operation) -> bool:
-    return not is_discrete(op.results[0]) and not is_complex(op.results[0])
+    return is_real_float(op.results[0]) and identity_factor(op) is not None
 
 
 _RULES = (

@@ -68,7 +68,8 @@ def _empty_result(op: ir.Operation) -> ir.Value | None:
     kind = op.results[0].type
     if len(op.results) != 1 or not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
         return None
-    return hlo.full_like(op.results[0], 0) if 0 in kind.shape else None
+    plain = isinstance(kind.element_type, ir.IntegerType | ir.FloatType | ir.ComplexType)
+    return hlo.full_like(op.results[0], 0) if plain and 0 in kind.shape else None
 
 
 # Operations without effects that may answer an empty tensor; those that run regions are looked at one by one.

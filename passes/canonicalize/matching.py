@@ -66,6 +66,10 @@ def is_discrete(value: ir.Value) -> bool:
     return isinstance(tensor(value).element_type, ir.IntegerType)
 
 
+def is_real_float(value: ir.Value) -> bool:
+    return isinstance(tensor(value).element_type, ir.FloatType)
+
+
 def is_complex(value: ir.Value) -> bool:
     return isinstance(tensor(value).element_type, ir.ComplexType)
 

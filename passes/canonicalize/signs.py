@@ -10,7 +10,15 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.passes.canonicalize.matching import again, is_complex, is_discrete, number, pattern, producer
+from oxide.passes.canonicalize.matching import (
+    again,
+    is_complex,
+    is_discrete,
+    is_real_float,
+    number,
+    pattern,
+    producer,
+)
 
 _INVOLUTIONS = ["negate", "not"]
 # f(f(x)) = f(x).
@@ -101,9 +109,9 @@ def _never_negative(value: ir.Value) -> bool:
         return False
     op = owner.operation
     if op.name == "stablehlo.multiply":
-        return op.operands[0] == op.operands[1] and not is_discrete(value) and not is_complex(value)
-    # |MIN| is MIN, and complex exponentials have no order.
-    return op.name in _NOT_NEGATIVE and not is_discrete(value) and not is_complex(value)
+        return op.operands[0] == op.operands[1] and is_real_float(value)
+    # |MIN| of integers is MIN.
+    return op.name in _NOT_NEGATIVE and is_real_float(value)
 
 
 def _absolute_of_nonnegative(op: ir.Operation) -> ir.Value | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -14,12 +16,14 @@ from oxide.dialects.attributes import integer, integers, tensor
 from oxide.dialects.constants import constant_value, defining_constant
 from oxide.dialects.fold import fold
 from oxide.dialects.hlo.core import FOLD_ELEMENTS
+from oxide.dialects.rewrite import Rewriter
 from oxide.passes.canonicalize.matching import (
     again,
     has_one_use,
     is_static,
     pattern,
     producer,
+    raw_pattern,
     same_element,
     shape_of,
     static_producer,
@@ -54,28 +58,36 @@ def _slice_of_slice(op: ir.Operation) -> ir.Value | None:
     return hlo.slice(inner.operands[0], starts, limits, strides)
 
 
-def _slice_of_concatenate(op: ir.Operation) -> ir.Value | None:
+def _slices_of_concatenate(op: ir.Operation, rewriter: Rewriter) -> bool:
     """concatenate(x, y, z)[within y] -> y[...]"""
-    inner = static_producer(op.operands[0], "stablehlo.concatenate")
-    if inner is None or not is_static(op):
-        return None
-    axis = integer(inner, "dimension")
-    starts, limits, strides = _bounds(op)
-    offset = 0
-    for piece in inner.operands:
-        length = shape_of(piece)[axis]
-        if offset <= starts[axis] and limits[axis] <= offset + length:
-            starts[axis] -= offset
-            limits[axis] -= offset
-            return hlo.slice(piece, starts, limits, strides)
-        offset += length
-    return None
+    users = [use.owner.operation for use in op.results[0].uses]
+    slices = [user for user in users if user.name == "stablehlo.slice" and is_static(user)]
+    if not slices or not is_static(op):
+        return False
+    axis = integer(op, "dimension")
+    # All slices at once, each found by bisection: a loop over the pieces for every slice would be quadratic.
+    pieces = list(op.operands)
+    lengths = [shape_of(piece)[axis] for piece in pieces]
+    ends = list(accumulate(lengths))
+    rewritten = False
+    for user in slices:
+        starts, limits, strides = _bounds(user)
+        place = bisect_right(ends, starts[axis])
+        if place == len(ends) or limits[axis] > ends[place]:
+            continue
+        before = ends[place] - lengths[place]
+        starts[axis] -= before
+        limits[axis] -= before
+        with ir.InsertionPoint(user), user.location:
+            rewriter.replace(user, hlo.slice(pieces[place], starts, limits, strides))
+        rewritten = True
+    return rewritten
 
 
 def _slice_of_concatenate_part(op: ir.Operation) -> ir.Value | None:
     """concatenate(x, y, z)[within x and y] -> concatenate(x, y)[...], where the concatenate has no other use"""
-    inner = static_producer(op.operands[0], "stablehlo.concatenate")
-    if inner is None or not is_static(op) or not has_one_use(op.operands[0]):
+    inner = producer(op.operands[0], "stablehlo.concatenate")
+    if inner is None or not has_one_use(op.operands[0]) or not is_static(op) or not is_static(inner):
         return None
     axis = integer(inner, "dimension")
     starts, limits, strides = _bounds(op)
@@ -170,12 +182,26 @@ def _concatenate_of_concatenate(op: ir.Operation) -> ir.Value | None:
     if not is_static(op):
         return None
     axis = integer(op, "dimension")
+    # Only the last of a chain takes in the others, all at once: each in turn would take quadratic time.
+    if has_one_use(op.results[0]) and _is_joined(next(iter(op.results[0].uses)).owner, axis):
+        return None
     pieces: list[ir.Value] = []
-    for piece in op.operands:
+    pending = list(reversed(op.operands))
+    while pending:
+        piece = pending.pop()
         inner = static_producer(piece, "stablehlo.concatenate")
-        single = inner is not None and integer(inner, "dimension") == axis and len(list(piece.uses)) == 1
-        pieces.extend(inner.operands if inner is not None and single else [piece])
+        if inner is not None and _is_joined(inner, axis) and has_one_use(piece):
+            pending.extend(reversed(inner.operands))
+        else:
+            pieces.append(piece)
     return hlo.concatenate(pieces, axis) if len(pieces) > len(op.operands) else None
+
+
+def _is_joined(op: ir.Operation | ir.OpView, axis: int) -> bool:
+    """True for a static concatenate along the axis."""
+    operation = op.operation
+    same = operation.name == "stablehlo.concatenate" and integer(operation, "dimension") == axis
+    return same and is_static(operation)
 
 
 def _concatenate_of_constants(op: ir.Operation) -> ir.Value | None:
@@ -333,7 +359,7 @@ def _consecutive_take(op: ir.Operation) -> ir.Value | None:
 PATTERNS = [
     pattern("identity-slice", "slice", _identity_slice),
     pattern("slice-of-slice", "slice", _slice_of_slice),
-    pattern("slice-of-concatenate", "slice", _slice_of_concatenate),
+    raw_pattern("slice-of-concatenate", "concatenate", _slices_of_concatenate),
     pattern("slice-of-concatenate-part", "slice", _slice_of_concatenate_part),
     pattern("slice-of-pad", "slice", _slice_of_pad),
     pattern("single-concatenate", "concatenate", _single_concatenate),
