@@ -188,6 +188,26 @@ def test_group_query_attention_of_a_prompt(rotary, softcap):
     check("GroupQueryAttention", *inputs, do_rotary=rotary, softcap=softcap, **GQA)
 
 
+@pytest.mark.parametrize("rotary", [0, 1])
+def test_group_query_attention_with_norms(rotary):
+    """onnxruntime's CPU kernel does not norm q and k, so it gets normed ones."""
+    inputs = gqa_inputs(1, 4, 0, 4, [4], rotary=bool(rotary))
+    inputs[3] = inputs[4] = None
+    weights = [normal(16) + 1, normal(16) + 1]
+    rms = [np.sqrt((x.reshape(1, 4, -1, 16) ** 2).mean(-1, keepdims=True) + 1e-6) for x in inputs[:2]]
+    normed = [
+        (x.reshape((*r.shape[:3], 16)) / r * w).reshape(x.shape)
+        for x, r, w in zip(inputs[:2], rms, weights, strict=True)
+    ]
+    theirs, feeds = build("GroupQueryAttention", [*normed, *inputs[2:]], do_rotary=rotary, **GQA)
+    session = onnxruntime.InferenceSession(theirs.SerializeToString(), providers=["CPUExecutionProvider"])
+    want = session.run(None, feeds)
+    inputs += [None] * (14 - len(inputs)) + weights
+    proto, feeds = build("GroupQueryAttention", inputs, do_rotary=rotary, **GQA)
+    for have, expected in zip(import_onnx(proto).compile(cache=False)(*feeds.values()), want, strict=True):
+        np.testing.assert_allclose(np.asarray(have), np.asarray(expected), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("softcap", [0.0, 2.0])
 @pytest.mark.parametrize("sink", [False, True])
 def test_group_query_attention_with_a_sink(softcap, sink):

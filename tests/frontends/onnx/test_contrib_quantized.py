@@ -76,6 +76,22 @@ def test_q_gemm(rng, trans, quantized_result):
     check(proto, a)
 
 
+@pytest.mark.parametrize("causal", [0, 1])
+@pytest.mark.parametrize("columns", [False, True])
+def test_q_attention(rng, causal, columns):
+    x = codes(rng, (2, 4, 8))
+    weights = {
+        "w": codes(rng, (8, 24), np.int8),
+        "bias": normal(rng, 24),
+        "sx": f32(0.02),
+        "sw": rng.uniform(0.002, 0.01, 24).astype(np.float32) if columns else f32(0.01),
+        "mask": np.array([4, 2], np.int32),
+        "zx": np.array(120, np.uint8),
+        "zw": np.zeros(24 if columns else [], np.int8),
+    }
+    check(contrib("QAttention", {"x": x}, weights=weights, num_heads=2, unidirectional=causal), x)
+
+
 # ------------------------------------------------------------------------------------------------- recurrent
 
 

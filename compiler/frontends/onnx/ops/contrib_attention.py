@@ -103,6 +103,8 @@ def _visible_keys(node: Node, mask: ir.Value, batch: int, keys: int) -> ir.Value
     dims = hlo.shape(mask)
     if dims == (batch,):
         return shorter_than(mask, keys)
+    if dims == (3 * batch + 2,):  # lengths, then where queries and keys would start if they were packed
+        return shorter_than(hlo.slice_axis(mask, 0, 0, batch), keys)
     if len(dims) == 2 and dims[1] == keys:
         return hlo.reshape(hlo.not_equal(mask, 0), [dims[0], 1, 1, keys])
     if len(dims) == 3 and dims[2] == keys:

@@ -13,6 +13,7 @@ from jaxlib.mlir import ir
 from oxide.dialects import dtypes, hlo
 from oxide.frontends.onnx.ops.contrib import MICROSOFT, needed
 from oxide.frontends.onnx.ops.contrib_quantized import quantize
+from oxide.frontends.onnx.ops.contrib_self_attention import self_attention
 from oxide.frontends.onnx.ops.quantization import (
     dequantize_linear,
     dynamic_quantize_linear,
@@ -103,6 +104,46 @@ def _scalar(value: ir.Value) -> ir.Value:
 
 def _scalar_or_none(value: ir.Value | None) -> ir.Value | None:
     return None if value is None else _scalar(value)
+
+
+@lowering("QAttention", 1, domain=MICROSOFT)
+def q_attention(
+    node: Node,
+    x: ir.Value,
+    weight: ir.Value,
+    bias: ir.Value,
+    x_scale: ir.Value,
+    weight_scale: ir.Value,
+    mask_index: ir.Value | None = None,
+    x_zero_point: ir.Value | None = None,
+    weight_zero_point: ir.Value | None = None,
+    past: ir.Value | None = None,
+    *,
+    do_rotary: int = 0,
+    mask_filter_value: float = -10000.0,
+    num_heads: int,
+    past_present_share_buffer: int = 0,
+    scale: float = 0.0,
+    unidirectional: int = 0,
+) -> list[ir.Value]:
+    """com.microsoft Attention whose projection is an integer product."""
+    if do_rotary or past_present_share_buffer:
+        raise node.error("a cache that past and present share, and rotary embeddings, are not supported")
+    projected = matmul_integer_to_float(
+        node, x, weight, x_scale, weight_scale, x_zero_point, weight_zero_point, bias
+    )
+    return self_attention(
+        node,
+        projected,
+        mask_index,
+        past,
+        None,
+        heads=num_heads,
+        sizes=None,
+        mask_filter_value=mask_filter_value,
+        scale=scale,
+        causal=bool(unidirectional),
+    )
 
 
 # ------------------------------------------------------------------------------------------------- recurrent

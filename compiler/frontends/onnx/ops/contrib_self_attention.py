@@ -42,11 +42,39 @@ def attention(
     projected = hlo.matmul(x, weights)
     if bias is not None:
         projected = hlo.add(projected, bias)
-    width = hlo.shape(weights)[1]
-    sizes = [width // 3] * 3 if qkv_hidden_sizes is None else qkv_hidden_sizes
+    return self_attention(
+        node,
+        projected,
+        mask_index,
+        past,
+        attention_bias,
+        heads=num_heads,
+        sizes=qkv_hidden_sizes,
+        mask_filter_value=mask_filter_value,
+        scale=scale,
+        causal=bool(unidirectional),
+    )
+
+
+def self_attention(
+    node: Node,
+    projected: ir.Value,
+    mask_index: ir.Value | None,
+    past: ir.Value | None,
+    attention_bias: ir.Value | None,
+    *,
+    heads: int,
+    sizes: list[int] | None,
+    mask_filter_value: float,
+    scale: float,
+    causal: bool,
+) -> list[ir.Value]:
+    """Attention of queries, keys and values that lie side by side in [batch, length, q + k + v]."""
+    width = hlo.shape(projected)[2]
+    sizes = [width // 3] * 3 if sizes is None else sizes
     if len(sizes) != 3 or sum(sizes) != width:
-        raise node.error(f"weights {hlo.shape(weights)} do not divide into q, k and v of {list(sizes)}")
-    q, k, v = (heads_first(node, part, num_heads) for part in hlo.split(projected, 2, sizes))
+        raise node.error(f"a projection to {width} does not divide into q, k and v of {list(sizes)}")
+    q, k, v = (heads_first(node, part, heads) for part in hlo.split(projected, 2, sizes))
     offset = 0
     if past is not None:
         node.check_rank(past, "past", 5)
@@ -54,7 +82,7 @@ def attention(
         old_k, old_v = (hlo.squeeze(part, [0]) for part in hlo.split(past, 0, [1, 1]))
         k, v = hlo.concatenate([old_k, k], 2), hlo.concatenate([old_v, v], 2)
     length, keys = hlo.shape(q)[2], hlo.shape(k)[2]
-    band = Band(None, 0 if unidirectional else None, offset)
+    band = Band(None, 0 if causal else None, offset)
     mask = attention_bias
     if mask_index is not None:
         # A hidden key is only far away: where all are hidden, the scores still decide.
@@ -62,9 +90,9 @@ def attention(
         filtered = hlo.select(visible, hlo.full(hlo.shape(visible), 0, hlo.dtype(q)), mask_filter_value)
         mask = filtered if mask is None else hlo.add(mask, filtered)
     factor = scale or default_scale(hlo.shape(q)[3])
-    causal = band.is_causal() and mask is None
-    keep = None if causal else band.keep_mask(length, keys)
-    y = attend(node, q, k, v, merge_masks(keep, mask), factor, causal)
+    is_plain = band.is_causal() and mask is None
+    keep = None if is_plain else band.keep_mask(length, keys)
+    y = attend(node, q, k, v, merge_masks(keep, mask), factor, is_plain)
     if not node.wants(1):
         return [heads_last(y)]
     return [heads_last(y), hlo.stack([k, v], 0)]
