@@ -27,19 +27,25 @@ class NodeError(OxideError):
         )
 
 
-def joined(failures: Sequence[NodeError]) -> OxideError:
+class NodeErrors(OxideError):
     """One error for all nodes that cannot be lowered, by operator and reason, the most frequent first."""
-    if len(failures) == 1:
-        return failures[0]
+
+    def __init__(self, failures: Sequence[NodeError]) -> None:
+        self.failures = tuple(failures)
+        if len(failures) == 1:
+            super().__init__(failures[0].message, failures[0].diagnostics)
+        else:
+            super().__init__(*_summary(failures))
+
+
+def _summary(failures: Sequence[NodeError]) -> tuple[str, list[Diagnostic]]:
     groups: dict[tuple[str, str], list[NodeError]] = {}
     for failure in failures:
         groups.setdefault((failure.op, failure.reason), []).append(failure)
     ordered = sorted(groups.values(), key=lambda group: (-len(group), group[0].op))
     operators = len({failure.op for failure in failures})
-    return OxideError(
-        f"{len(failures)} nodes of {operators} operator{'s' if operators > 1 else ''} cannot be imported",
-        [_diagnostic(group) for group in ordered],
-    )
+    message = f"{len(failures)} nodes of {operators} operator{'s' if operators > 1 else ''} cannot be imported"
+    return message, [_diagnostic(group) for group in ordered]
 
 
 def _diagnostic(group: Sequence[NodeError]) -> Diagnostic:

@@ -16,7 +16,7 @@ from oxide.dialects.attributes import UPDATES
 from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
 from oxide.frontends.torch import ops as _registers_lowerings  # noqa: F401
-from oxide.frontends.torch.diagnostics import joined
+from oxide.frontends.torch.diagnostics import NodeErrors
 from oxide.frontends.torch.dtypes import to_numpy
 from oxide.frontends.torch.sizes import size, sizes
 from oxide.frontends.torch.tensors import Tensor
@@ -74,7 +74,7 @@ def lower_graph_module(
             bound = [tensors.get(a.name) or _bound(a, weights) for a in arguments]
             outputs = program.run(graph_module, bound)
             if program.failures:
-                raise joined(program.failures)
+                raise NodeErrors(program.failures)
             results = _results(outputs, output_names)
             results += _updates({**tensors, **weights.tensors}, {label for label, _, _ in results})
             hlo.create("func.return", [value for _, value, _ in results], [])
