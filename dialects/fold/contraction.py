@@ -19,6 +19,7 @@ _REDUCERS: dict[str, np.ufunc] = {
     "stablehlo.minimum": np.minimum,
     "stablehlo.multiply": np.multiply,
     "stablehlo.or": np.bitwise_or,
+    "stablehlo.xor": np.bitwise_xor,
 }
 _HALF = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
 _ARITHMETIC = {np.dtype(code) for code in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")}

@@ -197,9 +197,17 @@ def _compare(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | N
     direction = keyword(op, "comparison_direction")
     total = "compare_type" in op.attributes and keyword(op, "compare_type") == "TOTALORDER"
     ordered = direction not in ("EQ", "NE")
-    if (total and _is_real(operands[0])) or (ordered and operands[0].dtype.kind == "c"):
+    if (ordered and operands[0].dtype.kind == "c") or (total and operands[0].dtype not in COMPUTED):
         return None
+    if total and _is_real(operands[0]):
+        return on_splats(lambda x, y: _COMPARISONS[direction](_total_order(x), _total_order(y)), operands)
     return on_splats(_COMPARISONS[direction], operands)
+
+
+def _total_order(x: np.ndarray) -> np.ndarray:
+    """Signed integers in IEEE 754's total order of floats: -NaN, -inf, ..., -0, +0, ..., inf, NaN."""
+    bits = np.ascontiguousarray(x).view(np.dtype(f"i{x.dtype.itemsize}"))
+    return np.where(bits < 0, bits ^ np.iinfo(bits.dtype).max, bits)
 
 
 def _convert(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | None:

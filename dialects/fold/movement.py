@@ -10,9 +10,10 @@ from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import dtypes
 from oxide.dialects.attributes import integer, integers, tensor
-from oxide.dialects.fold.elementwise import Rule, is_splat
+from oxide.dialects.fold.elementwise import COMPUTED, Rule, is_splat
 
 Operands = Sequence[np.ndarray]
+_WHOLE_BYTES = {kind for kind in COMPUTED if kind.kind not in "bc"}
 
 
 def _shape(op: ir.Operation) -> tuple[int, ...] | None:
@@ -182,11 +183,22 @@ def _along(values: np.ndarray, axis: int, rank: int) -> np.ndarray:
     return values.reshape([-1 if i == axis else 1 for i in range(rank)])
 
 
+def _bitcast_convert(op: ir.Operation, operands: Operands) -> np.ndarray | None:
+    shape, source = _shape(op), operands[0]
+    target = dtypes.to_numpy(tensor(op.results[0]).element_type)
+    # Several bools and small integers may share a byte, and complex numbers are not in the specification.
+    if shape is None or any(kind not in _WHOLE_BYTES for kind in (source.dtype, target)):
+        return None
+    # The lowest bits come first, as in memory.
+    return np.ascontiguousarray(source).reshape(-1).view(target).reshape(shape)
+
+
 def _get_dimension_size(op: ir.Operation, operands: Operands) -> np.ndarray:
     return np.array(operands[0].shape[integer(op, "dimension")], np.int32)
 
 
 _RULES: dict[str, Callable[[ir.Operation, Operands], np.ndarray | None]] = {
+    "bitcast_convert": _bitcast_convert,
     "broadcast_in_dim": _broadcast_in_dim,
     "concatenate": _concatenate,
     "dynamic_broadcast_in_dim": _dynamic_broadcast_in_dim,

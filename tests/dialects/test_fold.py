@@ -105,6 +105,39 @@ def floats(spelling: str, count: int) -> st.SearchStrategy[np.ndarray]:
     return st.lists(values, min_size=count, max_size=count).map(lambda some: np.array(some).astype(dtype))
 
 
+@pytest.mark.parametrize("direction", ["EQ", "NE", "LT", "LE", "GT", "GE"])
+@pytest.mark.parametrize("spelling", FLOATS)
+def test_compare_in_total_order(direction: str, spelling: str) -> None:
+    """The interpreter knows no total order, so the values are listed in it."""
+    dtype = dtypes.to_numpy(ir.Type.parse(spelling, CONTEXT))
+    ordered = np.array([-np.nan, -np.inf, -2.5, -0.0, 0.0, 1.0, np.inf, np.nan]).astype(dtype)
+    ranks = np.arange(len(ordered))
+    x, y = (np.repeat(ordered, len(ordered)), np.tile(ordered, len(ordered)))
+    compare = {"EQ": np.equal, "NE": np.not_equal, "LT": np.less, "LE": np.less_equal, "GT": np.greater,
+               "GE": np.greater_equal}[direction]  # fmt: skip
+    result = f"tensor<{len(x)}xi1>"
+    text = f"stablehlo.compare {direction}, %a0, %a1, TOTALORDER : ({tensor(x)}, {tensor(x)}) -> {result}"
+    module = module_of(text, [x, y], result)
+    operation = module.body.operations[0].regions[0].blocks[0].operations[0].operation
+    folded = fold(operation, [x, y])
+    assert folded is not None
+    np.testing.assert_array_equal(folded[0], compare(np.repeat(ranks, len(ranks)), np.tile(ranks, len(ranks))))
+
+
+@pytest.mark.parametrize(
+    ("spelling", "shape", "result"),
+    [("f32", (3,), "3xi32"), ("f32", (3,), "3x2xui16"), ("i8", (2, 4), "2xf32"), ("bf16", (3,), "3xi16"),
+     ("f64", (2,), "2x8xui8"), ("ui16", (0, 2), "0xf32")],
+)  # fmt: skip
+def test_bitcast(spelling: str, shape: tuple[int, ...], result: str) -> None:
+    dtype = dtypes.to_numpy(ir.Type.parse(spelling, CONTEXT))
+    x = np.random.default_rng(0).integers(0, 256, (*shape, dtype.itemsize), np.uint8).view(dtype).reshape(shape)
+    result = f"tensor<{result}>"
+    folded, expected = both(f"stablehlo.bitcast_convert %a0 : ({tensor(x)}) -> {result}", [x], result)
+    assert folded is not None
+    assert folded.tobytes() == expected.tobytes()
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data(), st.sampled_from(INTEGER_BINARY), st.sampled_from(INTEGERS))
 def test_integer_binary(data: st.DataObject, name: str, spelling: str) -> None:
@@ -321,10 +354,10 @@ def test_gather(
     same(*both(text, [x, starts], result))
 
 
-@pytest.mark.parametrize("name", ["add", "multiply", "maximum", "minimum", "and", "or"])
+@pytest.mark.parametrize("name", ["add", "multiply", "maximum", "minimum", "and", "or", "xor"])
 @pytest.mark.parametrize("spelling", ["i32", "ui8", "f32", "bf16"])
 def test_reduce(name: str, spelling: str) -> None:
-    if name in ("and", "or") and spelling not in INTEGERS:
+    if name in ("and", "or", "xor") and spelling not in INTEGERS:
         return
     dtype = dtypes._TABLE[spelling]
     x = np.arange(1, 25).reshape(2, 3, 4).astype(dtype)
