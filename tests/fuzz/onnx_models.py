@@ -31,7 +31,8 @@ from random import Random
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fuzz.corpus import Seed, seeds
-from fuzz.mutations import EXTERNAL_FILE, mutant
+from fuzz.graph_mutations import EXTERNAL_FILE
+from fuzz.mutations import mutant
 from fuzz.worker import GOOD, Outcome, request
 
 TESTS = Path(__file__).resolve().parents[1]

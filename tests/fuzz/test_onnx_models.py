@@ -8,7 +8,8 @@ from pathlib import Path
 from random import Random
 
 from fuzz import worker
-from fuzz.mutations import STRUCTURAL, damage_bytes, mutant
+from fuzz.field_mutations import damage_bytes
+from fuzz.mutations import STRUCTURAL, mutant
 from onnx import ModelProto
 from onnx_builders import relu_model
 

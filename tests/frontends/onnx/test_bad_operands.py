@@ -210,6 +210,13 @@ def test_features_of_rank_0(op_type):
     refused_at("bad", proto, "must have rank at least 1")
 
 
+def test_embedded_words_of_rank_3():
+    nodes = [node("EmbedLayerNormalization", ["i", "", "w", "p"], ["y"], name="bad", domain="com.microsoft")]
+    inputs = [value("i", (1, 2, 3), TensorProto.INT32), value("w", (9, 4)), value("p", (5, 4))]
+    ends = [helper.make_empty_tensor_value_info("y")]
+    refused_at("bad", model(nodes, inputs, ends, opsets={"com.microsoft": 1}), "'input_ids' must have rank 2")
+
+
 def test_lists_of_a_tree_that_differ_in_length():
     """TreeEnsemble's tables are read together; a leaf of a target that is not there is refused as well."""
     attributes: dict[str, Any] = {

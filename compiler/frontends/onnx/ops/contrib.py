@@ -158,6 +158,7 @@ def embed_layer_norm(
     mask_index_type: int = 0,
 ) -> list[ir.Value]:
     """layer_norm(word + position + segment embedding), the lengths by the mask (int32 [batch]), and the sum."""
+    node.check_rank(input_ids, "input_ids", 2)
     batch, length = hlo.shape(input_ids)
     words = needed(node, word_embedding, "word_embedding")
     places = needed(node, position_embedding, "position_embedding")
