@@ -44,7 +44,8 @@ class Dimensions:
 
     `sizes` are the given numbers by name, `shapes` whole given shapes by input, `names` the plain names among the
     dimensions of the inputs.  A name such as `past + 1` is arithmetic where all it mentions are such names, and a
-    symbol of its own where not.
+    symbol of its own where not.  `overridden` says that inputs may have other sizes than those the model was exported
+    with; exporters leave some of those in the types of outputs, so these are then not held against the model.
     """
 
     sizes: dict[str, int] = field(default_factory=dict)
@@ -94,6 +95,7 @@ def input_types(inputs: Mapping[str, TypeProto], dims: Dimensions) -> list[Input
         have = ", ".join(map(quoted, inputs)) or "none"
         raise OxideError(f"no input is called {', '.join(map(quoted, unknown_inputs))}; the inputs are: {have}")
     dims.names = {name for name in _names(inputs) if name.isidentifier()}
+    dims.overridden = any(not _is_fixed(dim) for p in inputs.values() for dim in p.tensor_type.shape.dim)
     _bind_given_shapes(inputs, dims)
     shapeless: list[Diagnostic] = []
     found: list[InputType] = []
@@ -172,9 +174,13 @@ def _unnamed(input_name: str, axis: int, dims: Dimensions) -> Dim:
     return symbol(name)
 
 
+def _is_fixed(dim: TensorShapeProto.Dimension) -> bool:
+    return dim.HasField("dim_value") and dim.dim_value >= 0  # exporters write -1 for "unknown"
+
+
 def _size(dim: TensorShapeProto.Dimension, dims: Dimensions) -> Size | None:
     """None for a dimension without size or name."""
-    if dim.HasField("dim_value") and dim.dim_value >= 0:  # exporters write -1 for "unknown"
+    if _is_fixed(dim):
         return dim.dim_value
     return dims.size(dim.dim_param) if dim.dim_param else None
 

@@ -446,6 +446,14 @@ def test_outputs_must_be_as_declared(declared, message):
     assert raised.value.diagnostics[0].location == 'loc("act")'
 
 
+@pytest.mark.parametrize("options", [{}, {"dims": {"n": 5}}, {"shapes": {"x": (5, 3)}}])
+def test_sizes_left_from_the_export_are_not_held_against_a_model_with_open_dimensions(options):
+    proto = model([node("Relu", ["x"], ["y"])], [value("x", ("n", 3))], [value("y", (2, 3))])
+    x = sample((5, 3))
+    (y,) = import_onnx(proto, **options).compile(cache=False).run({"x": x}).values()
+    np.testing.assert_array_equal(y, np.maximum(x, 0))
+
+
 def test_time_is_linear_in_nodes():
     """20,000 nodes import; quadratic work anywhere would take minutes."""
     count = 20_000

@@ -47,7 +47,7 @@ def _wrap_rows(node: Node, x: ir.Value, indices: ir.Value, batch_dims: int) -> i
     depth = hlo.shape(indices)[-1]
     if depth > hlo.rank(x) - batch_dims:
         raise node.error(f"indices {hlo.shape(indices)} have more coordinates than x {hlo.shape(x)} dimensions")
-    lengths = hlo.constant(np.array(hlo.shape(x)[batch_dims : batch_dims + depth], np.int64))
+    lengths = hlo.convert(hlo.sizes(hlo.shape(x)[batch_dims : batch_dims + depth]), hlo.dtype(indices))
     return hlo.select(hlo.less(indices, 0), hlo.add(indices, lengths), indices)
 
 
