@@ -129,6 +129,28 @@ def test_dynamic_quantize_lstm(rng, direction, per_column):
 # ------------------------------------------------------------------------------------------ 8 bits to 8 bits
 
 
+@pytest.mark.parametrize("channels_last", [0, 1])
+def test_qlinear_conv_in_either_layout(rng, channels_last):
+    x = codes(rng, (1, 6, 7, 4) if channels_last else (1, 4, 6, 7))
+    weights = {
+        "sx": f32(0.02),
+        "zx": np.array(120, np.uint8),
+        "w": codes(rng, (6, 2, 3, 3), np.int8),
+        "sw": rng.uniform(0.002, 0.01, 6).astype(np.float32),
+        "zw": np.zeros(6, np.int8),
+        "sy": f32(0.05),
+        "zy": np.array(100, np.uint8),
+        "b": rng.integers(-900, 900, 6).astype(np.int32),
+    }
+    options: dict[str, Any] = {"group": 2, "pads": [1, 1, 1, 1], "strides": [2, 1], "channels_last": channels_last}
+    check(contrib("QLinearConv", {"x": x}, weights=weights, **options), x)
+
+
+def test_max_pool_of_channels_last(rng):
+    x = codes(rng, (1, 6, 7, 4))
+    check(contrib("NhwcMaxPool", {"x": x}, kernel_shape=[3, 2], pads=[1, 0, 1, 0], strides=[2, 1]), x)
+
+
 def quantized(**result):
     """Scales and zero points of an operand and of the result."""
     parameters = {"sx": f32(0.04), "zx": np.array(110, np.uint8), "sy": f32(0.05), "zy": np.array(90, np.uint8)}

@@ -35,7 +35,7 @@ def default_scale(size: Size) -> float:
         raise OxideError("the heads have no elements, so their scale is not defined") from None
 
 
-def heads_first(node: Node, x: ir.Value, heads: int | None) -> ir.Value:
+def heads_first(node: Node, x: ir.Value, heads: Size | None) -> ir.Value:
     """[batch, length, heads * size] as [batch, heads, length, size]."""
     if hlo.rank(x) != 3:
         raise node.error(f"an input of shape {hlo.shape(x)} must have rank 3 [batch, length, heads * size]")

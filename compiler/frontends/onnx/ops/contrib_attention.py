@@ -8,6 +8,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo
+from oxide.dialects.dims import Size
 from oxide.frontends.onnx.ops.attention import (
     attend,
     default_scale,
@@ -98,7 +99,7 @@ def _projections(
     return projected
 
 
-def _visible_keys(node: Node, mask: ir.Value, batch: int, keys: int) -> ir.Value:
+def _visible_keys(node: Node, mask: ir.Value, batch: Size, keys: Size) -> ir.Value:
     """bool [batch, 1, 1 or queries, keys] from lengths [batch], or a mask of the keys."""
     dims = hlo.shape(mask)
     if dims == (batch,):

@@ -12,7 +12,8 @@ from jaxlib.mlir import ir
 from oxide.dialects import hlo
 from oxide.frontends.onnx.ops.activations import flattened, single_axis
 from oxide.frontends.onnx.ops.contrib import MICROSOFT
-from oxide.frontends.onnx.ops.pooling import average_pool
+from oxide.frontends.onnx.ops.pooling import average_pool, max_pool
+from oxide.frontends.onnx.ops.quantization import qlinear_conv
 from oxide.frontends.onnx.registry import Node, lowering, register
 
 
@@ -112,6 +113,77 @@ def qlinear_global_average_pool(
     axes = range(1, hlo.rank(x) - 1) if channels_last else range(2, hlo.rank(x))
     mean = hlo.reduce_mean(dequantize(x, x_scale, x_zero), list(axes), keepdims=True)
     return quantize(mean, y_scale, y_zero, hlo.dtype(x))
+
+
+@lowering("QLinearConv", 1, domain=MICROSOFT)
+def microsoft_qlinear_conv(
+    node: Node,
+    x: ir.Value,
+    x_scale: ir.Value,
+    x_zero_point: ir.Value,
+    w: ir.Value,
+    w_scale: ir.Value,
+    w_zero_point: ir.Value,
+    y_scale: ir.Value,
+    y_zero_point: ir.Value,
+    bias: ir.Value | None = None,
+    *,
+    auto_pad: str = "NOTSET",
+    channels_last: int = 0,
+    dilations: list[int] | None = None,
+    group: int = 1,
+    kernel_shape: list[int] | None = None,
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+) -> ir.Value:
+    """QLinearConv, of [N, spatial..., C] with `channels_last`; w is [M, C / group, kernel...] all the same."""
+    x = hlo.move_axis(x, -1, 1) if channels_last else x
+    y = qlinear_conv(
+        node,
+        x,
+        x_scale,
+        x_zero_point,
+        w,
+        w_scale,
+        w_zero_point,
+        y_scale,
+        y_zero_point,
+        bias,
+        auto_pad=auto_pad,
+        dilations=dilations,
+        group=group,
+        kernel_shape=kernel_shape,
+        pads=pads,
+        strides=strides,
+    )
+    return hlo.move_axis(y, 1, -1) if channels_last else y
+
+
+@lowering("NhwcMaxPool", 1, domain=MICROSOFT)
+def nhwc_max_pool(
+    node: Node,
+    x: ir.Value,
+    *,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: list[int] | None = None,
+    kernel_shape: list[int],
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+) -> ir.Value:
+    """MaxPool of 8-bit [N, spatial..., C]."""
+    y = max_pool(
+        node,
+        hlo.move_axis(x, -1, 1),
+        auto_pad=auto_pad,
+        ceil_mode=ceil_mode,
+        dilations=dilations,
+        kernel_shape=kernel_shape,
+        pads=pads,
+        strides=strides,
+    )
+    assert isinstance(y, ir.Value)
+    return hlo.move_axis(y, 1, -1)
 
 
 @lowering("QLinearReduceMean", 1, domain=MICROSOFT)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import Size
 from oxide.frontends.onnx.ops.attention import attend, default_scale, heads_first, heads_last
 from oxide.frontends.onnx.ops.attention_masks import Band, all_of, merge_masks, shorter_than
 from oxide.frontends.onnx.ops.contrib import MICROSOFT
@@ -64,17 +67,17 @@ def self_attention(
     attention_bias: ir.Value | None,
     *,
     heads: int,
-    sizes: list[int] | None,
+    sizes: Sequence[Size] | None,
     mask_filter_value: float,
     scale: float,
     causal: bool,
 ) -> list[ir.Value]:
     """Attention of queries, keys and values that lie side by side in [batch, length, q + k + v]."""
     width = hlo.shape(projected)[2]
-    sizes = [width // 3] * 3 if sizes is None else sizes
-    if len(sizes) != 3 or sum(sizes) != width:
-        raise node.error(f"a projection to {width} does not divide into q, k and v of {list(sizes)}")
-    q, k, v = (heads_first(node, part, heads) for part in hlo.split(projected, 2, sizes))
+    parts = [width // 3] * 3 if sizes is None else sizes
+    if len(parts) != 3 or sum(parts) != width:
+        raise node.error(f"a projection to {width} does not divide into q, k and v of {list(parts)}")
+    q, k, v = (heads_first(node, part, heads) for part in hlo.split(projected, 2, parts))
     offset = 0
     if past is not None:
         node.check_rank(past, "past", 5)
@@ -98,7 +101,7 @@ def self_attention(
     return [heads_last(y), hlo.stack([k, v], 0)]
 
 
-def _visible(node: Node, mask: ir.Value, batch: int, length: int, keys: int) -> ir.Value:
+def _visible(node: Node, mask: ir.Value, batch: Size, length: Size, keys: Size) -> ir.Value:
     """bool, to be broadcast to [batch, heads, length, keys], from any of the layouts that mask_index may have."""
     dims = hlo.shape(mask)
     if dims == (batch,):

@@ -8,6 +8,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import Size
 from oxide.frontends.onnx.ops.contrib import MICROSOFT
 from oxide.frontends.onnx.registry import Node, lowering
 
@@ -58,7 +59,7 @@ def matmul_n_bits(
     return y if bias is None else hlo.add(y, bias)
 
 
-def _unpack(packed: ir.Value, bits: int, count: int) -> ir.Value:
+def _unpack(packed: ir.Value, bits: int, count: Size) -> ir.Value:
     """uint8 [rows, bytes] as uint8 [rows, count]: the lowest bits of a byte come first."""
     rows, width = hlo.shape(packed)
     fields = [hlo.and_(hlo.shift_right_logical(packed, s), (1 << bits) - 1) for s in range(0, 8, bits)]
@@ -104,7 +105,7 @@ def gather_block_quantized(
     return hlo.convert(y, hlo.dtype(scales))
 
 
-def _codes(values: ir.Value, bits: int, count: int) -> ir.Value:
+def _codes(values: ir.Value, bits: int, count: Size) -> ir.Value:
     """Codes as float32; uint8 holds several a byte, of which `count` are taken along the last axis."""
     if hlo.dtype(values) != np.uint8:
         return hlo.convert(values, np.float32)
@@ -113,7 +114,7 @@ def _codes(values: ir.Value, bits: int, count: int) -> ir.Value:
     return hlo.convert(hlo.reshape(_unpack(flat, bits, count), [*lead, count]), np.float32)
 
 
-def _along(values: ir.Value, axis: int, block_size: int, length: int) -> ir.Value:
+def _along(values: ir.Value, axis: int, block_size: int, length: Size) -> ir.Value:
     """Every value repeated `block_size` times along `axis`, cut to `length`."""
     dims = hlo.shape(values)
     repeated = hlo.broadcast_to(

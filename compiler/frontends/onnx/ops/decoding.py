@@ -8,6 +8,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo
+from oxide.dialects.dims import Size
 from oxide.frontends.onnx.ops.attention import default_scale, heads_first, heads_last
 from oxide.frontends.onnx.registry import Node, lowering
 
@@ -54,7 +55,7 @@ def rotary_embedding(
     return heads_last(turned) if packed else turned
 
 
-def rotate(node: Node, x: ir.Value, cos: ir.Value, sin: ir.Value, interleaved: bool, width: int) -> ir.Value:
+def rotate(node: Node, x: ir.Value, cos: ir.Value, sin: ir.Value, interleaved: bool, width: Size) -> ir.Value:
     """Rotate pairs of the first `width` elements (0: all) of [batch, heads, length, size].
 
     Angles are [batch, length, width / 2]; a pair is two neighbours, or one element of each half.

@@ -8,6 +8,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import Size
 from oxide.frontends.onnx.ops.ml_coupling import coupled
 from oxide.frontends.onnx.ops.ml_features import ML
 from oxide.frontends.onnx.ops.ml_scores import best_class, class_labels, complement, transform
@@ -46,7 +47,7 @@ def _kernel(node: Node, name: str, params: list[float] | None) -> Kernel:
     return Kernel(name, *(params or ()))
 
 
-def _vectors(node: Node, values: list[float] | None, count: int, width: int) -> np.ndarray:
+def _vectors(node: Node, values: list[float] | None, count: int, width: Size) -> np.ndarray:
     if len(values or []) != count * width:
         raise node.error(f"support_vectors has {len(values or [])} entries for {count} vectors of {width} features")
     return np.array(values, np.float32).reshape(count, width)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import Size
 from oxide.frontends.onnx.registry import Node
 
 # ------------------------------------------------------------------------------------------- activations
@@ -105,7 +106,7 @@ class Weights:
     r_product: Product = product
 
     @property
-    def hidden(self) -> int:
+    def hidden(self) -> Size:
         return hlo.shape(self.r)[1]
 
 
@@ -115,7 +116,7 @@ def dense(x: ir.Value, w: ir.Value, bias: ir.Value | None, multiply: Product = p
     return y if bias is None else hlo.add(y, bias)
 
 
-def _gates(x: ir.Value, hidden: int) -> list[ir.Value]:
+def _gates(x: ir.Value, hidden: Size) -> list[ir.Value]:
     return hlo.split(x, hlo.rank(x) - 1, [hidden] * (hlo.shape(x)[-1] // hidden))
 
 
@@ -178,5 +179,5 @@ def lstm_cell(weights: Weights, functions: Sequence[Activation], *, input_forget
     return step
 
 
-def _rows(x: ir.Value, start: int, stop: int) -> ir.Value:
+def _rows(x: ir.Value, start: Size, stop: Size) -> ir.Value:
     return hlo.slice_axis(x, 0, start, stop)
