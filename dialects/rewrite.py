@@ -80,7 +80,7 @@ class PatternSet:
         self.statistics: dict[str, RuleStatistics] = {}
         self._observer = observer
         # The driver comes back to an operation until nothing changes; one remark is enough.
-        self._declined: set[tuple[ir.Location, str]] = set()
+        self._declined: set[tuple[str, str]] = set()
         by_root: dict[str, list[tuple[str, Rule, RuleStatistics]]] = {}
         for pattern in sorted(patterns, key=lambda pattern: -pattern.benefit):
             statistics = self.statistics.setdefault(pattern.name, RuleStatistics())
@@ -128,6 +128,8 @@ class PatternSet:
         return match
 
     def _decline(self, location: ir.Location, message: str) -> None:
-        if self._observer is not None and (location, message) not in self._declined:
-            self._declined.add((location, message))
+        # Locations compare equal but do not hash alike.
+        key = (str(location), message)
+        if self._observer is not None and key not in self._declined:
+            self._declined.add(key)
             self._observer(location, message)

@@ -23,4 +23,8 @@ PIPELINES: dict[str, NamedPipeline] = {
         "decompose-composites,inline,chlo-legalize-to-stablehlo,canonicalize,stablehlo-canonicalize-dynamism,"
         "cse,dce,symbol-dce",
     ),
+    "refine-shapes": NamedPipeline(
+        "Static shapes wherever they follow from the arguments' and from constants",
+        "stablehlo-refine-shapes,canonicalize",
+    ),
 }
