@@ -155,7 +155,14 @@ def test_operands_of_the_wrong_rank_or_length(proto, pattern):
     [
         (one("AveragePool", (1, 1, 4), kernel_shape=[2], pads=[1 << 40, 0]), "over the limit"),
         (one("HannWindow", weights={"n": np.int64(1 << 31)}), "size is 2147483648"),
-        (one("Pad", (3,), weights={"p": ints(1 << 31, 0)}, mode="reflect"), "over the limit"),
+        (one("Pad", (3,), weights={"p": ints(1 << 31, 0)}, mode="reflect"), "make 3 elements more than"),
+        (one("Pad", (1 << 31,), weights={"p": ints(1, 1)}, mode="reflect"), "make 2147483648 elements more than"),
+        (one("LpPool", (1, 1, 4), kernel_shape=[2], p=0), "p is 0"),
+        (
+            one("Dropout", (1 << 31,), weights={"r": np.float32(0.5), "t": np.bool_(True)}),
+            "draws are over the limit",
+        ),
+        (one("Range", weights={"a": np.float32(0), "b": np.float32("nan"), "c": np.float32(1)}), "is not defined"),
         (one("TopK", (3,), weights={"k": ints(4)}, outputs=("y", "z")), "4 elements from a dimension of size 3"),
         (one("TopK", (3,), weights={"k": ints(-1)}, outputs=("y", "z")), "-1 elements"),
         (one("Flatten", (2, 3), axis=5), "axis 5 is out of range"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,8 @@ def _range(node: Node, start: ir.Value, limit: ir.Value, delta: ir.Value) -> ir.
     first, last, step = (node.number(v, name) for v, name in ((start, "start"), (limit, "limit"), (delta, "delta")))
     if step == 0:
         raise node.error("delta is 0")
+    if dtypes.is_float(dtype) and not all(math.isfinite(v) for v in (first, last, step)):
+        raise node.error(f"a range from {first} to {last} by {step} is not defined")
     if dtypes.is_float(dtype):
         count = max(int(np.ceil((float(last) - float(first)) / float(step))), 0)
     else:

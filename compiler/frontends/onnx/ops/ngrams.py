@@ -33,8 +33,8 @@ def tf_idf_vectorizer(
         raise node.error(f'mode is "{mode}", expected "TF", "IDF" or "TFIDF"')
     if hlo.rank(x) > 2:
         raise node.error(f"X has shape {hlo.shape(x)}, expected [items] or [rows, items]")
-    if not ngram_indexes or min(ngram_indexes) < 0 or max(ngram_indexes) > MAX_COLUMNS:
-        raise node.error(f"ngram_indexes must be 0 to {MAX_COLUMNS}")
+    if not ngram_counts or not ngram_indexes or min(ngram_indexes) < 0 or max(ngram_indexes) > MAX_COLUMNS:
+        raise node.error(f"ngram_counts and ngram_indexes must not be empty, and the latter 0 to {MAX_COLUMNS}")
     pools = _pools(node, pool_int64s, ngram_counts, ngram_indexes)
     width = max(ngram_indexes) + 1
     if weights and len(weights) != width:

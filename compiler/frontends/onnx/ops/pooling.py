@@ -178,6 +178,8 @@ def _window_counts(length: int, axis: int, win: Window, include_padding: bool) -
 
 def _lp_reduced(x: ir.Value, p: float, reduce: Callable[[ir.Value], ir.Value]) -> ir.Value:
     """(sum |x|^p)^(1/p), with plain operations for p of 1 and 2."""
+    if p < 1:
+        raise OxideError(f"p is {p}, expected 1 or more")
     if p == 1:
         return reduce(hlo.abs(x))
     if p == 2:

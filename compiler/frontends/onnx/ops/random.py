@@ -108,6 +108,10 @@ def multinomial(
 # ------------------------------------------------------------------------------------------------- dropout
 
 
+# Draws are constants of the model.
+MAX_DRAWN = 1 << 26
+
+
 @lowering("Dropout", 12, 13, 22)
 def dropout(
     node: Node,
@@ -123,6 +127,8 @@ def dropout(
     fixed = np.asarray(0.5) if ratio is None else node.static_or_none(ratio)
     if (training is not None and not training.any()) or (fixed is not None and not fixed.any()):
         return identity
+    if hlo.size(x) > MAX_DRAWN:
+        raise node.error(f"{hlo.size(x)} draws are over the limit of {MAX_DRAWN}: they are made at import")
     draws = _generator(node, seed).uniform(0.0, 1.0, hlo.shape(x))
     share = hlo.constant(np.float64(0.5)) if ratio is None else hlo.convert(hlo.reshape(ratio, []), np.float64)
     kept = draws >= fixed if fixed is not None else None

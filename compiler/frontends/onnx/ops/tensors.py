@@ -283,8 +283,10 @@ def _repeat(node: Node, x: ir.Value, axis: int, before: int, after: int, mode: s
     length = hlo.shape(x)[axis]
     if length == 0:
         raise node.error(f"mode {mode} cannot extend the empty axis {axis}")
-    if before + after > MAX_REPEATED:
-        raise node.error(f"pads of {before} and {after} are over the limit of {MAX_REPEATED} in mode {mode}")
+    if before + length + after > MAX_REPEATED:
+        raise node.error(
+            f"pads of {before} and {after} make {length} elements more than {MAX_REPEATED} in mode {mode}"
+        )
     chosen = np.pad(np.arange(length), (before, after), mode=mode)  # pyright: ignore[reportCallIssue,reportArgumentType]
     runs = _runs(chosen.tolist())
     if len(runs) > MAX_SLICES:
