@@ -257,6 +257,18 @@ def test_inputs_that_must_have_equal_sizes_share_a_name() -> None:
     assert body == '    n = x.shape[0]\n    require(y.shape == (n,), "y has shape (n)")\n    return x + y\n'
 
 
+def test_a_size_that_the_program_fixes_is_checked() -> None:
+    module = """
+    func.func @main(%x: tensor<?xf32> {oxide.name = "x"}, %y: tensor<3xf32> {oxide.name = "y"}) -> tensor<?xf32> {
+      %0 = stablehlo.add %x, %y : (tensor<?xf32>, tensor<3xf32>) -> tensor<?xf32>
+      return %0 : tensor<?xf32>
+    }"""
+    body = check(module, [numbers(3), numbers(3)])
+    assert body == '    require(x.shape == (3,), "x has shape (3)")\n    return x + y\n'
+    with pytest.raises(ValueError, match="x has shape"):
+        called(source_of(module), numbers(1), numbers(3))
+
+
 def test_names_of_sizes_do_not_hide_others() -> None:
     body = body_of(sized("x", "jnp", ""))
     assert "return x, y" in body

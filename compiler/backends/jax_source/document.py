@@ -90,7 +90,7 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
     terms, parameters = _arguments(emitter, block, signature, paths, names)
     try:
         body = emitter.main(main, terms, names)
-        body = [*_header(emitter, terms, signature, body), *body]
+        body = [*_header(emitter, block, terms, signature, body), *body]
         results = [emitter.type(t) for t in block.operations[len(block.operations) - 1].operands]
     except Unsupported as reason:
         emitter.errors.append(Diagnostic("error", str(reason), location_text(main.location)))
@@ -210,12 +210,23 @@ def _arguments(
     return terms, parameters
 
 
-def _header(emitter: Emitter, terms: Sequence[Term], signature: Signature, body: list[ast.stmt]) -> list[ast.stmt]:
+def _open_dimensions(argument: ir.Value) -> int:
+    type_ = ir.RankedTensorType(argument.type)
+    return sum(type_.is_dynamic_dim(axis) for axis in range(type_.rank))
+
+
+def _header(
+    emitter: Emitter, block: ir.Block, terms: Sequence[Term], signature: Signature, body: list[ast.stmt]
+) -> list[ast.stmt]:
     """The sizes that the body uses, and the checks of what it relies on."""
     if not emitter.symbolic.active:
         return []
     names = dict([*signature.inputs, *signature.weights])
-    arrays = [SizedArray(names[i], t.node, t.type) for i, t in enumerate(terms) if isinstance(t, Bound)]
+    arrays = [
+        SizedArray(names[i], t.node, t.type, _open_dimensions(block.arguments[i]))
+        for i, t in enumerate(terms)
+        if isinstance(t, Bound)
+    ]
     checks = shape_checks(syntax.name("require"), arrays)
     checks += [relation_check(syntax.name("require"), *relation) for relation in emitter.symbolic.relations]
     if checks:

@@ -15,11 +15,12 @@ from oxide.dialects.dims import Size, Source
 
 @dataclass(frozen=True)
 class SizedArray:
-    """An array a function takes: what it is called, how it is written, its type."""
+    """An array a function takes: its name, how it is written, its type, how many of its sizes are open."""
 
     name: str
     node: ast.expr
     type: TensorType
+    chosen: int = 0
 
     @property
     def shape(self) -> tuple[Size, ...]:
@@ -87,14 +88,14 @@ def _plain(size: Size) -> str | None:
 
 
 def shape_checks(require: ast.expr, arrays: Sequence[SizedArray]) -> list[ast.stmt]:
-    """`require(mask.shape == (batch, seq), "...")` for every array whose sizes other arrays tell too."""
+    """`require(mask.shape == (batch, seq), "...")` for every array with sizes that are known without it."""
     told: set[str] = set()
     checks: list[ast.stmt] = []
     for array in arrays:
         names = [_plain(size) for size in array.shape if not isinstance(size, int)]
         new = {name for name in names if name is not None} - told
         told |= new
-        if len(new) < len(names):
+        if len(new) < array.chosen:
             holds = syntax.comparison("==", syntax.attribute(array.node, "shape"), literal(array.shape))
             said = f"{array.name} has shape ({dims.print_sizes(array.shape)})"
             checks.append(ast.Expr(syntax.call(require, holds, literal(said))))
