@@ -61,12 +61,7 @@ def _by_intervals(size: Dim, least: int, depth: int) -> int | None:
     if any(low is None for low, _ in intervals.values()):
         return None
 
-    def shifted(atom: Atom) -> Size:
-        low, _ = intervals[atom]
-        alone = (((atom, 1),), 1)
-        return Dim((alone, ((), low))) if low else Dim((alone,))
-
-    moved = substitute(size, lambda atom: shifted(atom) if atom in intervals else None) if least else size
+    moved = substitute(size, lambda atom: _single(atom, 1) + (intervals[atom][0] or 0))
     bound = 0
     for monomial, factor in moved.terms if isinstance(moved, Dim) else [((), moved)]:
         if not monomial:

@@ -10,39 +10,23 @@ from conformance.runner import Verdict
 from conformance.xla import mismatch
 from onnx import ModelProto
 
-from oxide import OxideError, import_onnx
+from oxide import Model, OxideError, import_onnx
 from oxide.nesting import read_nesting
 
 
-def run_open(case: Case, *, axes: slice) -> Verdict:
-    """Run a case with the given axes of its inputs open.
+def opened(case: Case, axes: slice) -> tuple[ModelProto, list[Any], list[Any]] | None:
+    """The case's model with the given axes of its inputs open, its inputs and its outputs.
 
-    As exporters name them, equal sizes of different inputs share a name and size 1 stays fixed.  Cases whose
-    inputs have no such dimension pass.
+    As exporters name them, equal sizes of different inputs share a name and size 1 stays fixed.  None for cases
+    whose inputs are no tensors or have no such dimension.
     """
-    for inputs, outputs in case.data_sets:
-        model, remaining = specialize(case.model, as_arrays(inputs))
-        if not all(isinstance(value, np.ndarray) for value in remaining):
-            return Verdict(case.name, "pass", "no tensors")
-        opened = open_dimensions(model, remaining, axes)
-        if not opened:
-            return Verdict(case.name, "pass", "nothing to open")
-        try:
-            imported = import_onnx(model)
-            executable = imported.compile(cache=False)
-        except OxideError as error:
-            return Verdict(case.name, "unsupported", str(error))
-        try:
-            results = executable.run(dict(zip((i.name for i in executable.inputs), remaining, strict=True)))
-        except OxideError as error:
-            return Verdict(case.name, "refused at call", str(error))
-        except Exception as error:
-            return Verdict(case.name, "crash", f"{type(error).__name__}: {error}")
-        arrays = read_nesting(imported.module).unpack([np.asarray(r) for r in results.values()])
-        problem = mismatch(arrays, as_arrays(outputs), case.rtol, case.atol)
-        if problem:
-            return Verdict(case.name, "wrong", problem)
-    return Verdict(case.name, "pass")
+    if not case.data_sets:
+        return None
+    inputs, outputs = case.data_sets[0]
+    model, remaining = specialize(case.model, as_arrays(inputs))
+    if not all(isinstance(value, np.ndarray) for value in remaining):
+        return None
+    return (model, remaining, as_arrays(outputs)) if open_dimensions(model, remaining, axes) else None
 
 
 def open_dimensions(model: ModelProto, values: list[Any], axes: slice) -> int:
@@ -62,3 +46,27 @@ def open_dimensions(model: ModelProto, values: list[Any], axes: slice) -> int:
             for dim in output.type.tensor_type.shape.dim:
                 dim.ClearField("dim_value")
     return count
+
+
+def run_open(case: Case, axes: slice) -> Verdict:
+    """Import a case with open dimensions and call it with its own sizes; one without such dimensions passes."""
+    parts = opened(case, axes)
+    if parts is None:
+        return Verdict(case.name, "pass", "nothing to open")
+    model, inputs, outputs = parts
+    try:
+        imported = import_onnx(model)
+    except OxideError as error:
+        return Verdict(case.name, "unsupported", str(error))
+    try:
+        problem = mismatch(_call(imported, inputs), outputs, case.rtol, case.atol)
+    except Exception as error:
+        return Verdict(case.name, "crash", f"{type(error).__name__}: {error}")
+    return Verdict(case.name, "wrong" if problem else "pass", problem)
+
+
+def _call(imported: Model, inputs: list[Any]) -> list[Any]:
+    executable = imported.compile(cache=False)
+    named = dict(zip((spec.name for spec in executable.inputs), inputs, strict=True))
+    results = [np.asarray(value) for value in executable.run(named).values()]
+    return read_nesting(imported.module).unpack(results)

@@ -7,6 +7,7 @@ import string
 from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes, hlo
+from oxide.dialects.dims import Size
 from oxide.frontends.onnx.ops.elementwise import align_limited
 from oxide.frontends.onnx.registry import Node, lowering
 
@@ -124,9 +125,9 @@ def _contract(
     """
     x, x_labels = _drop(x, x_labels, needed | set(y_labels))
     y, y_labels = _drop(y, y_labels, needed | set(x_labels))
-    sizes: dict[str, int] = {}
+    sizes: dict[str, Size] = {}
     for label, size in zip(x_labels + y_labels, hlo.shape(x) + hlo.shape(y), strict=True):
-        sizes[label] = max(sizes.get(label, 1), size) if sizes.get(label, 1) != 0 else 0
+        (sizes[label],) = hlo.broadcast_shapes((sizes.get(label, 1),), (size,))
     x = hlo.broadcast_to(x, [sizes[c] for c in x_labels])
     y = hlo.broadcast_to(y, [sizes[c] for c in y_labels])
     shared = [c for c in x_labels if c in y_labels]

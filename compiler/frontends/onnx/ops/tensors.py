@@ -248,7 +248,7 @@ def pad(
 def _pad(
     node: Node,
     x: ir.Value,
-    pads: Sequence[int],
+    pads: Sequence[Size],
     mode: str,
     filler: hlo.Operand,
     axes: Sequence[int] | None,
@@ -258,19 +258,42 @@ def _pad(
     axes = hlo.normalize_axes(range(rank) if axes is None else axes, rank)
     if len(pads) != 2 * len(axes):
         raise node.error(f"{len(pads)} pads for {len(axes)} axes, expected twice as many pads")
-    low, high = [0] * rank, [0] * rank
+    low: list[Size] = [0] * rank
+    high: list[Size] = [0] * rank
     for i, axis in enumerate(axes):
-        low[axis], high[axis] = int(pads[i]), int(pads[i + len(axes)])
+        low[axis], high[axis] = pads[i], pads[i + len(axes)]
     if mode == "constant":
         return hlo.pad(x, filler, low, high)
     if mode not in ("reflect", "edge", "wrap"):
         raise node.error(f"mode is {mode!r}, expected constant, reflect, edge or wrap")
-    cropped = hlo.pad(x, 0, [min(p, 0) for p in low], [min(p, 0) for p in high])
+    cropped = hlo.pad(x, 0, [minimum(p, 0) for p in low], [minimum(p, 0) for p in high])
     for axis in range(rank):
-        before, after = max(low[axis], 0), max(high[axis], 0)
-        if before or after:
+        before, after = maximum(low[axis], 0), maximum(high[axis], 0)
+        if not hlo.is_static([before, after, hlo.shape(x)[axis]]):
+            cropped = _repeat_open(cropped, axis, before, after, mode)
+        elif before or after:
             cropped = _repeat(node, cropped, axis, before, after, mode)
     return cropped
+
+
+def _repeat_open(x: ir.Value, axis: int, before: Size, after: Size, mode: str) -> ir.Value:
+    """Extend an axis by elements of x; where sizes are not known, by no more than x has."""
+    if before == 0 and after == 0:
+        return x
+    length = hlo.shape(x)[axis]
+    if mode == "wrap":
+        ends = [hlo.slice_axis(x, axis, length - before, length), hlo.slice_axis(x, axis, 0, after)]
+    elif mode == "reflect":
+        ends = [hlo.slice_axis(x, axis, 1, before + 1), hlo.slice_axis(x, axis, length - 1 - after, length - 1)]
+        ends = [hlo.reverse(end, [axis]) for end in ends]
+    else:
+        ends = [hlo.slice_axis(x, axis, 0, 1), hlo.slice_axis(x, axis, length - 1, length)]
+        dims = hlo.shape(x)
+        ends = [
+            hlo.broadcast_to(end, [*dims[:axis], count, *dims[axis + 1 :]])
+            for end, count in zip(ends, (before, after), strict=True)
+        ]
+    return hlo.concatenate([ends[0], x, ends[1]], axis)
 
 
 # A repeating pad is slices of its operand up to this many; the elements it repeats are chosen at import.
