@@ -1,5 +1,9 @@
 """The functions of lit_tests/canonicalize/rules: the rule each is named after fires and keeps every bit."""
 
+import contextlib
+import re
+from collections.abc import Iterator
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from rule_files import CHUNKS, module_of, rule_of
 
 from oxide.dialects import dtypes
 from oxide.dialects.attributes import tensor
+from oxide.dialects.diagnostics import OxideError
 from oxide.passes.base import PassLog
 from oxide.passes.canonicalize import Canonicalize
 from oxide.passes.canonicalize.fast_math import FLAGS
@@ -59,6 +64,25 @@ def test_rule_fires_and_keeps_every_bit(name: str) -> None:
         for old, new in zip(evaluate(before, arguments), evaluate(after, arguments), strict=True):
             assert_same_bits(old, new)
     assert not hits(after)
+
+
+def opened(chunk: str) -> Iterator[ir.Module]:
+    """The function with one of its sizes open in turn, where that makes a valid module."""
+    for size in sorted(set(re.findall(r"(?<=[<x])\d+(?=x)", chunk))):
+        lines = [
+            line if "stablehlo.constant" in line else re.sub(rf"(?<=[<x]){size}(?=x)", "?", line)
+            for line in chunk.splitlines()
+        ]
+        with contextlib.suppress(OxideError):
+            yield module_of("\n".join(lines))
+
+
+def test_open_sizes_stay_valid() -> None:
+    """The interpreter ends the process on open sizes, so that the rules leave valid programs must do."""
+    modules = [module for name in EXACT for module in opened(CHUNKS[name])]
+    rewritten = [module for module in modules if hits(module)]
+    assert len(rewritten) > 15
+    assert not any(hits(module) for module in modules)
 
 
 @pytest.mark.parametrize("name", RELAXED)
