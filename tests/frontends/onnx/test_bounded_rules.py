@@ -19,7 +19,7 @@ CONSTANTS = f"""
     int64[1] third_last={{-3}}, int64[1] most={{{LARGEST}}}, int64[1] least={{{-LARGEST}}}, int64 zero={{0}},
     int64 one={{1}}, int64 end={{-1}}, float none={{0}}, float[1] seven={{7.5}}, float[2] pair={{1, 2}},
     float[2,3] w={{1, 2, 3, 4, 5, 6}}, float[3] bias={{1, 2, 3}}, float[3,1] column={{1, 2, 3}},
-    int64[3] two_any_one={{2, -1, 1}}, int64[2] twice={{2, 1}}, int64[4] pads={{1, 0, 0, 0}}
+    int64[3] two_any_one={{2, -1, 1}}, int64[2] twice={{2, 1}}, int64[4] pads={{1, 0, 0, 0}}, bool yes={{1}}
 """
 # Coordinates of the elements that are not zero, as columns and as rows, and the elements.
 FOUND = "columns = NonZero(x) rows = Transpose(columns) values = GatherND(x, rows)"
@@ -79,6 +79,11 @@ BODIES = {
     "how_many": ("int64 y", "y = Size(columns)"),
     "broadcast": ("float[n,3] y", "u = Unsqueeze(values, at0) p = Mul(u, column) y = Transpose(p)"),
     "where": ("float[n] y", "c = Greater(values, none) y = Where(c, values, none)"),
+    "as_many_iterations": (
+        "float t, float[n] y",
+        "n = Size(columns) t, y = Loop(n, yes, none) <body = step (int64 i, bool c, float a)"
+        " => (bool d, float b, float e) { d = Identity(c) f = Cast<to=1>(i) b = Add(a, f) e = Identity(b) }>",
+    ),
     "split": ("int64[1,n] y", "a, b = Split<axis=0>(columns) y = Mul(a, b)"),
     "tile_and_pad": ("int64[5,n] y", "a = Tile(columns, twice) y = Pad(a, pads)"),
 }

@@ -17,6 +17,7 @@ from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.onnx.bounded import Bounded
 from oxide.frontends.onnx.diagnostics import UnknownValueError
 from oxide.frontends.onnx.graph import Graph
+from oxide.frontends.onnx.ranges import upper_bound
 from oxide.frontends.onnx.registry import ABSENT, Node, lowering
 from oxide.nesting import leaves, nest, structure_of
 
@@ -101,7 +102,17 @@ def loop(
 def _as_while(
     node: Node, body: Graph, count: int | ir.Value | None, entered: ir.Value | None, carried: Sequence[ir.Value]
 ) -> list[Any]:
-    """Where a condition can end it early, scan outputs are as long as the trip count allows, and bounded."""
+    """Where a condition can end it early, scan outputs are as long as the trip count allows, and bounded.
+
+    With scan outputs, a trip count that depends on data is such a condition, below the most that it can be.
+    """
+    limit: ir.Value | None = None
+    if isinstance(count, ir.Value) and len(body.outputs) > 1 + len(carried):
+        most = upper_bound(count)
+        if most is not None:
+            limit, count = count, most
+            any_ = hlo.greater(limit, 0)
+            entered = any_ if entered is None else hlo.and_(entered, any_)
     conditions = [] if entered is None else [entered]
 
     def step(index: ir.Value, *state: ir.Value) -> hlo.Step:
@@ -114,6 +125,8 @@ def _as_while(
                 "input; make the trip count a constant, or an initializer",
                 *_unknown(count),
             )
+        if limit is not None:
+            proceed = hlo.and_(proceed, hlo.less(hlo.add(index, 1), limit))
         if not _is_true(node, proceed):
             conditions.append(proceed)
         return hlo.Step(following, [hlo.Element(v) for v in outputs], None if _is_true(node, proceed) else proceed)
