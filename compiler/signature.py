@@ -9,9 +9,9 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes
+from oxide.dialects.attributes import SHAPE
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 from oxide.dialects.dims import Size, parse_sizes
-from oxide.dialects.hlo.resolve import SHAPE
 
 ENTRY = "main"
 NAME = "oxide.name"

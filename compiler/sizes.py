@@ -9,7 +9,7 @@ integers and names.  A name means one size throughout the function.  The functio
 
     oxide.constraints = [{relation = "heads >= 1", origin = "loc(\\"Reshape_4\\")"}]
 
-lists relations (`==` and `>=`) that its operations rely on; `origin` says which, and may be missing.
+lists relations (`==`, `!=` and `>=`) that its operations rely on; `origin` says which, and may be missing.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 
 from jaxlib.mlir import ir
 
+from oxide.dialects.attributes import CONSTRAINTS
 from oxide.dialects.diagnostics import Diagnostic, OxideError
 from oxide.dialects.dims import Constraint, Size, find_sources, parse_constraint, rename, symbols
-from oxide.dialects.hlo.resolve import CONSTRAINTS
 from oxide.signature import TensorSpec, entry_function
 
 

@@ -10,6 +10,13 @@ from jaxlib.mlir import ir
 # value it is.  The source program mutates that argument; who runs the model may donate its memory to the result.
 UPDATES = "oxide.updates"
 
+# On an argument or result of `@main` with dynamic dimensions: their sizes, `"batch, 3, 2*seq + 1"` (the syntax of
+# `oxide.dialects.dims.parse_sizes`).  A name means one size throughout the function.
+SHAPE = "oxide.shape"
+# On `@main`: relations between sizes that its operations rely on, `[{relation = "a == b", origin = "loc(...)"}]`,
+# with `==` or `>=`; `origin` says which operation, and may be missing.
+CONSTRAINTS = "oxide.constraints"
+
 
 def integers(op: ir.Operation, name: str) -> list[int]:
     """The elements of an `array<i64: ...>` attribute."""

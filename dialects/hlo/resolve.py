@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects.attributes import string
+from oxide.dialects.attributes import CONSTRAINTS, SHAPE, string
 from oxide.dialects.diagnostics import OxideError
 from oxide.dialects.dims import Atom, Constraint, Dim, Size, Source, find_sources, is_at_least
 from oxide.dialects.hlo.core import constant, emit, i64, make_type, type_shape
@@ -25,9 +25,6 @@ from oxide.dialects.hlo.elementwise import (
 )
 from oxide.dialects.hlo.shape_ops import concatenate, reshape
 from oxide.dialects.hlo.symbolic import OPERATION, read_sizes
-
-SHAPE = "oxide.shape"
-CONSTRAINTS = "oxide.constraints"
 
 
 def resolve_sizes(module: ir.Module, constraints: Iterable[Constraint] = ()) -> None:
