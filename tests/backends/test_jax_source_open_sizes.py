@@ -156,6 +156,27 @@ OPERATIONS = {
         "tensor<f32>",
         "return x[:n // 2].max(initial=-jnp.inf)",
     ),
+    "narrow size": (
+        f"""{SIZE} %c = stablehlo.constant dense<100> : tensor<i32> %p = stablehlo.multiply %n, %c : tensor<i32>
+        %r = stablehlo.convert %p : (tensor<i32>) -> tensor<i8>""",
+        "tensor<i8>",
+        "return jnp.int32(100 * n).astype(jnp.int8)",
+    ),
+    "integers by size": (
+        f"""{VECTOR} %i = stablehlo.dynamic_iota %v, dim = 0 : (tensor<1xi32>) -> tensor<?xi32>
+        %b = stablehlo.dynamic_broadcast_in_dim %n, %v, dims = [] : (tensor<i32>, tensor<1xi32>) -> tensor<?xi32>
+        %s = stablehlo.subtract %i, %b : tensor<?xi32>
+        %r = stablehlo.divide %s, %b : tensor<?xi32>""",
+        "tensor<?xi32>",
+        "return lax.div(jnp.arange(n, dtype=jnp.int32) - n, jnp.int32(n))",
+    ),
+    "half precision by size": (
+        f"""{VECTOR} %c = stablehlo.convert %n : (tensor<i32>) -> tensor<bf16> %h = stablehlo.convert %x : (tensor<?xf32>) -> tensor<?xbf16>
+        %b = stablehlo.dynamic_broadcast_in_dim %c, %v, dims = [] : (tensor<bf16>, tensor<1xi32>) -> tensor<?xbf16>
+        %r = stablehlo.multiply %h, %b : tensor<?xbf16>""",
+        "tensor<?xbf16>",
+        "return x.astype(jnp.bfloat16) * n",
+    ),
     "choice by size": (
         f"""{SIZE} %three = stablehlo.constant dense<3> : tensor<i32>
         %p = stablehlo.compare GT, %n, %three : (tensor<i32>, tensor<i32>) -> tensor<i1>

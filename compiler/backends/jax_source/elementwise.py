@@ -296,7 +296,7 @@ def convert(e: Emitter, op: ir.OpView) -> Emitted:
     if source == target:
         return e.term(op.operands[0])
     term = e.term(op.operands[0])
-    if isinstance(term, Sizes) and (target.is_integer or target.is_float):
+    if isinstance(term, Sizes) and _holds_sizes(e, term, target):
         return Sizes(target, term.value)
     folded = _converted(e, op.operands[0], target)
     if folded is not None:
@@ -305,6 +305,13 @@ def convert(e: Emitter, op: ir.OpView) -> Emitted:
     if source.is_complex and not target.is_complex:
         x = call("jnp.real", x)
     return method(x, "astype", e.dtype(target.element))
+
+
+def _holds_sizes(e: Emitter, term: Sizes, target: TensorType) -> bool:
+    """Whether sizes are the same numbers in another type, which JAX then gives to a Python integer by itself."""
+    if target.element in ("ui32", "ui64"):
+        return all(e.symbolic.is_at_least(size, 0) for size in term.value.flat)
+    return target.element in ("i32", "i64", "f16", "bf16", "f32", "f64")
 
 
 def _converted(e: Emitter, value: ir.Value, target: TensorType) -> Constant | None:

@@ -216,7 +216,8 @@ def reduce_window(e: Emitter, op: ir.OpView) -> Emitted:
         pooled = _pool(e, op, monoid, type_, xs[0])
         if pooled is not None:
             return pooled
-        start = e.loose(initials[0])[0] if type_.element == "f32" else e.array(initials[0])
+        plain = type_.element == "f32" and e.splat(initials[0]) is not None
+        start = e.loose(initials[0])[0] if plain else e.array(initials[0])
         if monoid in _LAX:
             return call("lax.reduce_window", xs[0], start, syntax.path(_LAX[monoid]), **window)
         combine = e.region(op.regions[0].blocks[0], "combine", ["a", "b"])

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 # Larger values are data.
 _MOST_ELEMENTS = 64
-_SIGNED = ("i8", "i16", "i32", "i64")
+# Sizes fit these without wrapping around.
+_SIGNED = ("i32", "i64")
 
 Element = Any  # int, bool or Dim; None where it does not follow
 
