@@ -214,3 +214,15 @@ class LogMel(nn.Module):
         spectrum = torch.stft(x, 16, 4, window=self.window, return_complex=True)
         mel = torch.clamp(self.filters @ spectrum[..., :-1].abs() ** 2, min=1e-10).log10()
         return (torch.maximum(mel, mel.amax((1, 2), keepdim=True) - 8.0) + 4.0) / 4.0
+
+
+class MaskedTokens(nn.Module):
+    """Image features in place of the tokens that stand for them (LLaVA), padding, and what a mask picks."""
+
+    def forward(
+        self, tokens: torch.Tensor, features: torch.Tensor, padding: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        filled = tokens.clone()
+        filled[tokens[:, 0] > 0] = padding
+        picked = tokens[tokens[:, 1] > 0]
+        return filled, tokens.masked_scatter(tokens > 0.5, features), picked, (picked * 2).sum()

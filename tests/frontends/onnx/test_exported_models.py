@@ -21,6 +21,7 @@ from exported_modules import (
     Experts,
     LogMel,
     Looping,
+    MaskedTokens,
     StateSpace,
     WindowAttention,
 )
@@ -171,6 +172,11 @@ def test_encoder_and_decoder(exporter):
 @both
 def test_mixture_of_experts(exporter):
     check(exporter, Experts(), torch.randn(5, 6))
+
+
+def test_masks_that_select_and_assign():
+    """The TorchScript exporter's form of the assignment is wrong for more than one row, in onnxruntime too."""
+    check(DYNAMO, MaskedTokens(), torch.randn(4, 5), torch.randn(20), torch.randn(5))
 
 
 # ---------------------------------------------------------------------------------------- recurrence and control

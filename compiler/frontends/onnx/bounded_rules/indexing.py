@@ -10,7 +10,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.frontends.onnx.bounded import Bounded
-from oxide.frontends.onnx.bounded_rules.call import Call, buffer_of, masked, rule, same_size, valid
+from oxide.frontends.onnx.bounded_rules.call import Call, buffer_of, masked, rule, same_size
 
 # An index that no dimension has: a scatter leaves such updates out.
 NOWHERE = 2**31 - 1
@@ -101,14 +101,23 @@ def scatter_elements(call: Call) -> list[Any]:
 
 
 def _scattered(call: Call, x: Any, indices: Any, rows: ir.Value, updates: Any) -> list[Any]:
-    """Updates that do not count go nowhere."""
-    if isinstance(indices, Bounded) != isinstance(updates, Bounded):
-        call.refuse("indices and updates must be as many")
-    if isinstance(indices, Bounded):
-        if indices.axis != updates.axis or not same_size(indices, updates):
+    """Updates that do not count go nowhere.
+
+    The operator demands one update for each index, so where their numbers depend on data they are taken to be the
+    same.  As with an index that is out of range, a run that breaks this is no error here: what is left over goes nowhere.
+    """
+    bounded = [value for value in (indices, updates) if isinstance(value, Bounded)]
+    values = buffer_of(updates)
+    if bounded:
+        axis = bounded[0].axis
+        numbered = hlo.rank(rows) - (call.node.op_type == "ScatterND")
+        if bounded[-1].axis != axis or axis >= numbered:
             call.refuse("indices and updates must be as many")
-        rows = hlo.select(valid(indices), hlo.convert(rows, np.int64), NOWHERE)
-    (result,) = call.run(buffer_of(x), rows, buffer_of(updates))
+        room = min(hlo.shape(rows)[axis], hlo.shape(values)[axis])
+        rows, values = (hlo.slice_axis(v, axis, 0, room) for v in (rows, values))
+        counting = hlo.less(hlo.iota(hlo.shape(rows), axis, np.int64), bounded[0].count)
+        rows = hlo.select(counting, hlo.convert(rows, np.int64), NOWHERE)
+    (result,) = call.run(buffer_of(x), rows, values)
     return [Bounded(result, x.axis, x.count) if isinstance(x, Bounded) else result]
 
 

@@ -30,7 +30,9 @@ def non_zero(node: Node, x: ir.Value) -> ir.Value | Bounded:
     if known is not None:
         return hlo.constant(np.array(np.nonzero(np.atleast_1d(known)), np.int64))
     dims = hlo.shape(x) or (1,)
-    order, count = compaction(hlo.reshape(hlo.not_equal(x, hlo.full_like(x, 0)), [hlo.size(x)]))
+    # A mask as it is, so that its count is seen to be the one of Compress by the same mask.
+    is_set = x if hlo.dtype(x) == np.bool_ else hlo.not_equal(x, hlo.full_like(x, 0))
+    order, count = compaction(hlo.reshape(is_set, [hlo.size(x)]))
     rest = hlo.convert(order, np.int64)
     rows: list[ir.Value] = []
     for axis, size in enumerate(dims):
