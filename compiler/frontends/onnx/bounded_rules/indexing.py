@@ -104,7 +104,7 @@ def _scattered(call: Call, x: Any, indices: Any, rows: ir.Value, updates: Any) -
     """Updates that do not count go nowhere.
 
     The operator demands one update for each index, so where their numbers depend on data they are taken to be the
-    same.  As with an index that is out of range, a run that breaks this is no error here: what is left over goes nowhere.
+    same.  As with an index out of range, a run that breaks this is no error: what is left over goes nowhere.
     """
     bounded = [value for value in (indices, updates) if isinstance(value, Bounded)]
     values = buffer_of(updates)
