@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -37,7 +38,12 @@ def tensor_type(value: ir.Value) -> ir.RankedTensorType:
     return tensor if isinstance(tensor, ir.RankedTensorType) else ir.RankedTensorType(tensor)
 
 
-def shape(value: ir.Value) -> tuple[Size, ...]:
+# Sizes are integers and `Dim`s.  To a type checker they are anything: code that only calculates with them, as most
+# does, works for both, and what needs a number fails with an error that says so.
+Shape = tuple[Any, ...]
+
+
+def shape(value: ir.Value) -> Shape:
     """The sizes of the dimensions: integers, and `Dim`s where they are not known yet.
 
     Raises OxideError for a dynamic dimension nothing is known of, as in modules from elsewhere.
@@ -45,7 +51,7 @@ def shape(value: ir.Value) -> tuple[Size, ...]:
     return type_shape(tensor_type(value))
 
 
-def type_shape(tensor: ir.RankedTensorType) -> tuple[Size, ...]:
+def type_shape(tensor: ir.RankedTensorType) -> Shape:
     """The sizes of a type's dimensions; see `shape`."""
     if tensor.has_static_shape:
         return tuple(tensor.shape)
@@ -59,7 +65,7 @@ def rank(value: ir.Value) -> int:
     return tensor_type(value).rank
 
 
-def size(value: ir.Value) -> Size:
+def size(value: ir.Value) -> Any:
     """Number of elements."""
     return math.prod(shape(value))
 

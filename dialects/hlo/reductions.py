@@ -220,7 +220,8 @@ def _window_op(
     pairs = list(padding or [(0, 0)] * len(window))
     if not all(is_static(pair) for pair in pairs):  # the operation's own padding is an attribute
         gaps = [b - 1 for b in base]
-        values = [pad(v, i, *zip(*pairs, strict=True), gaps) for v, i in zip(values, inits, strict=True)]
+        low, high = zip(*pairs, strict=True)
+        values = [pad(v, i, low, high, gaps) for v, i in zip(values, inits, strict=True)]
         base, pairs = ones, [(0, 0)] * len(window)
     dims: list[Size] = []
     for d, w, s, pair, b, g in zip(shape(values[0]), window, steps, pairs, base, spread, strict=True):

@@ -103,7 +103,7 @@ class _Arithmetic:
             if sizes.ndim:
                 value = reshape(concatenate([self._row(size) for size in sizes.flat], 0), sizes.shape)
             else:
-                value = self.size(sizes[()])
+                value = self.size(sizes.item())
             target = make_type(sizes.shape, element)
             self._tensors[key] = value if value.type == target else emit("stablehlo.convert", [value], target)
         return self._tensors[key]
@@ -190,10 +190,10 @@ def _keep_shapes(function: ir.Operation) -> None:
 
 
 def _with_shape(row: ir.DictAttr, kind: ir.Type) -> ir.DictAttr:
-    if not _encoded(kind):
+    sizes = ir.RankedTensorType(kind).encoding if _encoded(kind) else None
+    if sizes is None:
         return row
-    fields = {named.name: named.attr for named in row}
-    return ir.DictAttr.get({**fields, SHAPE: ir.RankedTensorType(kind).encoding})
+    return ir.DictAttr.get({**{named.name: named.attr for named in row}, SHAPE: sizes})
 
 
 def _erase_encodings(module: ir.Module) -> None:

@@ -43,7 +43,7 @@ def read_sizes(op: ir.Operation) -> np.ndarray:
 def sizes_value(sizes: np.ndarray, element: ir.Type) -> ir.Value:
     """An `oxide.dims` at the insertion point."""
     tensor = ir.RankedTensorType.get(sizes.shape, element)
-    attributes = {_ATTRIBUTE: ir.StringAttr.get(print_sizes(sizes.reshape(-1).tolist()))}
+    attributes: dict[str, ir.Attribute] = {_ATTRIBUTE: ir.StringAttr.get(print_sizes(sizes.reshape(-1).tolist()))}
     return ir.Operation.create(OPERATION, results=[tensor], attributes=attributes).results[0]
 
 

@@ -104,7 +104,7 @@ def test_what_a_comparison_answers_holds_where_its_assumptions_do(left, right, s
         (dims.maximum(a, a + 1, 0), "a + 1"),
         (dims.minimum(1, a), "1"),
         (dims.maximum(a, b), "max(a, b)"),
-        (np.int64(3) * a + np.int64(1), "3*a + 1"),
+        (operator.mul(np.int64(3), a) + np.int64(1), "3*a + 1"),
         (symbol("two words") + 1, "'two words' + 1"),
     ],
 )
