@@ -10,6 +10,7 @@ from jaxlib.mlir import ir
 from oxide.backends.jax_source import regions, syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.idioms import producer
+from oxide.backends.jax_source.regions import trip_count
 from oxide.backends.jax_source.registry import Emitted, emits
 from oxide.backends.jax_source.syntax import call, comparison, literal
 from oxide.dialects.attributes import integer, keyword, symbol
@@ -23,10 +24,17 @@ def function_call(e: Emitter, op: ir.OpView) -> Emitted:
 
 @emits("stablehlo.while")
 def while_(e: Emitter, op: ir.OpView) -> Emitted:
-    """`lax.while_loop(condition, body, state)`; a state of one value is not a tuple."""
+    """`lax.while_loop(condition, body, state)`; a state of one value is not a tuple.
+
+    A loop that counts up to a number is `lax.fori_loop`, which JAX can also differentiate in reverse.
+    """
     condition, body = (r.blocks[0] for r in op.regions)
     initial = [e.array(v) for v in op.operands]
     names = [_state_name(i, len(initial)) for i in range(len(initial))]
+    trips = trip_count(op, e.symbolic)
+    if trips is not None and len(initial) > 1:
+        step = e.region(body, "body", names, unpack="state", ignored=["_"])
+        return call("lax.fori_loop", literal(0), literal(trips), step, syntax.tuple_(initial))
     if len(initial) == 1:
         functions = (e.region(condition, "condition", names), e.region(body, "body", names))
         return call("lax.while_loop", *functions, initial[0])

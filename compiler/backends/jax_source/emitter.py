@@ -186,12 +186,13 @@ class Emitter(Values):
         *,
         places: Sequence[tuple[int, int]] | None = None,
         unpack: str = "",
+        ignored: Sequence[str] = (),
     ) -> ast.expr:
         """A region as a function: a lambda where it is one expression, else a nested `def` and its name.
 
         `parameters` are the wanted names of the block's arguments.  With `unpack` the function takes one tuple
-        of that name and names its items; with `places` argument i is item `places[i][1]` of parameter
-        `places[i][0]`.
+        of that name and names its items, after parameters it has no use for, `ignored`; with `places` argument i is
+        item `places[i][1]` of parameter `places[i][0]`.
         """
         outer = self._scope
         if outer.depth >= DEEPEST:
@@ -216,7 +217,7 @@ class Emitter(Values):
             return syntax.lambda_(chosen, returned.value)
         if unpack:
             body.insert(0, syntax.assign(chosen, syntax.name(carry)))
-            chosen = [carry]
+            chosen = [*ignored, carry]
         function = outer.names.fresh(name)
         outer.statements.append(syntax.function(function, chosen, [*body, returned]))
         return syntax.name(function)
