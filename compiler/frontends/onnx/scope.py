@@ -215,4 +215,9 @@ class Scope:
             depth=self.depth + 1,
         )
         scope.values.update(zip(graph.inputs, arguments, strict=True))
-        return scope.run(graph)
+        # Loops trace their bodies more than once and erase what came first.
+        self.weights.forget()
+        try:
+            return scope.run(graph)
+        finally:
+            self.weights.forget()

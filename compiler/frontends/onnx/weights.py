@@ -79,6 +79,10 @@ class Weights:
         numbers = arguments_behind(value, self.block)
         return tuple(self.inputs[number] for number in numbers if number < len(self.inputs))
 
+    def forget(self) -> None:
+        """Forget what was computed: operations of a subgraph may be erased, and others then take their addresses."""
+        self._known = {argument: self.arrays[name] for name, argument in self.arguments.items()}
+
     def known_value(self, value: ir.Value) -> np.ndarray | None:
         """The array behind a constant, a weight, or something small computed from those alone."""
         stack = [value]
