@@ -80,7 +80,7 @@ class Weights:
         return tuple(self.inputs[number] for number in numbers if number < len(self.inputs))
 
     def forget(self) -> None:
-        """Forget what was computed: operations of a subgraph may be erased, and others then take their addresses."""
+        """Forget what was computed: operations of a subgraph may be erased, and others take their addresses."""
         self._known = {argument: self.arrays[name] for name, argument in self.arguments.items()}
 
     def known_value(self, value: ir.Value) -> np.ndarray | None:

@@ -12,6 +12,7 @@ from onnx_oracle import check, onnxruntime_results
 from oxide import import_onnx
 from oxide.bounded import read_bounds, trim
 from oxide.dialects.diagnostics import OxideError
+from oxide.frontends.onnx.weights import Weights
 
 X = np.array([1, 2, 3], np.float32)
 
@@ -183,3 +184,20 @@ def test_position_outside_of_a_sequence() -> None:
         p = Constant<value = int64 {2}>()  a = Neg(x)  s = SequenceConstruct(x, a)  y = SequenceAt(s, p) }""")
     with pytest.raises(OxideError, match="position 2 is out of range for 2 places"):
         import_onnx(proto)
+
+
+def test_nothing_known_of_a_body_outlives_its_tracing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop erases the operations of its first trace, and later ones may get their addresses."""
+    seen: list[Weights] = []
+    forget = Weights.forget
+    monkeypatch.setattr(Weights, "forget", lambda self: (seen.append(self), forget(self))[1])
+    proto = parse("""g (float[3] x, int64 n) => (float[3] y) {
+        t = Constant<value = bool {1}>()
+        y = Loop(n, t, x) <body = b (int64 i, bool c, float[3] s) => (bool d, float[3] r) {
+            d = Identity(c)
+            axes = Constant<value_ints = [0]>()
+            wide = Unsqueeze(s, axes)
+            r = Squeeze(wide, axes) }> }""")
+    np.testing.assert_array_equal(import_and_run(proto, X, np.array(2))[0], X)
+    assert seen
+    assert not any(weights._known for weights in seen)
