@@ -83,21 +83,27 @@ def _reduce_of_reduce(op: ir.Operation) -> ir.Value | None:
 
 
 def _reduce_of_broadcast(op: ir.Operation) -> ir.Value | None:
-    """reduce(broadcast(x)) -> reduce(x), for maxima and minima, over the dimensions x has"""
+    """reduce(broadcast(x)) -> reduce(x) over the dimensions x has, for maxima and minima; n * reduce(x) for sums of
+    integers"""
     inner = static_producer(op.operands[0], "stablehlo.broadcast_in_dim")
-    if inner is None or _reduction(op) not in _IDEMPOTENT or not is_static(op):
+    if inner is None or not is_static(op):
         return None
     mapping, dimensions = integers(inner, "broadcast_dimensions"), integers(op, "dimensions")
     made = [axis for axis in dimensions if axis not in mapping]
     shape = shape_of(op.operands[0])
     if not made or 0 in shape or mapping != sorted(mapping):
         return None
+    # Of integers, since _reduction answers add for nothing else; bools would not count.
+    sums = _reduction(op) == "add" and hlo.dtype(op.results[0]) != np.bool_ and _starts_neutral(op)
+    if not sums and _reduction(op) not in _IDEMPOTENT:
+        return None
     # The broadcast without the dimensions that would be reduced again.
     kept = [axis for axis in range(len(shape)) if axis not in made]
-    smaller = hlo.broadcast_in_dim(
-        inner.operands[0], [shape[axis] for axis in kept], [kept.index(axis) for axis in mapping]
-    )
-    return _reduced(op, smaller, [kept.index(axis) for axis in dimensions if axis not in made])
+    places = [kept.index(axis) for axis in mapping]
+    smaller = hlo.broadcast_in_dim(inner.operands[0], [shape[axis] for axis in kept], places)
+    result = _reduced(op, smaller, [kept.index(axis) for axis in dimensions if axis not in made])
+    count = math.prod(shape[axis] for axis in made)
+    return hlo.multiply(result, hlo.full_like(result, count)) if sums else result
 
 
 def _reduce_of_transpose(op: ir.Operation) -> ir.Value | None:

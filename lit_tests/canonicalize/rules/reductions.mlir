@@ -50,6 +50,21 @@ func.func @reduce_of_broadcast(%x: tensor<3x4xf32>, %v: tensor<f32>) -> tensor<3
 
 // -----
 
+// Eight copies of an integer.
+// CHECK-LABEL: func.func @reduce_of_broadcast
+// CHECK-SAME: %[[X:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.constant dense<8> : tensor<3xi8>
+// CHECK-NEXT: %[[R1:.+]] = stablehlo.multiply %[[X]], %[[R0]] : tensor<3xi8>
+// CHECK-NEXT: return %[[R1]] : tensor<3xi8>
+func.func @reduce_of_broadcast(%x: tensor<3xi8>) -> tensor<3xi8> {
+  %c = stablehlo.constant dense<0> : tensor<i8>
+  %0 = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<3xi8>) -> tensor<8x3xi8>
+  %r = stablehlo.reduce(%0 init: %c) applies stablehlo.add across dimensions = [0] : (tensor<8x3xi8>, tensor<i8>) -> tensor<3xi8>
+  return %r : tensor<3xi8>
+}
+
+// -----
+
 // CHECK-LABEL: func.func @reduce_of_transpose
 // CHECK-SAME: %[[X:.+]]: {{.*}}%[[V:.+]]:
 // CHECK-NEXT: %[[R0:.+]] = stablehlo.reduce(%[[X]] init: %[[V]]) applies stablehlo.add across dimensions = [1] : (tensor<2x3x4xi32>, tensor<i32>) -> tensor<2x4xi32>
