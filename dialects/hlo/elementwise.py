@@ -35,7 +35,6 @@ def _binary(name: str) -> Binary:
     return build
 
 
-abs = _unary("stablehlo.abs")
 cbrt = _unary("stablehlo.cbrt")
 ceil = _unary("stablehlo.ceil")
 clz = _unary("stablehlo.count_leading_zeros")
@@ -64,6 +63,8 @@ asin = _unary("chlo.asin")
 asinh = _unary("chlo.asinh")
 atan = _unary("chlo.atan")
 atanh = _unary("chlo.atanh")
+bessel_i1e = _unary("chlo.bessel_i1e")
+conj = _unary("chlo.conj")
 cosh = _unary("chlo.cosh")
 digamma = _unary("chlo.digamma")
 erf = _unary("chlo.erf")
@@ -87,6 +88,10 @@ shift_right_arithmetic = _binary("stablehlo.shift_right_arithmetic")
 shift_right_logical = _binary("stablehlo.shift_right_logical")
 subtract = _binary("stablehlo.subtract")
 xor = _binary("stablehlo.xor")
+
+next_after = _binary("chlo.next_after")
+polygamma = _binary("chlo.polygamma")
+zeta = _binary("chlo.zeta")
 
 
 def broadcast_operands(*operands: Operand) -> list[ir.Value]:
@@ -196,8 +201,17 @@ def convert(x: ir.Value, to: DType) -> ir.Value:
 
 
 def bitcast_convert(x: ir.Value, to: DType) -> ir.Value:
-    """Reinterpret the bits as another dtype of the same width."""
-    return emit("stablehlo.bitcast_convert", [x], make_type(shape(x), to))
+    """Reinterpret the bits.
+
+    Elements of a narrower dtype get a new last dimension, those of a wider one take the last dimension (whose size
+    is then the ratio of the widths).
+    """
+    dims, before, after = shape(x), dtype(x).itemsize, np.dtype(to).itemsize
+    if before > after:
+        dims = (*dims, before // after)
+    elif before < after:
+        dims = dims[:-1]
+    return emit("stablehlo.bitcast_convert", [x], make_type(dims, to))
 
 
 def is_finite(x: ir.Value) -> ir.Value:
@@ -206,6 +220,11 @@ def is_finite(x: ir.Value) -> ir.Value:
 
 def is_nan(x: ir.Value) -> ir.Value:
     return compare(x, x, "NE")
+
+
+def abs(x: ir.Value) -> ir.Value:
+    """`stablehlo.abs`: the magnitudes of complex values are real."""
+    return _part("stablehlo.abs", x) if dtypes.is_complex(dtype(x)) else emit("stablehlo.abs", [x], x.type)
 
 
 def square(x: ir.Value) -> ir.Value:

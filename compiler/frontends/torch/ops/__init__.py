@@ -34,6 +34,7 @@ How to add an operator
 from oxide.frontends.torch.ops import (
     activations,
     attention,
+    complex,
     control_flow,
     convolution,
     elementwise,
@@ -53,6 +54,7 @@ from oxide.frontends.torch.ops import (
 __all__ = [
     "activations",
     "attention",
+    "complex",
     "control_flow",
     "convolution",
     "elementwise",

@@ -35,7 +35,7 @@ def _unless_integral(function: Callable[[Value], Value]) -> Callable[[Value], Va
     return lambda x: x if _is_integral(x) else function(x)
 
 
-def _sign(x: Value) -> Value:
+def sign(x: Value) -> Value:
     """Of bools themselves; of floats 0 for NaN, as PyTorch has it."""
     if hlo.dtype(x) == np.bool_:
         return x
@@ -95,7 +95,7 @@ UNARY: dict[Kind, dict[str, Callable[[Value], Value]]] = {
         "neg": hlo.negate,
         "bitwise_not": hlo.not_,
         "relu": hlo.relu,
-        "sign": _sign,
+        "sign": sign,
         "square": hlo.square,
     },
     Kind.COMPLEX_TO_FLOAT: {"abs": _abs},

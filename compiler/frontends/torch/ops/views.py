@@ -93,13 +93,11 @@ def transpose(node: Node, self: Value, dim0: int, dim1: int) -> View:
     return transposed(order)
 
 
-@view("aten.t.default", "aten.numpy_T.default", "aten.mT.default", "aten.matrix_H.default")
+@view("aten.t.default", "aten.numpy_T.default", "aten.mT.default")
 def t(node: Node, self: Value) -> View:
     rank = hlo.rank(self)
     if rank < 2:
         return SAME
-    if node.op == "aten.matrix_H.default" and hlo.dtype(self).kind == "c":
-        raise node.error("the conjugate transpose of a complex matrix is not supported; write .transpose().conj()")
     if node.op == "aten.numpy_T.default":
         return transposed(list(reversed(range(rank))))
     return transposed([*range(rank - 2), rank - 1, rank - 2])
