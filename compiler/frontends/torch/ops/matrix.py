@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -105,6 +106,29 @@ def einsum(node: Node, equation: str, tensors: Sequence[Value], path: Any = None
         second, first = pool.pop(max(i, j)), pool.pop(min(i, j))
         pool.append(_contract(first, second, {*output, *(c for term, _ in pool for c in term)}))
     return _arranged(*pool[0], output)
+
+
+@lowering("aten._trilinear.default")
+def trilinear(
+    node: Node,
+    i1: Value,
+    i2: Value,
+    i3: Value,
+    expand1: Sequence[int],
+    expand2: Sequence[int],
+    expand3: Sequence[int],
+    sumdim: Sequence[int],
+    unroll_dim: int = 1,
+) -> Value:
+    """The product of three tensors, each without the dimensions it `expand`s along, summed over `sumdim`.
+
+    `unroll_dim` says in which order PyTorch computes it.
+    """
+    total = hlo.rank(i1) + len(expand1)
+    letters = string.ascii_letters[:total]
+    absent = [hlo.normalize_axes(axes, total) for axes in (expand1, expand2, expand3, sumdim)]
+    *terms, output = ("".join(c for i, c in enumerate(letters) if i not in axes) for axes in absent)
+    return einsum(node, f"{','.join(terms)}->{output}", [i1, i2, i3])
 
 
 Term = tuple[str, Value]

@@ -1,0 +1,164 @@
+"""Cholesky, LU and QR factorisations: tensors [..., m, n] of float32, float64, complex64 or complex128.
+
+PyTorch raises an error when it finds a matrix singular, or not positive definite.  A compiled function cannot: NaN
+or infinity is among its results then, and `info`, where the operator has it, says the same as PyTorch's.
+"""
+
+from __future__ import annotations
+
+from jaxlib.mlir import ir
+
+from oxide.dialects import hlo, linalg
+from oxide.frontends.torch.batches import matrices, restored, vectors
+from oxide.frontends.torch.registry import Node, lowering
+
+Value = ir.Value
+
+
+@lowering("aten._linalg_check_errors.default")
+def check_errors(node: Node, info: Value, api_name: str, is_matrix: bool) -> None:
+    """An error for info other than 0, which only a program that runs step by step can raise."""
+    return
+
+
+# ----------------------------------------------------------------------------------------------- Cholesky
+
+
+@lowering("aten.linalg_cholesky.default", "aten.cholesky.default")
+def cholesky(node: Node, self: Value, upper: bool = False) -> Value:
+    lead, (a,) = matrices(self)
+    return restored(lead, _cholesky(a, upper))[0]
+
+
+@lowering("aten.linalg_cholesky_ex.default")
+def cholesky_ex(node: Node, self: Value, upper: bool = False, check_errors: bool = False) -> list[Value]:
+    lead, (a,) = matrices(self)
+    return restored(lead, _cholesky(a, upper), linalg.first_not_positive(linalg.adjoint(a) if upper else a))
+
+
+def _cholesky(a: Value, upper: bool) -> Value:
+    return linalg.adjoint(linalg.cholesky(linalg.adjoint(a))) if upper else linalg.cholesky(a)
+
+
+@lowering("aten.cholesky_solve.default")
+def cholesky_solve(node: Node, self: Value, input2: Value, upper: bool = False) -> Value:
+    """x of a x = self; input2 is a's factor."""
+    lead, (factor, b) = matrices(input2, self)
+    return restored(lead, linalg.cholesky_solve(linalg.adjoint(factor) if upper else factor, b))[0]
+
+
+@lowering("aten.cholesky_inverse.default")
+def cholesky_inverse(node: Node, self: Value, upper: bool = False) -> Value:
+    lead, (factor,) = matrices(self)
+    batch, size, _ = hlo.shape(factor)
+    unit = linalg.identity(batch, size, size, hlo.dtype(self))
+    return restored(lead, linalg.cholesky_solve(linalg.adjoint(factor) if upper else factor, unit))[0]
+
+
+# ----------------------------------------------------------------------------------------------------- LU
+
+
+@lowering("aten.linalg_lu_factor.default")
+def lu_factor(node: Node, A: Value, pivot: bool = True) -> list[Value]:
+    return lu_factor_ex(node, A, pivot)[:2]
+
+
+@lowering("aten.linalg_lu_factor_ex.default")
+def lu_factor_ex(node: Node, A: Value, pivot: bool = True, check_errors: bool = False) -> list[Value]:
+    """The factors in one matrix; for each step the row it swapped with its own, from 1; info."""
+    lead, (a,) = matrices(A)
+    factors, swaps, _ = linalg.lu(a, pivot=pivot)
+    return restored(lead, factors, hlo.add(swaps, 1), linalg.first_zero(linalg.diagonal(factors)))
+
+
+@lowering("aten.linalg_lu.default")
+def lu(node: Node, A: Value, pivot: bool = True) -> list[Value]:
+    """P, L and U; P is empty without pivoting."""
+    lead, (a,) = matrices(A)
+    factors, _, order = linalg.lu(a, pivot=pivot)
+    (p,) = restored(lead, _permutation(order, hlo.dtype(A))) if pivot else [_empty(node, 0)]
+    return [p, *restored(lead, *_unpacked(factors))]
+
+
+@lowering("aten.lu_unpack.default")
+def lu_unpack(
+    node: Node, LU_data: Value, LU_pivots: Value, unpack_data: bool = True, unpack_pivots: bool = True
+) -> list[Value]:
+    """P, L and U; what is not unpacked is empty."""
+    lead, (factors,) = matrices(LU_data)
+    p, low, high = (_empty(node, i) if 0 in node.shape_of(i) else None for i in range(3))
+    if p is None:
+        order = linalg.permutation(hlo.subtract(vectors(lead, LU_pivots), 1), hlo.shape(factors)[1])
+        (p,) = restored(lead, _permutation(order, hlo.dtype(LU_data)))
+    parts = restored(lead, *_unpacked(factors))
+    return [p, low or parts[0], high or parts[1]]
+
+
+@lowering("aten.linalg_lu_solve.default")
+def lu_solve(node: Node, LU: Value, pivots: Value, B: Value, left: bool = True, adjoint: bool = False) -> Value:
+    """x of a x = B, x a = B or the same with a's adjoint, from a's factors."""
+    lead, (factors, b) = matrices(LU, B)
+    order = linalg.permutation(hlo.subtract(vectors(lead, pivots), 1), hlo.shape(factors)[1])
+    if left:
+        return restored(lead, linalg.lu_solve(factors, order, b, adjoint=adjoint))[0]
+    x = linalg.lu_solve(factors, order, linalg.adjoint(b), adjoint=not adjoint)
+    return restored(lead, linalg.adjoint(x))[0]
+
+
+def _permutation(order: Value, dtype: object) -> Value:
+    """P of a = P L U, for the order of rows in which a[order] = L U."""
+    columns = hlo.one_hot(order, hlo.shape(order)[1], 1)
+    return hlo.convert(columns, dtype)  # pyright: ignore[reportArgumentType]
+
+
+def _unpacked(factors: Value) -> list[Value]:
+    """L [batch, m, k] and U [batch, k, n] of factors in one matrix."""
+    batch, rows, columns = hlo.shape(factors)
+    short = min(rows, columns)
+    low = linalg.lower(hlo.slice_axis(factors, 2, 0, short), -1)
+    return [
+        hlo.add(low, linalg.identity(batch, rows, short, hlo.dtype(factors))),
+        linalg.upper(hlo.slice_axis(factors, 1, 0, short)),
+    ]
+
+
+def _empty(node: Node, result: int) -> Value:
+    return hlo.full(node.shape_of(result), 0, node.dtype_of(result))
+
+
+# ----------------------------------------------------------------------------------------------------- QR
+
+
+@lowering("aten.linalg_qr.default")
+def qr(node: Node, A: Value, mode: str = "reduced") -> list[Value]:
+    """`mode` is reduced, complete or r, which leaves Q empty."""
+    lead, (a,) = matrices(A)
+    q, r = linalg.qr(a, full=mode == "complete")
+    if mode == "r":
+        return [_empty(node, 0), *restored(lead, r)]
+    return restored(lead, q, r)
+
+
+@lowering("aten.geqrf.default")
+def geqrf(node: Node, self: Value) -> list[Value]:
+    lead, (a,) = matrices(self)
+    return restored(lead, *linalg.geqrf(a))
+
+
+@lowering("aten.linalg_householder_product.default")
+def householder_product(node: Node, input: Value, tau: Value) -> Value:
+    lead, (packed,) = matrices(input)
+    return restored(lead, linalg.householder_product(packed, vectors(lead, tau)))[0]
+
+
+@lowering("aten.ormqr.default")
+def ormqr(
+    node: Node, self: Value, input2: Value, input3: Value, left: bool = True, transpose: bool = False
+) -> Value:
+    """Q input3 or input3 Q, with Q's adjoint when `transpose`; self and input2 are what geqrf gives."""
+    lead, (packed, c) = matrices(self, input3)
+    taus = vectors(lead, input2)
+    if left:
+        return restored(lead, linalg.apply_q(packed, taus, c, adjoint=transpose))[0]
+    product = linalg.apply_q(packed, taus, linalg.adjoint(c), adjoint=not transpose)
+    return restored(lead, linalg.adjoint(product))[0]
