@@ -45,7 +45,7 @@ def assert_same_bits(old: np.ndarray, new: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("types", TYPES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_results_are_bitwise_the_same_and_a_second_run_changes_nothing(types: str, seed: int) -> None:
     module, arguments = random_program(seed, dtypes=TYPES[types], wide=True)
@@ -59,7 +59,7 @@ def test_results_are_bitwise_the_same_and_a_second_run_changes_nothing(types: st
     assert str(module) == once
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_operations_does_not_matter(seed: int) -> None:
     (module, _), (shuffled, _) = random_program(seed, wide=True), random_program(seed, wide=True)
