@@ -10,6 +10,9 @@ from oxide.dialects.dims.expression import Atom, Dim, Monomial, Size, atoms, sub
 # How many operations inside one another are looked through.
 _DEPTH = 4
 
+# Longer polynomials are not looked at: their powers would be multiplied out.
+_MAX_TERMS = 64
+
 # Bounds of an atom; None for no bound.
 Interval = tuple[int | None, int | None]
 
@@ -42,6 +45,8 @@ def _upper(size: Size, least: int, depth: int) -> int | None:
 def _lower(size: Size, least: int, depth: int) -> int | None:
     if isinstance(size, int):
         return size
+    if len(size.terms) > _MAX_TERMS:
+        return None
     found = _by_intervals(size, least, depth)
     if depth:
         for atom in atoms(size):

@@ -85,18 +85,17 @@ def make_type(dims: Sequence[Size], element: DType | ir.Type) -> ir.RankedTensor
     """
     if not isinstance(element, ir.Type):
         element = dtypes.to_mlir(element)
-    known = [d if isinstance(d, Dim) else int(d) for d in dims]
-    numbers = [d for d in known if not isinstance(d, Dim)]
-    if min(numbers, default=0) < 0:
-        raise OxideError(f"negative dimension in shape {tuple(known)}")
-    # The other dimensions of an empty tensor count too: numpy refuses absurd ones.
-    if (math.prod(numbers) or math.prod(d or 1 for d in numbers)) > MAX_ELEMENTS:
-        raise OxideError(f"a tensor of shape {tuple(known)} is over the limit of {MAX_ELEMENTS} elements")
-    if len(numbers) == len(known):
+    numbers = [int(d) for d in dims if not isinstance(d, Dim)]
+    if numbers and min(numbers) < 0:
+        raise OxideError(f"negative dimension in shape {tuple(dims)}")
+    if math.prod(numbers) > MAX_ELEMENTS:
+        raise OxideError(f"a tensor of shape {tuple(dims)} is over the limit of {MAX_ELEMENTS} elements")
+    if len(numbers) == len(dims):
         return ir.RankedTensorType.get(numbers, element)
+    known = iter(numbers)
     open_size = ir.ShapedType.get_dynamic_size()
-    encoding = ir.StringAttr.get(print_sizes(known))
-    return ir.RankedTensorType.get([open_size if isinstance(d, Dim) else d for d in known], element, encoding)
+    extents = [open_size if isinstance(d, Dim) else next(known) for d in dims]
+    return ir.RankedTensorType.get(extents, element, ir.StringAttr.get(print_sizes(dims)))
 
 
 def is_static(dims: Sequence[Size]) -> bool:
@@ -214,8 +213,7 @@ def _definition(value: ir.Value) -> ir.Operation | None:
     if isinstance(owner, ir.Block):
         return None
     operation = owner.operation
-    known = operation.name == symbolic.OPERATION or constants.holds_constant(operation)
-    return operation if known else None
+    return operation if constants.holds_constant(operation) or operation.name == symbolic.OPERATION else None
 
 
 def _read(definition: ir.Operation) -> np.ndarray:

@@ -25,8 +25,9 @@ from oxide.dialects.dims import (
 from oxide.frontends.onnx.diagnostics import quoted
 from oxide.frontends.onnx.initializers import DATA_TYPES, element_dtype
 
-# Longer names of dimensions are not looked at as arithmetic.
+# Longer names of dimensions are not looked at as arithmetic, nor are products of more factors.
 _MAX_EXPRESSION = 200
+_MAX_FACTORS = 8
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Dimensions:
 
     `sizes` are the given numbers by name, `shapes` whole given shapes by input, `names` the plain names among the
     dimensions of the inputs.  A name such as `past + 1` is arithmetic where all it mentions are such names, and a
-    symbol of its own where not.  `overridden` says that inputs may have other sizes than those the model was exported
-    with; exporters leave some of those in the types of outputs, so these are then not held against the model.
+    symbol of its own where not.  `overridden` says that inputs may have other sizes than those the model was
+    exported with; exporters leave some of those in the types of outputs, so these are then not held against it.
     """
 
     sizes: dict[str, int] = field(default_factory=dict)
@@ -75,7 +76,7 @@ class Dimensions:
 
     def expression(self, name: str) -> Dim:
         """What a name stands for, before sizes are given."""
-        if name not in self.names and len(name) <= _MAX_EXPRESSION:
+        if name not in self.names and len(name) <= _MAX_EXPRESSION and name.count("*") <= _MAX_FACTORS:
             try:
                 size = parse_size(name)
             except OxideError:
