@@ -16,7 +16,10 @@ from oxide.dialects.dims.expression import Size, atoms, of_atom, rename
 
 @dataclass(frozen=True)
 class Constraint:
-    """`left == right` or `left >= right`; `origin` is the location of what relies on it (`loc("conv1")`)."""
+    """`left == right`, `left != right` or `left >= right`.
+
+    `origin` is the location of what relies on it (`loc("conv1")`).
+    """
 
     relation: str
     left: Size
@@ -28,7 +31,9 @@ class Constraint:
 
     def holds(self, sizes: Mapping[str, int]) -> bool:
         left, right = rename(self.left, sizes), rename(self.right, sizes)
-        return left == right if self.relation == "==" else left >= right
+        if self.relation == ">=":
+            return left >= right
+        return (left == right) is (self.relation == "==")
 
 
 @dataclass
@@ -39,7 +44,7 @@ class Constraints:
 
     def add(self, constraint: Constraint) -> None:
         sides = [str(constraint.left), str(constraint.right)]
-        if constraint.relation == "==":
+        if constraint.relation != ">=":
             sides.sort()
         self._found.setdefault((constraint.relation, *sides), constraint)
 
@@ -107,6 +112,18 @@ def require_at_least(a: Size, b: Size, message: str) -> None:
     _record(">=", a, b)
 
 
+def require_different(a: Size, b: Size, message: str) -> None:
+    """Raise OxideError(message) when the sizes are equal for certain; record `a != b` when that is not known."""
+    if a == b:
+        raise OxideError(message)
+    difference = a - b
+    if not (isinstance(difference, int) or is_at_least(difference, 1) or is_at_least(-difference, 1)):
+        _record("!=", a, b)
+
+
+_CHECKS = {"==": require_equal, "!=": require_different, ">=": require_at_least}
+
+
 def known_non_negative(difference: Size) -> bool:
     """Whether a size is at least 0, given symbols of at least 1; what that was needed for is recorded."""
     if is_at_least(difference, 0):
@@ -120,8 +137,7 @@ def known_non_negative(difference: Size) -> bool:
 
 def require(constraint: Constraint) -> None:
     """Record a constraint of a function that is called, in terms of the caller's symbols."""
-    check = require_equal if constraint.relation == "==" else require_at_least
-    check(constraint.left, constraint.right, f"sizes do not fit: {constraint} does not hold")
+    _CHECKS[constraint.relation](constraint.left, constraint.right, f"sizes do not fit: {constraint} does not hold")
 
 
 def _record(relation: str, left: Size, right: Size) -> None:

@@ -26,6 +26,7 @@ _NESTED = {
     "//": ast.FloorDiv,
     "%": ast.Mod,
 }
+_RELATIONS = {ast.Eq: "==", ast.NotEq: "!=", ast.GtE: ">="}
 _FUNCTIONS = {name: OPERATIONS[name] for name in ("max", "min")}
 
 
@@ -55,10 +56,9 @@ def parse_size(text: str) -> Size:
 def parse_constraint(text: str, origin: str = "") -> Constraint:
     """The constraint that prints as `text`: two sizes with `==` or `>=` between them."""
     match _parsed(text.strip()):
-        case ast.Compare(left=left, ops=[ast.Eq() | ast.GtE() as relation], comparators=[right]):
-            kind = "==" if isinstance(relation, ast.Eq) else ">="
-            return Constraint(kind, _size(left, text), _size(right, text), origin)
-    raise OxideError(f"{text!r} is no constraint: expected two sizes with == or >= between them")
+        case ast.Compare(left=left, ops=[relation], comparators=[right]) if type(relation) in _RELATIONS:
+            return Constraint(_RELATIONS[type(relation)], _size(left, text), _size(right, text), origin)
+    raise OxideError(f"{text!r} is no constraint: expected two sizes with ==, != or >= between them")
 
 
 def build(form: Any) -> Size:

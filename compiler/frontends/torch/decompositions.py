@@ -33,11 +33,12 @@ class Expansions:
     ) -> tuple[torch.fx.GraphModule, list[int]]:
         """The graph `op` is made of for these arguments (tensors are fake ones).
 
-        Also the positions, among the leaves of (args, kwargs), of the tensors that are its placeholders.
+        Also the positions, among the leaves of (args, kwargs), of the tensors and symbolic sizes that are its
+        placeholders.
         Whatever the decomposition raises passes through.
         """
         leaves, spec = pytree.tree_flatten((tuple(args), dict(kwargs)))
-        positions = [index for index, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
+        positions = [index for index, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor | torch.SymInt)]
         key = (op, spec, tuple(_signature(leaf) for leaf in leaves))
         self.counts[str(op)] += 1
         if key not in self._graphs:

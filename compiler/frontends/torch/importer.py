@@ -13,6 +13,9 @@ from torch.export.graph_signature import (
     ConstantArgument,
     InputKind,
     InputSpec,
+    SymBoolArgument,
+    SymFloatArgument,
+    SymIntArgument,
     TensorArgument,
 )
 
@@ -23,6 +26,7 @@ from oxide.frontends.torch.dtypes import to_torch
 from oxide.frontends.torch.lower import Argument, lower_graph_module
 from oxide.model import Model
 
+_SHAPED = TensorArgument | SymIntArgument | SymFloatArgument | SymBoolArgument
 _WEIGHTS = {InputKind.PARAMETER, InputKind.BUFFER}
 
 
@@ -100,7 +104,7 @@ def _argument(
         return Argument(target, "weight", values[target])
     if spec.kind is InputKind.CONSTANT_TENSOR and target is not None:
         return Argument(target, "constant", program.constants[target])
-    if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, TensorArgument):
+    if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, _SHAPED):
         return Argument(name, "input", placeholders[spec.arg.name].meta["val"])
     if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, ConstantArgument):
         return Argument(name, "number", spec.arg.value)

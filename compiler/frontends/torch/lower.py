@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from jaxlib.mlir import ir
 
-from oxide.dialects import composites, hlo
+from oxide.dialects import composites, dims, hlo
 from oxide.dialects.attributes import UPDATES
 from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
+from oxide.dialects.dims import Dim
 from oxide.frontends.torch import ops as _registers_lowerings  # noqa: F401
 from oxide.frontends.torch.diagnostics import NodeErrors
 from oxide.frontends.torch.dtypes import to_numpy
-from oxide.frontends.torch.sizes import size, sizes
-from oxide.frontends.torch.tensors import Tensor
+from oxide.frontends.torch.numbers import value_of
+from oxide.frontends.torch.sizes import Symbols, named, size, sizes
+from oxide.frontends.torch.tensors import Tensor, read
 from oxide.frontends.torch.walk import Program
 from oxide.frontends.torch.weights import Weights
 from oxide.model import Model
@@ -35,8 +38,8 @@ log = logging.getLogger("oxide.torch")
 class Argument:
     """What a placeholder is bound to.
 
-    `kind` is `input` (value: a tensor, fake or real, of its dtype and shape), `weight` (the parameter or buffer),
-    `constant` (a tensor the program holds) or `number` (a Python value that is fixed at import).
+    `kind` is `input` (value: a tensor, fake or real, of its dtype and shape, or a symbolic number), `weight` (the
+    parameter or buffer), `constant` (a tensor the program holds) or `number` (a Python value, fixed at import).
     """
 
     name: str
@@ -59,19 +62,24 @@ def lower_graph_module(
 
     Results are the tensors among the outputs, called `output_names` (one for each output, tensor or not); then,
     for each argument the graph mutates, its new value, marked `oxide.updates = "<argument>"`.
+    A number that depends on the sizes of inputs, or is an input, is a tensor of rank 0: int64, float64 or bool.
     Raises OxideError for everything that cannot be lowered, naming the nodes.
     """
     context = make_context()
-    with context, ir.Location.name(name), captured(context) as seen:
+    symbols = Symbols(argument.value for argument in arguments if argument.kind == "input")
+    with context, ir.Location.name(name), captured(context) as seen, named(symbols.names):
         module = ir.Module.create()
         module.operation.attributes["sym_name"] = ir.StringAttr.get(_module_name(name))
         function, block = _entry(module)
         inputs = [argument for argument in arguments if argument.kind == "input"]
         tensors = {argument.name: Tensor(_add_input(block, argument)) for argument in inputs}
         weights = Weights(block, taken=tensors)
-        program = Program(weights)
-        with ir.InsertionPoint(block), composites.library(module):
-            bound = [tensors.get(a.name) or _bound(a, weights) for a in arguments]
+        program = Program(weights, symbols)
+        with ir.InsertionPoint(block), composites.library(module) as library:
+            known = _symbols_of(inputs)
+            symbols.require_ranges(known)
+            symbols.require_guards()
+            bound = [_bound(a, tensors, weights, known) for a in arguments]
             outputs = program.run(graph_module, bound)
             if program.failures:
                 raise NodeErrors(program.failures)
@@ -87,30 +95,54 @@ def lower_graph_module(
         )
         types = ir.FunctionType.get([a.type for a in block.arguments], [value.type for _, value, _ in results])
         function.attributes["function_type"] = ir.TypeAttr.get(types)
+        hlo.resolve_sizes(module, library.constraints)
         _verify(module, seen)
     for op, count in program.expansions.counts.most_common():
         log.debug("%s: %s has no lowering of its own and was expanded %d times", name, op, count)
     return Model(module, ParameterStore(weights.entries), name)
 
 
-def _bound(argument: Argument, weights: Weights) -> Any:
+def _bound(argument: Argument, inputs: Mapping[str, Tensor], weights: Weights, known: Collection[str]) -> Any:
     if argument.kind == "weight":
         return weights.weight(argument.value, argument.name)
-    return weights.constant(argument.value, argument.name) if argument.kind == "constant" else size(argument.value)
+    if argument.kind == "constant":
+        return weights.constant(argument.value, argument.name)
+    if argument.kind == "number":
+        return argument.value
+    if isinstance(argument.value, torch.SymInt) and set(dims.symbols(size(argument.value))) <= set(known):
+        return size(argument.value)  # the shapes of other inputs tell it
+    return inputs[argument.name]
+
+
+def _symbols_of(inputs: Sequence[Argument]) -> list[str]:
+    """The symbols that the shapes of the inputs tell."""
+    shapes = [sizes(a.value.shape) for a in inputs if isinstance(a.value, torch.Tensor)]
+    return [source.symbol for source in dims.find_sources(shapes)]
 
 
 def _add_input(block: ir.Block, argument: Argument) -> ir.BlockArgument:
-    tensor = argument.value
-    kind = hlo.make_type(sizes(tensor.shape), to_numpy(tensor.dtype))
+    value = argument.value
+    if isinstance(value, torch.Tensor):
+        kind = hlo.make_type(sizes(value.shape), to_numpy(value.dtype))
+    else:
+        kind = hlo.make_type([], _NUMBERS[type(value)])
     return block.add_argument(kind, ir.Location.name(argument.name))
+
+
+# The dtypes of symbolic numbers.
+_NUMBERS: dict[type, np.dtype] = {
+    torch.SymInt: np.dtype(np.int64),
+    torch.SymFloat: np.dtype(np.float64),
+    torch.SymBool: np.dtype(np.bool_),
+}
 
 
 def _results(outputs: Any, names: Sequence[str] | None) -> list[tuple[str, ir.Value, str]]:
     """(name, value, "") for each tensor among the outputs."""
     flat = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
     labels = names or [f"output.{index}" if len(flat) > 1 else "output" for index in range(len(flat))]
-    pairs = zip(labels, flat, strict=True)
-    return [(label, value.read(), "") for label, value in pairs if isinstance(value, Tensor)]
+    results = [value_of(value) if isinstance(value, Dim) else read(value) for value in flat]
+    return [(label, x, "") for label, x in zip(labels, results, strict=True) if isinstance(x, ir.Value)]
 
 
 def _updates(arguments: dict[str, Tensor], taken: set[str]) -> list[tuple[str, ir.Value, str]]:

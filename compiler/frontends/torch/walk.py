@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -11,39 +10,31 @@ from typing import Any, cast
 import torch
 from jaxlib.mlir import ir
 from torch._ops import HigherOrderOperator, OpOverload
-from torch._subclasses import FakeTensorMode
 from torch.utils import _pytree as pytree
 
-from oxide.dialects import hlo
+from oxide.dialects import dims, hlo
 from oxide.dialects.diagnostics import OxideError
-from oxide.frontends.torch import registry
+from oxide.frontends.torch import numbers, registry
 from oxide.frontends.torch.decompositions import Expansions, has_decomposition
 from oxide.frontends.torch.diagnostics import NodeError
 from oxide.frontends.torch.dtypes import to_numpy, to_torch
 from oxide.frontends.torch.locations import location, node_name, place_text
 from oxide.frontends.torch.node import Node
 from oxide.frontends.torch.schemas import REQUIRED, Schema, find_overload, functional_variant, schema_of
-from oxide.frontends.torch.sizes import size, sizes
+from oxide.frontends.torch.sizes import Symbols, size, sizes
 from oxide.frontends.torch.tensors import Tensor, View, read, wrap
 from oxide.frontends.torch.weights import Weights
 
 log = logging.getLogger("oxide.torch")
 
-# Functions on sizes and other Python numbers that graphs call by themselves.
-_NUMBER_FUNCTIONS = {
-    *(f for f in vars(operator).values() if callable(f)),
-    *(f for f in vars(math).values() if callable(f)),
-    *(f for name, f in vars(torch).items() if name.startswith("sym_")),
-}
-
 
 class Program:
-    """What all graphs of one import share: weights, expansions and how deep they are nested."""
+    """What all graphs of one import share: weights, symbols of sizes, expansions and failures."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, symbols: Symbols) -> None:
         self.weights = weights
+        self.symbols = symbols
         self.expansions = Expansions()
-        self.fake_mode = FakeTensorMode(allow_non_fake_inputs=True)
         self.failures: list[NodeError] = []
 
     def run(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any], within: Node | None = None) -> Any:
@@ -129,8 +120,8 @@ class _Walk:
                 raise OxideError(f"{UNSUPPORTED}: this higher-order operator has no lowering")
             node = Node(self, name, target._name, place or place_text(source), source.meta.get("val"), {})
             return wrap(registry.HIGHER_ORDER[target._name](node, *args, **kwargs))
-        if source.op == "call_function" and target in _NUMBER_FUNCTIONS:
-            return target(*args, **kwargs)
+        if source.op == "call_function" and target in numbers.FUNCTIONS:
+            return numbers.call(target, args, kwargs, source.meta.get("val"))
         raise OxideError(f"a graph with {source.op} of {target} is not one that torch.export or make_fx gives")
 
     def _attribute(self, path: str) -> Any:
@@ -218,6 +209,7 @@ class _Call:
 
     def _by_lowering(self, entry: registry.Lowering) -> Any:
         node = self._node()
+        self._check_numbers()
         result = entry.function(node, **{key: read(value) for key, value in self.arguments.items()})
         if entry.is_view:
             return self._bind_views(result)
@@ -284,11 +276,12 @@ class _Call:
             raise OxideError(f"{UNSUPPORTED}: it has no lowering and PyTorch defines no decomposition of it")
         args, kwargs = self._fake_arguments()
         try:
-            with self.walk.program.fake_mode:
+            with self.walk.program.symbols.mode:
                 graph_module, positions = self.walk.program.expansions.expand(self.op, args, kwargs)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise OxideError(f"{UNSUPPORTED}; PyTorch's decomposition of it fails: {reason}") from error
+        self.walk.program.symbols.require_guards()
         args, kwargs = self._given(self.arguments)
         leaves = pytree.tree_leaves((tuple(args), kwargs))
         bound = [leaves[position] for position in positions]
@@ -298,16 +291,16 @@ class _Call:
         return self.walk.within or Node(self.walk, self.name, str(self.op), self.place, None, {})
 
     def _fake_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        mode = self.walk.program.fake_mode
+        symbols = self.walk.program.symbols
 
         def fake(value: Any) -> Any:
             if isinstance(value, Tensor):
                 current = value.read()
-                dims: Any = hlo.shape(current)
-                return torch.empty(dims, dtype=to_torch(hlo.dtype(current)))
-            return [fake(element) for element in value] if isinstance(value, list | tuple) else value
+                shape = [symbols.to_torch(d) for d in hlo.shape(current)]
+                return torch.empty(shape, dtype=to_torch(hlo.dtype(current)))
+            return [fake(part) for part in value] if isinstance(value, list | tuple) else symbols.to_torch(value)
 
-        with mode:
+        with symbols.mode:
             return self._given({name: fake(value) for name, value in self.arguments.items()})
 
     def _given(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -323,7 +316,7 @@ class _Call:
     def _meta(self) -> Any:
         """What PyTorch says the result is, for a call that no graph has."""
         args, kwargs = self._fake_arguments()
-        with self.walk.program.fake_mode:
+        with self.walk.program.symbols.mode:
             return self.op(*args, **kwargs)
 
     def _wanted(self) -> frozenset[int] | None:
@@ -338,10 +331,24 @@ class _Call:
         if isinstance(result, list | tuple):
             for part, expected in zip(result, meta, strict=True):
                 self._check(part, expected)
-        elif isinstance(result, ir.Value):
-            dtype, dims = to_numpy(meta.dtype), tuple(sizes(meta.shape))
-            if hlo.dtype(result) != dtype or hlo.shape(result) != dims:
-                raise OxideError(f"internal error: lowered to {result.type}, but PyTorch gives {dtype}{list(dims)}")
+        elif isinstance(result, ir.Value) and isinstance(meta, torch.Tensor):
+            dtype, shape = to_numpy(meta.dtype), tuple(sizes(meta.shape))
+            message = f"internal error: lowered to {result.type}, but PyTorch gives {dtype}{list(shape)}"
+            if hlo.dtype(result) != dtype:
+                raise OxideError(message)
+            dims.require_same(hlo.shape(result), shape, message)
+
+    def _check_numbers(self) -> None:
+        """Sizes, axes and options must be known; only arguments that are called `Scalar` may be computed."""
+        for argument in self.schema.arguments:
+            given = self.arguments[argument.name]
+            if "Tensor" in argument.type or "number" in argument.type:
+                continue
+            if any(isinstance(leaf, Tensor) for leaf in (given if isinstance(given, list) else [given])):
+                raise OxideError(
+                    f"argument {argument.name!r} must be known when the model is imported, but it depends on the "
+                    "values of tensors (.item()) or on a number that the model takes; make it a Python number"
+                )
 
 
 UNSUPPORTED = "not supported"

@@ -11,6 +11,7 @@ import torch
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import Dim, Size, maximum
 from oxide.frontends.torch.promotion import category
 from oxide.frontends.torch.registry import Node, lowering
 
@@ -117,14 +118,15 @@ def arange(
 ) -> Value:
     """start, start + step, ... before end."""
     target = node.dtype
-    whole = all(isinstance(v, int) for v in (start, end, step))
-    count = -(-(end - start) // step) if whole else math.ceil((end - start) / step)
+    whole = all(isinstance(v, int | Dim) for v in (start, end, step))
+    count = maximum(-(-(end - start) // step), 0) if whole else max(math.ceil((end - start) / step), 0)
     if category(target) < 2:
-        return hlo.convert(_counted(max(count, 0), int(start), int(step), np.dtype(np.int64)), target)
-    return hlo.convert(_counted(max(count, 0), start, step, np.dtype(np.float64)), target)
+        first, stride = (v if isinstance(v, Dim) else int(v) for v in (start, step))
+        return hlo.convert(_counted(count, first, stride, np.dtype(np.int64)), target)
+    return hlo.convert(_counted(count, start, step, np.dtype(np.float64)), target)
 
 
-def _counted(count: int, start: Any, step: Any, dtype: np.dtype) -> Value:
+def _counted(count: Size, start: Any, step: Any, dtype: np.dtype) -> Value:
     counts = hlo.iota([count], 0, dtype)
     scaled = counts if step == 1 else hlo.multiply(counts, step)
     return scaled if start == 0 else hlo.add(scaled, start)

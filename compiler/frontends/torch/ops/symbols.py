@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects import hlo
+from oxide.dialects import dims, hlo
+from oxide.frontends.torch.numbers import Condition
+from oxide.frontends.torch.promotion import category
 from oxide.frontends.torch.registry import Node, lowering
 
 Value = ir.Value
@@ -24,8 +27,12 @@ def sym_numel(node: Node, self: Value) -> Any:
 
 @lowering("aten.item.default", "aten._local_scalar_dense.default")
 def item(node: Node, self: Value) -> Any:
-    """A Python number, when the tensor is known at import."""
-    return node.static(self, "self").item()
+    """A Python number when the tensor is known at import; otherwise one that is computed (`numbers`)."""
+    known = hlo.constant_value(self)
+    if known is not None:
+        return known.item()
+    kind = category(hlo.dtype(self))
+    return hlo.convert(hlo.reshape(self, []), (np.bool_, np.int64, np.float64, np.complex128)[kind])
 
 
 @lowering("aten._assert_tensor_metadata.default")
@@ -48,8 +55,12 @@ def assert_async(node: Node, self: Value, assert_msg: str = "") -> None:
 
 @lowering("aten._assert_scalar.default")
 def assert_scalar(node: Node, self: Any, assert_msg: str) -> None:
+    """Assertions on sizes become constraints of the model; those on values are left out."""
     if self is False:
         raise node.error(f"the program asserts what is not so: {assert_msg}")
+    if isinstance(self, Condition):
+        for constraint in self.constraints or ():
+            dims.require(constraint)
 
 
 @lowering("aten.sym_constrain_range_for_size.default", "aten.sym_constrain_range.default")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import maximum, minimum, require_equal
 from oxide.frontends.torch.dtypes import to_numpy
 from oxide.frontends.torch.registry import SAME, Node, View, bijection, view
 
@@ -153,16 +155,20 @@ def slice_(node: Node, self: Value, dim: int = 0, start: Any = None, end: Any = 
     high = _clamped(length if end is None else end, length)
     if low == 0 and high == length and step == 1:
         return SAME
-    return sliced(self, axis, low, max(low, high), step)
+    count = node.shape[axis]
+    if step == 1 and high - low != count:  # which PyTorch knows with its ranges of open sizes
+        require_equal(maximum(high - low, 0), count, f"a slice to {end} has not {count} elements")
+        high = low + count
+    return sliced(self, axis, low, maximum(low, high), step)
 
 
 def _clamped(index: Any, length: Any) -> Any:
     """A slice bound inside [0, length]."""
-    if index == length:
+    if index == length or index == sys.maxsize:
         return length
     if index < 0:
         index = index + length
-    return min(max(index, 0), length)
+    return minimum(maximum(index, 0), length)
 
 
 @view("aten.narrow.default")

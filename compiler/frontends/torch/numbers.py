@@ -1,0 +1,160 @@
+"""Functions on numbers that graphs call by themselves: arithmetic and comparison of sizes and of `.item()` values.
+
+A number of a graph is a Python number, a size (`dims.Dim`), or known only when the model runs: then it is a tensor
+of rank 0, int64, float64 or bool as Python's number would be.  Comparisons of sizes are `Condition`s.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxlib.mlir import ir
+
+from oxide.dialects import dtypes, hlo
+from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Constraint, Dim
+from oxide.frontends.torch.sizes import size, to_constraints
+from oxide.frontends.torch.tensors import Tensor, read
+
+# Functions that graphs call outside of operators.
+FUNCTIONS = {
+    *(f for f in vars(operator).values() if callable(f)),
+    *(f for f in vars(math).values() if callable(f)),
+    *(f for name, f in vars(torch).items() if name.startswith("sym_")),
+    *(f for name, f in vars(torch).items() if name.startswith("_sym_")),
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A comparison of sizes: true when all `constraints` hold; None when it is no conjunction of such."""
+
+    constraints: tuple[Constraint, ...] | None
+
+
+def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], meta: Any) -> Any:
+    """`function(*args, **kwargs)`, where `meta` is what PyTorch computed for it.
+
+    Raises OxideError for a function of run-time numbers that StableHLO has no counterpart of.
+    """
+    given = [*args, *kwargs.values()]
+    if any(isinstance(part, Tensor) for part in _leaves(given)):
+        return _computed(function, given)
+    if isinstance(meta, torch.SymInt):
+        return size(meta)
+    if isinstance(meta, torch.SymBool):
+        return condition(meta)
+    if any(isinstance(part, Dim) for part in _leaves(given)):
+        return _computed(function, given)
+    return function(*args, **kwargs)
+
+
+def condition(value: torch.SymBool) -> bool | Condition:
+    """What a comparison of sizes comes to."""
+    try:
+        found = to_constraints(value.node.expr)
+    except OxideError:
+        return Condition(None)
+    return Condition(tuple(found)) if found else True
+
+
+def value_of(number: Any) -> ir.Value:
+    """A number as a value of rank 0: int64, float64 or bool."""
+    number = read(number)
+    if isinstance(number, ir.Value):
+        return number
+    kind = np.bool_ if isinstance(number, bool) else np.float64 if isinstance(number, float) else np.int64
+    return hlo.constant(number, kind)
+
+
+def _leaves(values: Sequence[Any]) -> list[Any]:
+    return [leaf for value in values for leaf in (value if isinstance(value, list | tuple) else [value])]
+
+
+def _computed(function: Callable[..., Any], given: Sequence[Any]) -> Tensor:
+    name = getattr(function, "__name__", str(function)).removeprefix("_").removeprefix("sym_")
+    build = _BUILDERS.get(name)
+    if build is None:
+        raise OxideError(f"{name} of a number that is known only when the model runs is not supported")
+    return Tensor(build(*(value_of(number) for number in given)))
+
+
+def _arithmetic(build: Callable[..., ir.Value]) -> Callable[..., ir.Value]:
+    """Of numbers brought to the wider kind: bool, integer, float."""
+
+    def apply(*operands: ir.Value) -> ir.Value:
+        return build(*_alike(operands))
+
+    return apply
+
+
+def _floating(build: Callable[..., ir.Value]) -> Callable[..., ir.Value]:
+    def apply(*operands: ir.Value) -> ir.Value:
+        return build(*(hlo.convert(x, np.float64) for x in operands))
+
+    return apply
+
+
+def _alike(operands: Sequence[ir.Value]) -> list[ir.Value]:
+    float_ = any(dtypes.is_float(hlo.dtype(x)) for x in operands)
+    return [hlo.convert(x, np.float64 if float_ else np.int64) for x in operands]
+
+
+def _floor_divide(a: ir.Value, b: ir.Value) -> ir.Value:
+    if dtypes.is_float(hlo.dtype(a)):
+        return hlo.floor(hlo.divide(a, b))
+    quotient, rest = hlo.divide(a, b), hlo.remainder(a, b)
+    uneven = hlo.and_(hlo.not_equal(rest, 0), hlo.not_equal(hlo.less(rest, 0), hlo.less(b, 0)))
+    return hlo.select(uneven, hlo.subtract(quotient, 1), quotient)
+
+
+def _to_integer(build: Callable[[ir.Value], ir.Value]) -> Callable[[ir.Value], ir.Value]:
+    return lambda x: hlo.convert(build(hlo.convert(x, np.float64)), np.int64)
+
+
+def _truncated(x: ir.Value) -> ir.Value:
+    return hlo.multiply(hlo.sign(x), hlo.floor(hlo.abs(x)))
+
+
+_BUILDERS: dict[str, Callable[..., ir.Value]] = {
+    "add": _arithmetic(hlo.add),
+    "sub": _arithmetic(hlo.subtract),
+    "mul": _arithmetic(hlo.multiply),
+    "truediv": _floating(hlo.divide),
+    "floordiv": _arithmetic(_floor_divide),
+    "mod": _arithmetic(lambda a, b: hlo.subtract(a, hlo.multiply(_floor_divide(a, b), b))),
+    "pow": _floating(hlo.power),
+    "neg": _arithmetic(hlo.negate),
+    "abs": _arithmetic(hlo.abs),
+    "max": _arithmetic(hlo.maximum),
+    "min": _arithmetic(hlo.minimum),
+    "sqrt": _floating(hlo.sqrt),
+    "exp": _floating(hlo.exp),
+    "log": _floating(hlo.log),
+    "log2": _floating(lambda x: hlo.divide(hlo.log(x), math.log(2))),
+    "sin": _floating(hlo.sin),
+    "cos": _floating(hlo.cos),
+    "tanh": _floating(hlo.tanh),
+    "float": _floating(lambda x: x),
+    "int": _to_integer(_truncated),
+    "trunc": _to_integer(_truncated),
+    "floor": _to_integer(hlo.floor),
+    "ceil": _to_integer(hlo.ceil),
+    "round": _to_integer(hlo.round_half_even),
+    "eq": _arithmetic(hlo.equal),
+    "ne": _arithmetic(hlo.not_equal),
+    "lt": _arithmetic(hlo.less),
+    "le": _arithmetic(hlo.less_equal),
+    "gt": _arithmetic(hlo.greater),
+    "ge": _arithmetic(hlo.greater_equal),
+    "not": lambda x: hlo.not_(x),
+    "and_": lambda a, b: hlo.and_(a, b),
+    "or_": lambda a, b: hlo.or_(a, b),
+    "ite": lambda condition, a, b: hlo.select(condition, *_alike([a, b])),
+}
