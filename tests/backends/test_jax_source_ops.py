@@ -456,3 +456,29 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_operation(case: str) -> None:
     check(CASES[case], tolerance=1e-5)
+
+
+MIXED_STARTS = """
+func.func @main(%x: tensor<4x5x6xf32>, %u: tensor<4x2x6xf32>, %w: tensor<2x5x3xf32>, %i: tensor<i32>, %n: tensor<3xi64>)
+    -> (tensor<4x2x6xf32>, tensor<4x5x6xf32>, tensor<2x5x3xf32>, tensor<4x5x6xf32>, tensor<3xi64>) {
+  %zero = stablehlo.constant dense<0> : tensor<i32>
+  %one = stablehlo.dynamic_slice %x, %zero, %i, %zero, sizes = [4, 2, 6] :
+    (tensor<4x5x6xf32>, tensor<i32>, tensor<i32>, tensor<i32>) -> tensor<4x2x6xf32>
+  %two = stablehlo.dynamic_update_slice %x, %u, %zero, %i, %zero :
+    (tensor<4x5x6xf32>, tensor<4x2x6xf32>, tensor<i32>, tensor<i32>, tensor<i32>) -> tensor<4x5x6xf32>
+  %three = stablehlo.dynamic_slice %x, %i, %zero, %i, sizes = [2, 5, 3] :
+    (tensor<4x5x6xf32>, tensor<i32>, tensor<i32>, tensor<i32>) -> tensor<2x5x3xf32>
+  %four = stablehlo.dynamic_update_slice %x, %w, %i, %zero, %i :
+    (tensor<4x5x6xf32>, tensor<2x5x3xf32>, tensor<i32>, tensor<i32>, tensor<i32>) -> tensor<4x5x6xf32>
+  return %one, %two, %three, %four, %n : tensor<4x2x6xf32>, tensor<4x5x6xf32>, tensor<2x5x3xf32>, tensor<4x5x6xf32>,
+    tensor<3xi64>
+}
+"""
+
+
+@pytest.mark.parametrize("start", [-1, 1, 9])
+def test_slices_at_computed_positions_beside_64_bit_types(start):
+    rng = np.random.default_rng(0)
+    x, u, w = (rng.standard_normal(shape, np.float32) for shape in ((4, 5, 6), (4, 2, 6), (2, 5, 3)))
+    text = check(MIXED_STARTS, [x, u, w, np.int32(start).reshape(()), np.arange(3)])
+    assert "lax.dynamic_slice_in_dim(arg0, arg3, 2, 1, allow_negative_indices=False)" in text

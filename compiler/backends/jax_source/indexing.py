@@ -31,18 +31,39 @@ _SCATTERS = {
 @emits("stablehlo.dynamic_slice")
 def dynamic_slice(e: Emitter, op: ir.OpView) -> Emitted:
     x, *starts = op.operands
-    sizes = literal(tuple(integers(op.operation, "slice_sizes")))
-    return call("lax.dynamic_slice", e.array(x), _starts(e, starts), sizes, **_exact(e, starts))
+    sizes = integers(op.operation, "slice_sizes")
+    axis = _only_axis(e, x, starts, sizes)
+    if axis is not None:
+        arguments = e.array(x), e.array(starts[axis]), literal(sizes[axis]), literal(axis)
+        return call("lax.dynamic_slice_in_dim", *arguments, **_exact(e, starts))
+    return call("lax.dynamic_slice", e.array(x), _starts(e, starts), literal(tuple(sizes)), **_exact(e, starts))
 
 
 @emits("stablehlo.dynamic_update_slice")
 def dynamic_update_slice(e: Emitter, op: ir.OpView) -> Emitted:
     x, update, *starts = op.operands
+    axis = _only_axis(e, x, starts, e.type(update).shape)
+    if axis is not None:
+        arguments = e.array(x), e.array(update), e.array(starts[axis]), literal(axis)
+        return call("lax.dynamic_update_slice_in_dim", *arguments, **_exact(e, starts))
     return call("lax.dynamic_update_slice", e.array(x), e.array(update), _starts(e, starts), **_exact(e, starts))
 
 
+def _only_axis(e: Emitter, x: ir.Value, starts: Sequence[ir.Value], sizes: Sequence[Size]) -> int | None:
+    """The one dimension of which a part is taken, at a computed position; None where there are others."""
+    partial = [axis for axis, (size, whole) in enumerate(zip(sizes, e.type(x).shape, strict=True)) if size != whole]
+    computed = [axis for axis, start in enumerate(starts) if e.splat(start) is None and e.size(start) is None]
+    rest_at_zero = all(e.splat(start) == 0 for axis, start in enumerate(starts) if axis not in computed)
+    return computed[0] if partial == computed and len(computed) == 1 and rest_at_zero else None
+
+
 def _starts(e: Emitter, starts: Sequence[ir.Value]) -> ast.expr:
-    return syntax.tuple_(start_index(e, v) for v in starts)
+    """All positions, of one type as JAX wants them: next to an array, a Python number is an int64 where the
+    generated file turns on 64-bit types."""
+    types = {e.type(v).element for v in starts if e.splat(v) is None and e.size(v) is None}
+    if types <= {"i64"}:
+        return syntax.tuple_(start_index(e, v) for v in starts)
+    return syntax.tuple_(e.array(v) for v in starts)
 
 
 def _exact(e: Emitter, starts: Sequence[ir.Value]) -> dict[str, ast.expr]:
