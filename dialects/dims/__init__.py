@@ -14,6 +14,7 @@ from oxide.dialects.dims.constraints import (
     collected,
     require,
     require_at_least,
+    require_different,
     require_equal,
     require_same,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "rename",
     "require",
     "require_at_least",
+    "require_different",
     "require_equal",
     "require_same",
     "substitute",

@@ -128,6 +128,13 @@ def test_a_symbol_has_one_size():
         import_onnx(proto).compile(cache=False)(np.zeros(2, np.float32), np.zeros(3, np.float32))
 
 
+def test_squeeze_without_axes_keeps_dimensions_of_unknown_size():
+    proto = build([node("Squeeze", ["x"], ["y"])], {"x": ["n", 1, 3]}, {"y": ["n", 3]})
+    compare(proto, ((2, 1, 3),), ((5, 1, 3),))
+    with pytest.raises(OxideError, match="n = 1"):
+        import_onnx(proto).compile(cache=False)(np.zeros((1, 1, 3), np.float32))
+
+
 def test_a_size_that_must_be_a_number_is_refused_by_node():
     proto = build([node("Split", ["x"], ["a", "b", "c"], "cut", num_outputs=3)], {"x": ["n"]}, {"a": [None]})
     compare(proto, ((7,),), ((9,),))

@@ -9,7 +9,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.dialects.dims import Size, maximum, minimum, require_at_least, require_equal
+from oxide.dialects.dims import Size, maximum, minimum, require_at_least, require_different, require_equal
 from oxide.frontends.onnx.registry import Node, lowering
 
 # Exporters write the largest (smallest) int32 or int64 for "to the end"; an open dimension is an int32.
@@ -69,7 +69,15 @@ def squeeze(node: Node, x: ir.Value, axes: ir.Value | None = None) -> ir.Value:
 
 
 def _squeeze(x: ir.Value, axes: Sequence[int] | None) -> ir.Value:
-    return hlo.squeeze(x, [i for i, d in enumerate(hlo.shape(x)) if d == 1] if axes is None else axes)
+    """Without axes, every dimension of size 1 goes; one of unknown size is required to be another."""
+    if axes is not None:
+        return hlo.squeeze(x, axes)
+    dims = hlo.shape(x)
+    ones = [i for i, d in enumerate(dims) if d == 1]
+    for i, d in enumerate(dims):
+        if i not in ones:
+            require_different(d, 1, f"dimension {i} of shape {dims} may be 1 or not")
+    return hlo.squeeze(x, ones)
 
 
 @lowering("Unsqueeze", 1, 11)
