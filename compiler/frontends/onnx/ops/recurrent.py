@@ -12,6 +12,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import require_same
 from oxide.frontends.onnx.ops.recurrent_cells import (
     Activation,
     Cell,
@@ -130,8 +131,9 @@ def recurrent(
         *((name, v, state) for name, v in zip(("initial_h", "initial_c"), initial, strict=False)),
         ("P", peephole, (len(directions), 3 * hidden)),
     ]:
-        if operand is not None and hlo.shape(operand) != expected:
-            raise node.error(f"{name} has shape {hlo.shape(operand)}, expected {expected}")
+        if operand is not None:
+            found = hlo.shape(operand)
+            require_same(found, expected, f"{name} has shape {found}, expected {expected}")
     zeros = hlo.full([batch, hidden], 0, hlo.dtype(x))
     sequences, states = [], []
     for d, reverse in enumerate(directions):
