@@ -9,6 +9,7 @@ from oxide.dialects.linalg.cholesky import cholesky, cholesky_solve, first_not_p
 from oxide.dialects.linalg.eig import eig
 from oxide.dialects.linalg.exponential import exponential
 from oxide.dialects.linalg.jacobi import eigh, svd
+from oxide.dialects.linalg.ldl import ldl, ldl_solve
 from oxide.dialects.linalg.lu import (
     first_zero,
     inverse_permutation,
@@ -25,6 +26,7 @@ from oxide.dialects.linalg.matrices import (
     conjugate,
     diagonal,
     identity,
+    is_complex,
     lower,
     magnitude,
     multiply,
@@ -50,6 +52,9 @@ __all__ = [
     "householder_product",
     "identity",
     "inverse_permutation",
+    "is_complex",
+    "ldl",
+    "ldl_solve",
     "lower",
     "lu",
     "lu_solve",

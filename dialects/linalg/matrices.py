@@ -156,6 +156,11 @@ def at_row(x: Value, positions: Value) -> Value:
     return _picked(x, positions, [batch, hlo.shape(positions)[1], columns], 1)
 
 
+def at_entry(x: Value, positions: Value) -> Value:
+    """Entries [batch, k] of vectors [batch, n], one list a vector."""
+    return hlo.squeeze(at_row(hlo.expand_dims(x, [2]), positions), [2])
+
+
 def _picked(x: Value, positions: Value, dims: list[Size], axis: int) -> Value:
     if 0 in dims:  # nothing can be gathered from an empty matrix, not even nothing
         return hlo.full(dims, 0, hlo.dtype(x))

@@ -126,6 +126,22 @@ def _empty(node: Node, result: int) -> Value:
     return hlo.full(node.shape_of(result), 0, node.dtype_of(result))
 
 
+# ---------------------------------------------------------------------------------------------------- LDL
+
+
+@lowering("aten.linalg_ldl_factor_ex.default")
+def ldl_factor_ex(node: Node, self: Value, hermitian: bool = False, check_errors: bool = False) -> list[Value]:
+    lead, (a,) = matrices(self)
+    return restored(lead, *linalg.ldl(a, hermitian=hermitian and linalg.is_complex(a)))
+
+
+@lowering("aten.linalg_ldl_solve.default")
+def ldl_solve(node: Node, LD: Value, pivots: Value, B: Value, hermitian: bool = False) -> Value:
+    lead, (factors, b) = matrices(LD, B)
+    x = linalg.ldl_solve(factors, vectors(lead, pivots), b, hermitian=hermitian and linalg.is_complex(factors))
+    return restored(lead, x)[0]
+
+
 # ----------------------------------------------------------------------------------------------------- QR
 
 
