@@ -12,6 +12,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes, hlo
+from oxide.dialects.dims import require_same
 from oxide.frontends.onnx.bounded import Bounded
 from oxide.frontends.onnx.registry import Node, lowering
 
@@ -138,8 +139,8 @@ def non_max_suppression(
     if hlo.rank(scores) != 3:
         raise node.error(f"scores of shape {hlo.shape(scores)} must be [batch, classes, boxes]")
     batch, classes, total = hlo.shape(scores)
-    if hlo.shape(boxes) != (batch, total, 4):
-        raise node.error(f"boxes of shape {hlo.shape(boxes)} do not fit scores of shape {hlo.shape(scores)}")
+    message = f"boxes of shape {hlo.shape(boxes)} do not fit scores of shape {hlo.shape(scores)}"
+    require_same(hlo.shape(boxes), (batch, total, 4), message)
     limit = 0
     if max_output_boxes_per_class is not None:
         wanted = node.static(max_output_boxes_per_class, "max_output_boxes_per_class")

@@ -8,7 +8,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo
-from oxide.dialects.dims import Size
+from oxide.dialects.dims import Size, require_same
 from oxide.frontends.onnx.ops.attention import default_scale, heads_first, heads_last
 from oxide.frontends.onnx.registry import Node, lowering
 
@@ -16,8 +16,8 @@ from oxide.frontends.onnx.registry import Node, lowering
 @lowering("SwiGLU", 28)
 def swiglu(node: Node, a: ir.Value, b: ir.Value, *, alpha: float = 1.0) -> ir.Value:
     """a sigmoid(alpha a) b."""
-    if hlo.shape(a) != hlo.shape(b):
-        raise node.error(f"the gate has shape {hlo.shape(a)}, the value {hlo.shape(b)}; they must be equal")
+    message = f"the gate has shape {hlo.shape(a)}, the value {hlo.shape(b)}; they must be equal"
+    require_same(hlo.shape(a), hlo.shape(b), message)
     return hlo.multiply(swish(a, alpha), b)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import require_same
 from oxide.frontends.onnx.registry import Node, lowering, register
 
 # ----------------------------------------------------------------------------------------------- gather
@@ -80,8 +81,8 @@ def scatter_nd(
     node.check_rank(indices, "indices", least=1)
     rows = _wrap_rows(node, x, indices, 0)
     needed = (*hlo.shape(indices)[:-1], *hlo.shape(x)[hlo.shape(indices)[-1] :])
-    if hlo.shape(updates) != needed:
-        raise node.error(f"updates have shape {hlo.shape(updates)}, the indices need {needed}")
+    message = f"updates have shape {hlo.shape(updates)}, the indices need {needed}"
+    require_same(hlo.shape(updates), needed, message)
     return hlo.scatter_nd(x, rows, updates, _reduction(node, reduction))
 
 
@@ -89,8 +90,8 @@ def _scatter_elements(
     node: Node, x: ir.Value, indices: ir.Value, updates: ir.Value, axis: int, kind: str
 ) -> ir.Value:
     node.check_rank(indices, "indices", hlo.rank(x))
-    if hlo.shape(updates) != hlo.shape(indices):
-        raise node.error(f"updates {hlo.shape(updates)} and indices {hlo.shape(indices)} differ in shape")
+    message = f"updates {hlo.shape(updates)} and indices {hlo.shape(indices)} differ in shape"
+    require_same(hlo.shape(updates), hlo.shape(indices), message)
     axis = hlo.normalize_axis(axis, hlo.rank(x))
     return hlo.scatter_along_axis(x, hlo.wrap_indices(indices, hlo.shape(x)[axis]), updates, axis, kind)
 
@@ -136,8 +137,7 @@ register("ArgMin", (1, 11, 12, 13), _arg_extreme(hlo.argmin))
 def one_hot(node: Node, indices: ir.Value, depth: ir.Value, values: ir.Value, *, axis: int = -1) -> ir.Value:
     """`values` is [off, on]; an index outside [-depth, depth) gives a row of off."""
     size = int(node.number(depth, "depth"))
-    if hlo.shape(values) != (2,):
-        raise node.error(f"values must be [off, on], they have shape {hlo.shape(values)}")
+    require_same(hlo.shape(values), [2], f"values must be [off, on], they have shape {hlo.shape(values)}")
     whole = hlo.convert(indices, np.int64)
     hot = hlo.one_hot(hlo.wrap_indices(whole, size), size, axis)
     off, on = (hlo.reshape(v, []) for v in hlo.split(values, 0, [1, 1]))
@@ -151,11 +151,13 @@ def reverse_sequence(
     """Reverse the first lengths[b] steps of every batch element b."""
     dims = hlo.shape(x)
     node.check_rank(x, "input", least=2)
-    if sorted([batch_axis, time_axis]) != [0, 1] or hlo.shape(lengths) != dims[batch_axis : batch_axis + 1]:
-        raise node.error(
-            f"sequence_lens of shape {hlo.shape(lengths)}, batch_axis {batch_axis} and time_axis {time_axis} do "
-            f"not fit an input of shape {dims}: the axes are 0 and 1"
-        )
+    misfit = (
+        f"sequence_lens of shape {hlo.shape(lengths)}, batch_axis {batch_axis} and time_axis {time_axis} do "
+        f"not fit an input of shape {dims}: the axes are 0 and 1"
+    )
+    if sorted([batch_axis, time_axis]) != [0, 1]:
+        raise node.error(misfit)
+    require_same(hlo.shape(lengths), dims[batch_axis : batch_axis + 1], misfit)
     time = hlo.iota(dims, time_axis, np.int64)
     span = hlo.broadcast_in_dim(hlo.convert(lengths, np.int64), dims, [batch_axis])
     mirrored = hlo.subtract(hlo.subtract(span, 1), time)

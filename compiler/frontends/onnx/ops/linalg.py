@@ -8,14 +8,17 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import require_equal
 from oxide.frontends.onnx.registry import Node, lowering
 
 
 @lowering("Det", 11, 22)
 def det(node: Node, x: ir.Value) -> ir.Value:
     """The determinants of [..., n, n] by Gaussian elimination with partial pivoting, one column a step."""
-    if hlo.rank(x) < 2 or hlo.shape(x)[-1] != hlo.shape(x)[-2]:
-        raise node.error(f"square matrices are needed, X has shape {hlo.shape(x)}")
+    misfit = f"square matrices are needed, X has shape {hlo.shape(x)}"
+    if hlo.rank(x) < 2:
+        raise node.error(misfit)
+    require_equal(hlo.shape(x)[-1], hlo.shape(x)[-2], misfit)
     *lead, size, _ = hlo.shape(x)
     batch = math.prod(lead)
     wide = hlo.convert(x, np.promote_types(hlo.dtype(x), np.float32))

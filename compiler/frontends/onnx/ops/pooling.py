@@ -11,7 +11,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
-from oxide.dialects.dims import Size
+from oxide.dialects.dims import Size, require_same
 from oxide.frontends.onnx.ops.windows import Window, check, window
 from oxide.frontends.onnx.registry import Node, lowering, register
 
@@ -87,8 +87,7 @@ def max_unpool(
     """Put values back where MaxPool found them; `indices` are positions in the pooled tensor."""
     dims = hlo.shape(x)
     node.check_rank(x, "X", least=3)
-    if hlo.shape(indices) != dims:
-        raise node.error(f"X {dims} and I {hlo.shape(indices)} differ in shape")
+    require_same(hlo.shape(indices), dims, f"X {dims} and I {hlo.shape(indices)} differ in shape")
     count = len(dims) - 2
     check(node, "kernel_shape", kernel_shape, count, 1)
     steps = check(node, "strides", [1] * count if strides is None else strides, count, 1)
