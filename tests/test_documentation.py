@@ -9,7 +9,7 @@ import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 # Others show fragments that need a model of the reader's.
-COMPLETE = ("custom_operators.md", "onnx_backend.md")
+COMPLETE = ("custom_operators.md", "onnx_backend.md", "torch.md")
 
 
 @pytest.mark.parametrize("name", COMPLETE)
