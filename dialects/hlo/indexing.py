@@ -16,6 +16,7 @@ from oxide.dialects.hlo.core import (
     dtype,
     element_type,
     emit,
+    full,
     i64_array,
     is_static,
     make_type,
@@ -96,6 +97,8 @@ def take(x: ir.Value, indices: ir.Value, axis: int) -> ir.Value:
 def take_along_axis(x: ir.Value, indices: ir.Value, axis: int) -> ir.Value:
     """numpy's `take_along_axis`; the other dimensions of `indices` may be shorter than x's (torch's gather)."""
     axis = normalize_axis(axis, rank(x))
+    if is_static(shape(indices)) and 0 in shape(indices):  # x may have no element that a slice could be
+        return full(shape(indices), 0, dtype(x))
     return gather(
         x,
         coordinates_along(indices, axis),

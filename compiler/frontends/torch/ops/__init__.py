@@ -33,10 +33,12 @@ How to add an operator
 
 from oxide.frontends.torch.ops import (
     activations,
+    adaptive_pooling,
     attention,
     complex,
     control_flow,
     convolution,
+    convolution_backward,
     eigen,
     elementwise,
     factories,
@@ -47,19 +49,23 @@ from oxide.frontends.torch.ops import (
     matrix,
     normalization,
     pooling,
+    pooling_backward,
     recurrent,
     reductions,
     solving,
+    sorting,
     symbols,
     views,
 )
 
 __all__ = [
     "activations",
+    "adaptive_pooling",
     "attention",
     "complex",
     "control_flow",
     "convolution",
+    "convolution_backward",
     "eigen",
     "elementwise",
     "factories",
@@ -70,9 +76,11 @@ __all__ = [
     "matrix",
     "normalization",
     "pooling",
+    "pooling_backward",
     "recurrent",
     "reductions",
     "solving",
+    "sorting",
     "symbols",
     "views",
 ]
