@@ -252,9 +252,9 @@ class TestDynamicShapes:
 
     def test_shapes_that_do_not_fit_together(self, dynamic: Model) -> None:
         executable = dynamic.compile(cache=False)
-        with pytest.raises(OxideError, match="x: 3x2xf32, y: 2x2xf32"):
+        with pytest.raises(OxideError, match="input 'y': dimension 0 is b, which is 3"):
             executable(np.ones((3, 2), np.float32), np.ones((2, 2), np.float32))
-        with pytest.raises(OxideError, match=r"input 'x' has shape 3x3, the model takes \?x2"):
+        with pytest.raises(OxideError, match=r"input 'x' has shape 3x3, the model takes b x 2"):
             executable(np.ones((3, 3), np.float32), np.ones((2, 2), np.float32))
 
     def test_reports_need_a_call(self, dynamic: Model) -> None:

@@ -120,6 +120,21 @@ def test_open_dimensions_are_fixed_by_name_or_by_shape(tmp_path, capsys):
     assert oxide("verify", tmp_path / "open.onnx", "--shape", "x=3x4") == 0
 
 
+def test_dimensions_stay_open(tmp_path, capsys):
+    """Saved as an artefact, and run at sizes that are made up or those of a given input."""
+    onnx.save(layer_model(batch="batch"), tmp_path / "open.onnx")
+    assert oxide("inspect", tmp_path / "open.onnx") == 0
+    assert "x: batch x 4 x f32" in capsys.readouterr().out
+    assert oxide("verify", tmp_path / "open.onnx") == 0
+    assert oxide("compile", tmp_path / "open.onnx", "-o", tmp_path / "open.mlirbc") == 0
+    assert oxide("verify", tmp_path / "open.mlirbc", "--against", tmp_path / "open.onnx") == 0
+    assert oxide("verify", tmp_path / "open.mlirbc") == 0
+    np.save(tmp_path / "x.npy", np.ones((7, 4), np.float32))
+    given = ("--input", f"x={tmp_path / 'x.npy'}", "-o", tmp_path / "y.npz")
+    assert oxide("run", tmp_path / "open.mlirbc", *given) == 0
+    assert len(np.load(tmp_path / "y.npz")["y"]) == 7
+
+
 def test_the_pipeline_is_run(layer, tmp_path):
     assert oxide("compile", layer, "-o", tmp_path / "plain.mlir", "--pipeline", "") == 0
     assert oxide("compile", layer, "-o", tmp_path / "fused.mlir", "--pipeline", "canonicalize,fuse") == 0
