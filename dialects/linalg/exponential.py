@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.linalg import matrices as m
-from oxide.dialects.linalg.lu import solve
 
 Value = ir.Value
-# Degree of the Pade approximant, and the largest 1-norm for which it is exact to working precision (Higham, The
-# scaling and squaring method for the matrix exponential revisited, 2005, tables 2.3 and 2.4).
-_APPROXIMANTS = {"float32": (7, 3.92572478), "float64": (13, 5.37192035)}
+# Bader, Blanes and Casas, Computing the matrix exponential with an optimized Taylor polynomial approximation
+# (2019), section 3: the polynomial of degree 18 in five products, from combinations of 1, a, a^2, a^3 and a^6.
+_COMBINATIONS = (
+    (0, -1.00365581030144618291e-01, -8.02924648241156932449e-03, -8.92138498045729985177e-04, 0),
+    (
+        0,
+        3.97849749499645077844e-01,
+        1.36783778460411720168,
+        4.98289622525382669416e-01,
+        -6.37898194594723280150e-04,
+    ),
+    (
+        -1.09676396052962061844e01,
+        1.68015813878906206114,
+        5.71779846478865511061e-02,
+        -6.98210122488052056106e-03,
+        3.34975017086070470649e-05,
+    ),
+    (
+        -9.04316832390810593223e-02,
+        -6.76404519071381882256e-02,
+        6.75961301770459654925e-02,
+        2.95552570429315521194e-02,
+        -1.39180257516060693404e-05,
+    ),
+    (0, 0, -9.23364619367118555360e-02, -1.69364939002081722752e-02, -1.40086798182036094347e-05),
+)
+# The largest 1-norm for which that is exact to working precision (PyTorch's bounds).
+_REACH = {"float32": 3.010066362817634, "float64": 1.090863719290036}
 
 
 def exponential(a: Value) -> Value:
-    """e^a of [batch, n, n], by scaling, a Pade approximant and squaring."""
-    batch, size, _ = hlo.shape(a)
-    if size == 0:
+    """e^a of [batch, n, n], by scaling, a Taylor polynomial and squaring."""
+    if 0 in hlo.shape(a):
         return a
-    degree, reach = _APPROXIMANTS[m.real_dtype(a).name]
+    reach = _REACH[m.real_dtype(a).name]
     norm = hlo.reduce_max(hlo.reduce_sum(m.magnitude(a), [1], keepdims=True), [1, 2], keepdims=True)
     usable = hlo.and_(hlo.greater(norm, reach), hlo.is_finite(norm))
     doublings = hlo.ceil(hlo.divide(hlo.log(hlo.select(usable, hlo.divide(norm, reach), 1)), math.log(2)))
     scale = hlo.power(hlo.full_like(doublings, 2), hlo.negate(doublings))
-    squarings = hlo.convert(doublings, m.INDEX)
-    result = _approximant(hlo.multiply(a, m.as_dtype_of(scale, a)), degree)
+    result = _taylor(hlo.multiply(a, m.as_dtype_of(scale, a)))
 
     def proceed(step: Value, squarings: Value, result: Value) -> Value:
         return hlo.less(step, hlo.reduce_max(squarings))
@@ -37,26 +60,23 @@ def exponential(a: Value) -> Value:
         wanted = hlo.less(step, squarings)
         return [hlo.add(step, 1), squarings, hlo.select(wanted, m.multiply(result, result), result)]
 
-    if batch == 0:
-        return result
-    return hlo.while_(proceed, square, [hlo.constant(0, m.INDEX), squarings, result])[2]
+    return hlo.while_(proceed, square, [hlo.constant(0, m.INDEX), hlo.convert(doublings, m.INDEX), result])[2]
 
 
-def _approximant(a: Value, degree: int) -> Value:
-    """q(-a)^-1 q(a) for the polynomial q with (2d - j)! d! / ((2d)! (d - j)! j!) at a^j."""
+def _taylor(a: Value) -> Value:
+    """The Taylor polynomial of degree 18."""
     batch, size, _ = hlo.shape(a)
-    f = math.factorial
-    weights = [f(2 * degree - j) * f(degree) / (f(2 * degree) * f(degree - j) * f(j)) for j in range(degree + 1)]
     square = m.multiply(a, a)
-    unit = m.identity(batch, size, size, np.dtype(hlo.dtype(a)))
-    even, odd = (_polynomial(square, unit, weights[first::2]) for first in (0, 1))
-    odd = m.multiply(a, odd)
-    return solve(hlo.subtract(even, odd), hlo.add(even, odd))
+    cube = m.multiply(square, a)
+    powers = [m.identity(batch, size, size, hlo.dtype(a)), a, square, cube, m.multiply(cube, cube)]
+    first, second, third, fourth, fifth = (_combined(weights, powers) for weights in _COMBINATIONS)
+    ninth = hlo.add(m.multiply(first, fifth), fourth)
+    return hlo.add(second, m.multiply(hlo.add(third, ninth), ninth))
 
 
-def _polynomial(x: Value, unit: Value, weights: list[float]) -> Value:
-    """By Horner's rule."""
-    total = hlo.multiply(unit, weights[-1])
-    for weight in reversed(weights[:-1]):
-        total = hlo.add(m.multiply(x, total), hlo.multiply(unit, weight))
+def _combined(weights: Sequence[float], powers: Sequence[Value]) -> Value:
+    terms = [hlo.multiply(power, weight) for weight, power in zip(weights, powers, strict=True) if weight]
+    total = terms[0]
+    for term in terms[1:]:
+        total = hlo.add(total, term)
     return total
