@@ -1,10 +1,9 @@
-"""Pooling: maxima with their positions, averages, adaptive averages."""
+"""Pooling by sliding windows: maxima with their positions, and averages."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,15 +138,23 @@ def avg_pool(
     dtype = hlo.dtype(self)
     win = windows(self, kernel_size, stride, padding, 1, ceil_mode, spatial)
     total = win.reduce(hlo.convert(self, compute_dtype(dtype)), "add")
+    divisor = mean_divisor(self, win, count_include_pad, divisor_override, hlo.dtype(total))
+    return hlo.convert(hlo.divide(total, divisor), dtype)
+
+
+def mean_divisor(
+    x: Value, win: Windows, count_include_pad: bool, divisor_override: int | None, dtype: np.dtype
+) -> Value | int:
+    """What the sum of each window over x is divided by, a number where it is the same for all."""
     if divisor_override is not None:
-        return hlo.convert(hlo.divide(total, divisor_override), dtype)
-    lengths = hlo.shape(self)[-spatial:]
+        return divisor_override
+    spatial = len(win.size)
+    lengths = hlo.shape(x)[-spatial:]
     counts = [_window_counts(lengths[axis], axis, win, count_include_pad) for axis in range(spatial)]
     table = functools.reduce(np.multiply.outer, counts)
-    divisor = int(table.flat[0]) if table.size and (table == table.flat[0]).all() else table
-    if isinstance(divisor, np.ndarray):
-        divisor = hlo.constant(divisor, hlo.dtype(total))
-    return hlo.convert(hlo.divide(total, divisor), dtype)
+    if table.size and (table == table.flat[0]).all():
+        return int(table.flat[0])
+    return hlo.constant(table, dtype)
 
 
 def _window_counts(length: Any, axis: int, win: Windows, include_padding: bool) -> np.ndarray:
@@ -157,37 +164,3 @@ def _window_counts(length: Any, axis: int, win: Windows, include_padding: bool) 
     counted[0 if include_padding else low : low + length + (high if include_padding else 0)] = 1
     starts = np.arange(0, len(counted) - win.size[axis] + 1, win.strides[axis])
     return counted[starts[:, None] + np.arange(win.size[axis])].sum(1)
-
-
-@lowering(
-    "aten.adaptive_avg_pool1d.default",
-    "aten.adaptive_avg_pool2d.default",
-    "aten.adaptive_avg_pool3d.default",
-    "aten._adaptive_avg_pool2d.default",
-    "aten._adaptive_avg_pool3d.default",
-)
-def adaptive_avg_pool(node: Node, self: Value, output_size: Sequence[int]) -> Value:
-    """Means of the windows [floor(i n / m), ceil((i + 1) n / m)) along each of the last dimensions."""
-    dtype = hlo.dtype(self)
-    x = hlo.convert(self, compute_dtype(dtype))
-    first = hlo.rank(x) - len(output_size)
-    if all(size == 1 for size in output_size):
-        return hlo.convert(hlo.reduce_mean(x, range(first, hlo.rank(x)), keepdims=True), dtype)
-    for axis, count in enumerate(output_size, first):
-        x = _adaptive_mean(x, axis, count)
-    return hlo.convert(x, dtype)
-
-
-def _adaptive_mean(x: Value, axis: int, count: Any) -> Value:
-    """Even windows are a reshape; others a product with the matrix of their weights."""
-    dims = hlo.shape(x)
-    length: Any = dims[axis]
-    if length % count == 0:
-        split = hlo.reshape(x, [*dims[:axis], count, length // count, *dims[axis + 1 :]])
-        return hlo.reduce_mean(split, [axis + 1])
-    weights = np.zeros((length, count))
-    for index in range(count):
-        start, stop = index * length // count, -(-(index + 1) * length // count)
-        weights[start:stop, index] = 1 / (stop - start)
-    product = hlo.dot_general(x, hlo.constant(weights, hlo.dtype(x)), contract=([axis], [0]))
-    return hlo.move_axis(product, hlo.rank(x) - 1, axis)
