@@ -42,8 +42,17 @@ class Expansions:
         key = (op, spec, tuple(_signature(leaf) for leaf in leaves))
         self.counts[str(op)] += 1
         if key not in self._graphs:
-            self._graphs[key] = _trace(op, leaves, spec, positions)
+            function = op.decompose if op._can_decompose() else decomposition_table[op]
+            self._graphs[key] = _trace(function, leaves, spec, positions)
         return self._graphs[key], positions
+
+
+def trace(function: Callable[..., Any], args: Sequence[Any]) -> tuple[torch.fx.GraphModule, list[int]]:
+    """The graph of what a Python function of fake tensors computes, and the positions among the leaves of `args` of
+    its placeholders."""
+    leaves, spec = pytree.tree_flatten((tuple(args), {}))
+    positions = [index for index, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor | torch.SymInt)]
+    return _trace(function, leaves, spec, positions), positions
 
 
 def _signature(leaf: Any) -> Any:
@@ -52,9 +61,9 @@ def _signature(leaf: Any) -> Any:
     return (type(leaf), repr(leaf))
 
 
-def _trace(op: OpOverload, leaves: list[Any], spec: Any, positions: list[int]) -> torch.fx.GraphModule:
-    function: Callable[..., Any] = op.decompose if op._can_decompose() else decomposition_table[op]
-
+def _trace(
+    function: Callable[..., Any], leaves: list[Any], spec: Any, positions: list[int]
+) -> torch.fx.GraphModule:
     def run(*tensors: torch.Tensor) -> Any:
         filled = list(leaves)
         for position, tensor in zip(positions, tensors, strict=True):
@@ -62,7 +71,7 @@ def _trace(op: OpOverload, leaves: list[Any], spec: Any, positions: list[int]) -
         args, kwargs = pytree.tree_unflatten(filled, spec)
         result = function(*args, **kwargs)
         if result is NotImplemented:
-            raise NotImplementedError(f"{op} has no decomposition for these arguments")
+            raise NotImplementedError("there is none for these arguments")
         # A named tuple would be built by a node of the graph.
         return tuple(result) if isinstance(result, tuple) else result
 

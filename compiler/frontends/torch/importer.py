@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ from oxide.frontends.torch.dtypes import to_torch
 from oxide.frontends.torch.lower import Argument, lower_graph_module
 from oxide.model import Model
 
+# Where the functions live that torch.func's transforms leave in an exported program.
+_TRANSFORMS = "torch._functorch.predispatch"
 _SHAPED = TensorArgument | SymIntArgument | SymFloatArgument | SymBoolArgument
 _WEIGHTS = {InputKind.PARAMETER, InputKind.BUFFER}
 
@@ -85,6 +88,10 @@ def _export(
 
 
 def _import(program: ExportedProgram, name: str) -> Model:
+    if any(getattr(n.target, "__module__", "") == _TRANSFORMS for n in program.graph.nodes if n.op != "output"):
+        # torch.func transforms (vmap, grad) are calls in the program as exported; running it resolves them.
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # about its own use of itself
+            program = program.run_decompositions({})
     specs = program.graph_signature.input_specs
     placeholders = {node.name: node for node in program.graph.find_nodes(op="placeholder")}
     users = iter(input_names(program, taken=[str(spec.target) for spec in specs if spec.target is not None]))

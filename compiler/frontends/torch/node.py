@@ -24,6 +24,8 @@ class Tracer(Protocol):
 
     def inline(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> Any: ...
 
+    def trace(self, node: Node, function: Callable[..., Any], arguments: Sequence[Any]) -> Any: ...
+
     def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]: ...
 
 
@@ -130,6 +132,10 @@ class Node:
         output node holds.
         """
         return self._tracer.inline(graph_module, arguments)
+
+    def trace(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+        """Lower what a Python function of PyTorch tensors computes, of arguments of a higher-order operator."""
+        return self._tracer.trace(self, function, arguments)
 
     def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]:
         """Lower the body of a region at the insertion point with its placeholders bound to values.

@@ -64,6 +64,17 @@ def condition(value: torch.SymBool) -> bool | Condition:
     return Condition(tuple(found)) if found else True
 
 
+def condition_value(condition: Condition) -> ir.Value:
+    """A comparison of sizes as a bool of rank 0."""
+    if condition.constraints is None:
+        raise OxideError("a condition on sizes that is no conjunction of comparisons is not supported")
+    result: ir.Value = hlo.constant(True, np.bool_)
+    for relation in condition.constraints:
+        build = {"==": hlo.equal, "!=": hlo.not_equal, ">=": hlo.greater_equal}[relation.relation]
+        result = hlo.and_(result, build(value_of(relation.left), value_of(relation.right)))
+    return result
+
+
 def value_of(number: Any) -> ir.Value:
     """A number as a value of rank 0: int64, float64 or bool."""
     number = read(number)

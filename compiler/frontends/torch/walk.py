@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 from oxide.dialects import dims, hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.torch import numbers, registry
-from oxide.frontends.torch.decompositions import Expansions, has_decomposition
+from oxide.frontends.torch.decompositions import Expansions, has_decomposition, trace
 from oxide.frontends.torch.diagnostics import NodeError
 from oxide.frontends.torch.dtypes import to_numpy, to_torch
 from oxide.frontends.torch.locations import location, node_name, place_text
@@ -43,6 +43,16 @@ class Program:
         `within` is the node that the graph is an expansion of: errors and locations are then its own.
         """
         return _Walk(self, graph_module, within).run(arguments)
+
+    def fake(self, value: Any) -> Any:
+        """What stands for a value when PyTorch is asked: fake tensors and SymInts.  The fake mode must be on."""
+        if isinstance(value, Tensor):
+            current = value.read()
+            shape = [self.symbols.to_torch(d) for d in hlo.shape(current)]
+            return torch.empty(shape, dtype=to_torch(hlo.dtype(current)))
+        if isinstance(value, list | tuple):
+            return [self.fake(part) for part in value]
+        return self.symbols.to_torch(value)
 
 
 class _Walk:
@@ -151,11 +161,18 @@ class _Walk:
         return read(_Call(self, op, schema, bound, None, node.name, node.place, None).lower())
 
     def inline(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> Any:
-        return self.program.run(graph_module, arguments)
+        return self.program.run(graph_module, arguments, self.within)
+
+    def trace(self, node: Node, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+        with self.program.symbols.mode:
+            graph_module, positions = trace(function, [self.program.fake(value) for value in arguments])
+        self.program.symbols.require_guards()
+        leaves = pytree.tree_leaves((tuple(arguments), {}))
+        return self.program.run(graph_module, [leaves[position] for position in positions], self.within or node)
 
     def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]:
         bound = [wrap(value) for value in arguments]
-        result = read(self.program.run(graph_module, bound))
+        result = read(self.program.run(graph_module, bound, self.within))
         if any(isinstance(tensor, Tensor) and tensor.version for tensor in bound):
             raise OxideError("a branch or loop body changes a tensor from outside in place; return it instead")
         return list(result) if isinstance(result, list | tuple) else [result]
@@ -291,17 +308,9 @@ class _Call:
         return self.walk.within or Node(self.walk, self.name, str(self.op), self.place, None, {})
 
     def _fake_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        symbols = self.walk.program.symbols
-
-        def fake(value: Any) -> Any:
-            if isinstance(value, Tensor):
-                current = value.read()
-                shape = [symbols.to_torch(d) for d in hlo.shape(current)]
-                return torch.empty(shape, dtype=to_torch(hlo.dtype(current)))
-            return [fake(part) for part in value] if isinstance(value, list | tuple) else symbols.to_torch(value)
-
-        with symbols.mode:
-            return self._given({name: fake(value) for name, value in self.arguments.items()})
+        program = self.walk.program
+        with program.symbols.mode:
+            return self._given({name: program.fake(value) for name, value in self.arguments.items()})
 
     def _given(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """As positions and keywords, without those that have their default: a decomposition may lack them."""

@@ -12,7 +12,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.dims import Dim, Size, maximum
-from oxide.frontends.torch.promotion import category
+from oxide.frontends.torch.promotion import category, number_dtype
 from oxide.frontends.torch.registry import Node, lowering
 
 Value = ir.Value
@@ -145,7 +145,7 @@ def copied(node: Node, self: Value) -> Value:
 @lowering("aten._to_copy.default")
 def to_copy(
     node: Node,
-    self: Value,
+    self: Any,
     dtype: torch.dtype | None = None,
     layout: Any = None,
     device: Any = None,
@@ -153,7 +153,8 @@ def to_copy(
     non_blocking: bool = False,
     memory_format: Any = None,
 ) -> Value:
-    return node.cast(self, dtype)
+    """vmap leaves Python numbers in the place of tensors."""
+    return node.cast(self if isinstance(self, Value) else hlo.constant(self, number_dtype(self)), dtype)
 
 
 @lowering("prims.convert_element_type.default")
