@@ -17,6 +17,7 @@ from torch.utils import _pytree as pytree
 
 import oxide
 from oxide.dialects.attributes import UPDATES
+from oxide.frontends.torch.boundary import keywords
 from oxide.signature import entry_function
 
 # A program may be called again with other shapes.
@@ -33,7 +34,7 @@ def run(program: ExportedProgram, args: tuple[Any, ...], kwargs: dict[str, Any])
         model = oxide.import_torch(program)
         _COMPILED[program] = model.compile(cache=False), updated_arguments(model)
     executable, updated = _COMPILED[program]
-    ordered = {name: kwargs[name] for name in _keyword_order(program, kwargs)}
+    ordered = {name: kwargs[name] for name in keywords(program) or kwargs}
     tensors = [leaf for leaf in pytree.tree_leaves((args, ordered)) if isinstance(leaf, torch.Tensor)]
     results = [np.asarray(result) for result in executable.run(_named(executable, tensors)).values()]
     buffers = {name: value for name, value in zip(updated, results, strict=True) if name}
@@ -45,15 +46,6 @@ def run(program: ExportedProgram, args: tuple[Any, ...], kwargs: dict[str, Any])
 
 def _named(executable: oxide.Executable, tensors: list[torch.Tensor]) -> dict[str, torch.Tensor]:
     return dict(zip((spec.name for spec in executable.inputs), tensors, strict=True))
-
-
-def _keyword_order(program: ExportedProgram, kwargs: dict[str, Any]) -> list[str]:
-    """Keywords in the order the program was exported with."""
-    spec = program.call_spec.in_spec
-    if spec is None:
-        return list(kwargs)
-    _, keywords = pytree.tree_unflatten([0] * spec.num_leaves, spec)
-    return list(keywords)
 
 
 def updated_arguments(model: oxide.Model) -> list[str]:

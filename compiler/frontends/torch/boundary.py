@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, OutputKind
@@ -18,11 +17,17 @@ def input_names(program: ExportedProgram, taken: Iterable[str] = ()) -> list[str
     spec = program.call_spec.in_spec
     if spec is None:
         return [s.arg.name for s in program.graph_signature.input_specs if s.target is None]
-    args, kwargs = pytree.tree_unflatten([0] * spec.num_leaves, spec)
-    parameters = _parameter_names(program, len(args))
-    named = {**dict(zip(parameters, args, strict=True)), **kwargs}
+    args, kwargs = (child.children() for child in spec.children())
     # The tree's own order is kept: positional arguments, then keywords.
-    return _unique([name for key, value in named.items() for name in _leaf_names(value, key)], set(taken))
+    labels = [*_parameter_names(program, len(args)), *keywords(program)]
+    named = zip(labels, [*args, *kwargs], strict=True)
+    return _unique([name for label, value in named for name in _leaf_names(value, label)], set(taken))
+
+
+def keywords(program: ExportedProgram) -> list[str]:
+    """The keyword arguments, in the order the program was exported with."""
+    spec = program.call_spec.in_spec
+    return [] if spec is None else _keys(spec.children()[1])
 
 
 def _parameter_names(program: ExportedProgram, count: int) -> list[str]:
@@ -41,8 +46,7 @@ def output_names(program: ExportedProgram) -> list[str]:
     users = sum(s.kind in (OutputKind.USER_OUTPUT, OutputKind.LOSS_OUTPUT) for s in signature.output_specs)
     names = iter([])
     if spec is not None and spec.num_leaves == users:
-        tree = pytree.tree_unflatten([0] * users, spec)
-        names = iter(_leaf_names(tree, "" if _has_keys(tree) else "output"))
+        names = iter(_leaf_names(spec, "" if not spec.is_leaf() and _field_names(spec) else "output"))
     labels = [
         next(names, s.arg.name)
         if s.kind in (OutputKind.USER_OUTPUT, OutputKind.LOSS_OUTPUT)
@@ -53,25 +57,28 @@ def output_names(program: ExportedProgram) -> list[str]:
     return _unique(labels, set())
 
 
-def _has_keys(tree: Any) -> bool:
-    """Whether the outputs have names: a dict or a dataclass, not a tuple or a lone tensor."""
-    starts = [path[0] for path, _ in _paths(tree) if path]
-    return bool(starts) and all(isinstance(key, pytree.MappingKey | pytree.GetAttrKey) for key in starts)
+def _leaf_names(spec: pytree.TreeSpec, prefix: str) -> list[str]:
+    if spec.is_leaf():
+        return [prefix]
+    named = zip(_keys(spec), spec.children(), strict=True)
+    return [name for key, child in named for name in _leaf_names(child, f"{prefix}.{key}" if prefix else key)]
 
 
-def _leaf_names(tree: Any, prefix: str) -> list[str]:
-    return [".".join(filter(None, (prefix, *map(_key_text, path)))) for path, _ in _paths(tree)]
+def _keys(spec: pytree.TreeSpec) -> list[str]:
+    """The children's names, or their positions where they have none (tuples, lists)."""
+    return _field_names(spec) or [str(index) for index in range(spec.num_children)]
 
 
-def _paths(tree: Any) -> list[tuple[tuple[Any, ...], Any]]:
-    return pytree.tree_flatten_with_path(tree)[0]
+def _field_names(spec: pytree.TreeSpec) -> list[str]:
+    """Keys of a dictionary, fields of a dataclass or a named tuple, of whatever classes the user registered.
 
-
-def _key_text(key: Any) -> str:
-    for attribute in ("key", "idx", "name"):
-        if hasattr(key, attribute):
-            return str(getattr(key, attribute))
-    return str(key)
+    They are read off the context that the node was flattened with, since a class (a cache, say) may not let itself
+    be made of anything but tensors.
+    """
+    context = getattr(spec.context, "_fields", spec.context)
+    candidates = [context, *context] if isinstance(context, list | tuple) else []
+    found = (names for names in candidates if isinstance(names, list | tuple) and len(names) == spec.num_children)
+    return next(([str(n) for n in names] for names in found if all(isinstance(n, str | int) for n in names)), [])
 
 
 def _unique(names: Iterable[str], taken: set[str]) -> list[str]:
