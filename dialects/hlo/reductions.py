@@ -33,11 +33,14 @@ from oxide.dialects.hlo.elementwise import (
     compare,
     divide,
     equal,
+    exp,
+    log1p,
     maximum,
     minimum,
     multiply,
     not_equal,
     or_,
+    real,
     select,
     subtract,
 )
@@ -72,6 +75,17 @@ def lowest_finite(dtype: np.dtype) -> np.generic:
     return np.array(limits.min).astype(dtype)[()]
 
 
+def log_add_exp(a: ir.Value, b: ir.Value) -> ir.Value:
+    """log(exp(a) + exp(b)); of complex numbers with the imaginary part that the larger one leads to."""
+    if dtypes.is_complex(dtype(a)):
+        swap = compare(real(a), real(b), "LT")
+        a, b = select(swap, b, a), select(swap, a, b)
+    else:
+        a, b = maximum(a, b), minimum(a, b)
+    # Equal infinities have no difference.
+    return add(a, select(equal(a, b), math.log(2), log1p(exp(subtract(b, a)))))
+
+
 # kind -> (combining function, its identity for a dtype)
 KINDS: dict[str, tuple[Combine, Callable[[np.dtype], object]]] = {
     "add": (add, lambda d: 0),
@@ -80,6 +94,7 @@ KINDS: dict[str, tuple[Combine, Callable[[np.dtype], object]]] = {
     "min": (minimum, highest),
     "and": (and_, lambda d: -1 if d != np.bool_ else True),
     "or": (or_, lambda d: 0),
+    "logaddexp": (log_add_exp, lowest),
 }
 
 

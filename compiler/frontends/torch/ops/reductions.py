@@ -11,7 +11,6 @@ import torch
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.frontends.torch.dtypes import to_numpy
 from oxide.frontends.torch.promotion import category, compute_dtype
 from oxide.frontends.torch.registry import Node, lowering
 
@@ -54,17 +53,18 @@ def wide_mean(x: Value, axes: Sequence[int], *, keepdims: bool = False) -> Value
 @lowering("aten.sum.default", "aten.sum.dim_IntList")
 def sum(node: Node, self: Value, dim: Any = None, keepdim: bool = False, dtype: torch.dtype | None = None) -> Value:
     """In int64 for integers and bools when no dtype is given."""
-    return over(node.cast(self, dtype or _summing(self)), dim, keepdim, wide_sum)
+    return over(node.cast(self, dtype or summing_dtype(self)), dim, keepdim, wide_sum)
 
 
 @lowering("aten.prod.default", "aten.prod.dim_int")
 def prod(
     node: Node, self: Value, dim: Any = None, keepdim: bool = False, dtype: torch.dtype | None = None
 ) -> Value:
-    return over(node.cast(self, dtype or _summing(self)), dim, keepdim, wide_product)
+    return over(node.cast(self, dtype or summing_dtype(self)), dim, keepdim, wide_product)
 
 
-def _summing(x: Value) -> np.dtype:
+def summing_dtype(x: Value) -> np.dtype:
+    """What sums and products without a given dtype are in: int64 for integers and bools."""
     return np.dtype(np.int64) if category(hlo.dtype(x)) < 2 else hlo.dtype(x)
 
 
@@ -213,20 +213,3 @@ def logsumexp(node: Node, self: Value, dim: Any, keepdim: bool = False) -> Value
     top = hlo.select(hlo.is_finite(top), top, 0)
     total = hlo.reduce_sum(hlo.exp(hlo.subtract(x, top)), axes, keepdims=keepdim)
     return hlo.convert(hlo.add(hlo.log(total), hlo.reshape(top, hlo.shape(total))), node.dtype)
-
-
-@lowering("aten.cumsum.default")
-def cumsum(node: Node, self: Value, dim: int, dtype: torch.dtype | None = None) -> Value:
-    return _running(node.cast(self, to_numpy(dtype) if dtype else _summing(self)), "add", dim)
-
-
-@lowering("aten.cumprod.default")
-def cumprod(node: Node, self: Value, dim: int, dtype: torch.dtype | None = None) -> Value:
-    return _running(node.cast(self, to_numpy(dtype) if dtype else _summing(self)), "multiply", dim)
-
-
-def _running(x: Value, kind: str, dim: int) -> Value:
-    if hlo.rank(x) == 0:
-        return x
-    dtype = hlo.dtype(x)
-    return hlo.convert(hlo.cumulative(hlo.convert(x, compute_dtype(dtype)), kind, dim), dtype)
