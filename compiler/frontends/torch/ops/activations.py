@@ -122,3 +122,22 @@ def glu(node: Node, self: Value, dim: int = -1) -> Value:
     length = hlo.shape(self)[dim]
     a, b = hlo.split(self, dim, [length // 2, length // 2])
     return hlo.multiply(a, hlo.logistic(b))
+
+
+def _silu_backward(grad: Value, x: Value) -> Value:
+    """The derivative of x s(x) is s + x s (1 - s)."""
+    gate = hlo.logistic(x)
+    slope = hlo.multiply(gate, hlo.add(hlo.multiply(x, hlo.subtract(1, gate)), 1))
+    return hlo.multiply(grad, slope)
+
+
+def _mish_backward(grad: Value, x: Value) -> Value:
+    """The derivative of x t(x) with t = tanh(softplus(x)) is t + x s(x) (1 - t^2)."""
+    t = hlo.tanh(hlo.negate(_log_sigmoid(hlo.negate(x))))
+    slope = hlo.multiply(hlo.logistic(x), hlo.subtract(1, hlo.square(t)))
+    return hlo.multiply(grad, hlo.add(t, hlo.multiply(x, slope)))
+
+
+# PyTorch's own decompositions of these two call themselves.
+elementwise("aten.silu_backward.default", wide(_silu_backward), Kind.DEFAULT, ["grad_output", "self"])
+elementwise("aten.mish_backward.default", wide(_mish_backward), Kind.DEFAULT, ["grad_output", "self"])

@@ -1,9 +1,9 @@
 """Gradients of convolutions by input, weight and bias.
 
-With y = conv(x, w), the gradient by x is a transposed convolution of y's gradient.  The one by w is a convolution of
-x with y's gradient as kernel, in which the batch takes the part of the channels, and strides and dilations change
-places.  A transposed convolution is the gradient of a plain one by its input, so its own gradients are these two
-with input and output exchanged.
+With y = conv(x, w), the gradient by x is a transposed convolution of y's gradient.  The one by w is a convolution
+of x with y's gradient as kernel, in which the batch takes the part of the channels, and strides and dilations
+change places.  A transposed convolution is the gradient of a plain one by its input, so its own gradients are these
+two with input and output exchanged.
 """
 
 from __future__ import annotations
