@@ -56,8 +56,8 @@ from oxide.frontends.torch.ops import (
     scans,
     searching,
     solving,
-    special,
     sorting,
+    special,
     symbols,
     views,
 )
@@ -87,8 +87,8 @@ __all__ = [
     "scans",
     "searching",
     "solving",
-    "special",
     "sorting",
+    "special",
     "symbols",
     "views",
 ]

@@ -108,7 +108,6 @@ UNARY: dict[Kind, dict[str, Callable[[Value], Value]]] = {
         "atanh": hlo.atanh,
         "cos": hlo.cos,
         "cosh": hlo.cosh,
-        "digamma": hlo.digamma,
         "erf": hlo.erf,
         "erfc": hlo.erfc,
         "erfinv": hlo.erf_inv,
