@@ -41,11 +41,7 @@ def import_factory(reference: str, arguments: Sequence[str] = ()) -> Model:
     for where Python finds them and in the working folder.  Raises OxideError when something is not found or of
     another kind, or when the code fails.
     """
-    made = _made_by(reference)
-    example: tuple[Any, ...] = ()
-    keywords: dict[str, Any] = {}
-    if isinstance(made, tuple) and 2 <= len(made) <= 3:
-        made, example, keywords = (*made, {})[:3]
+    made, example, keywords = _parts(_made_by(reference))
     specs = [_spec(text) for text in arguments]
     name = reference.rpartition(":")[2]
     if _is_torch(made):
@@ -100,6 +96,14 @@ def _made_by(reference: str) -> Any:
         return made() if inspect.isfunction(made) or inspect.isclass(made) else made
     except Exception as error:  # the code is the user's: it can raise anything
         raise OxideError(f"{reference}: {type(error).__name__}: {error}") from error
+
+
+def _parts(made: Any) -> tuple[Any, Any, Any]:
+    """What a factory made, with its example arguments."""
+    if isinstance(made, tuple) and 2 <= len(made) <= 3:
+        source, positional, keywords = (*made, {})[:3]
+        return source, positional, keywords
+    return made, (), {}
 
 
 def _is_torch(made: Any) -> bool:

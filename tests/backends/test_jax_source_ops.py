@@ -480,5 +480,5 @@ func.func @main(%x: tensor<4x5x6xf32>, %u: tensor<4x2x6xf32>, %w: tensor<2x5x3xf
 def test_slices_at_computed_positions_beside_64_bit_types(start):
     rng = np.random.default_rng(0)
     x, u, w = (rng.standard_normal(shape, np.float32) for shape in ((4, 5, 6), (4, 2, 6), (2, 5, 3)))
-    text = check(MIXED_STARTS, [x, u, w, np.int32(start).reshape(()), np.arange(3)])
+    text = check(MIXED_STARTS, [x, u, w, np.array(start, np.int32), np.arange(3)])
     assert "lax.dynamic_slice_in_dim(arg0, arg3, 2, 1, allow_negative_indices=False)" in text

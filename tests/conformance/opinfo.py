@@ -252,7 +252,7 @@ def _eigh(inputs: Outputs, outputs: Outputs) -> Outputs:
 def _sorted(values: torch.Tensor) -> torch.Tensor:
     """Complex numbers in the order of their rounded real, then imaginary parts, along the last dimension."""
     array = values.numpy()
-    order = np.lexsort((np.round(array.imag, 3), np.round(array.real, 3)))
+    order = np.lexsort((np.round(np.imag(array), 3), np.round(np.real(array), 3)))
     return torch.from_numpy(np.take_along_axis(array, order, -1))
 
 

@@ -97,14 +97,16 @@ def problems(entry: Lowering, schema: defs.OpSchema) -> list[str]:
     holds a node to its own version's schema as well.
     """
     signature = entry.signature
+    attributes = signature.attributes
+    assert attributes is not None, "only lowerings from outside take any attribute"
     covered = [defs.get_schema(entry.op_type, version, entry.domain) for version in entry.versions]
     found: list[str] = []
-    missing = schema.attributes.keys() - signature.attributes.keys()
-    invented = signature.attributes.keys() - {name for s in covered for name in s.attributes}
+    missing = schema.attributes.keys() - attributes.keys()
+    invented = attributes.keys() - {name for s in covered for name in s.attributes}
     if missing or invented:
         found.append(f"attributes missing {sorted(missing)}, not in any schema {sorted(invented)}")
-    for name in signature.attributes.keys() & schema.attributes.keys():
-        found += _default_problem(name, signature.attributes[name], schema.attributes[name])
+    for name in attributes.keys() & schema.attributes.keys():
+        found += _default_problem(name, attributes[name], schema.attributes[name])
     most = max(len(_fixed_inputs(s)) for s in covered)
     if not len(_fixed_inputs(schema)) <= len(signature.inputs) <= most:
         found.append(f"inputs {signature.inputs}, the schema has {[p.name for p in _fixed_inputs(schema)]}")

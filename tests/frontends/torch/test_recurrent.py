@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -24,13 +26,15 @@ def seed() -> None:
     ("bidirectional", "batch_first", "layers", "bias"),
     [(False, False, 1, True), (True, True, 2, False), (True, False, 3, True)],
 )
-def test_modules(kind: type[nn.RNNBase], bidirectional: bool, batch_first: bool, layers: int, bias: bool) -> None:
+def test_modules(
+    kind: Callable[..., nn.Module], bidirectional: bool, batch_first: bool, layers: int, bias: bool
+) -> None:
     module = kind(5, 6, layers, bias=bias, bidirectional=bidirectional, batch_first=batch_first)
     check(module, torch.randn(3, 4, 5))
 
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
-def test_given_states_and_no_batch(kind: type[nn.RNNBase]) -> None:
+def test_given_states_and_no_batch(kind: Callable[..., nn.Module]) -> None:
     h, c = torch.randn(2, 4, 6), torch.randn(2, 4, 6)
     check(kind(5, 6, 2), torch.randn(7, 4, 5), (h, c) if kind is nn.LSTM else h)
     check(kind(5, 6, 2), torch.randn(7, 5))
@@ -45,7 +49,7 @@ def test_relu() -> None:
 
 
 @pytest.mark.parametrize("kind", [nn.LSTMCell, nn.GRUCell, nn.RNNCell])
-def test_cells(kind: type[nn.RNNCellBase]) -> None:
+def test_cells(kind: Callable[..., nn.Module]) -> None:
     check(kind(5, 6), torch.randn(4, 5))
 
 
