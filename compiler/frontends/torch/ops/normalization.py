@@ -76,8 +76,19 @@ def rms_norm(
     rank = hlo.rank(input)
     axes = tuple(range(rank - len(normalized_shape), rank))
     epsilon = float(np.finfo(compute_dtype(hlo.dtype(input))).eps) if eps is None else float(eps)
+    if epsilon < 0:  # which the composite refuses, and PyTorch does not
+        return _rms_norm(input, axes, weight, epsilon)
     scale = hlo.full(normalized_shape, 1, hlo.dtype(input)) if weight is None else weight
     return composites.build("rms_norm", [input, scale], axes=axes, epsilon=epsilon)[0]
+
+
+def _rms_norm(x: Value, axes: Sequence[int], weight: Value | None, eps: float) -> Value:
+    wide = hlo.convert(x, compute_dtype(hlo.dtype(x)))
+    squares = hlo.reduce_mean(hlo.square(wide), axes, keepdims=True)
+    y = hlo.multiply(wide, hlo.rsqrt(hlo.add(squares, eps)))
+    if weight is not None:
+        y = hlo.multiply(y, hlo.broadcast_in_dim(hlo.convert(weight, hlo.dtype(y)), hlo.shape(x), axes))
+    return hlo.convert(y, hlo.dtype(x))
 
 
 def _features(x: Value, given: Value | None, value: float, dtype: np.dtype) -> Value:
@@ -123,11 +134,19 @@ def native_batch_norm(
     """The batch norm; in training also means and reciprocal standard deviations, which are else empty."""
     y, mean, variance = _batch_norm(input, weight, bias, running_mean, running_var, training, eps)
     if not training:
-        empty = [hlo.full([0], 0, node.dtype_of(index)) for index in (1, 2)]
-        return [y, *empty]
+        return [y, *_no_statistics(node)]
     _update(node, input, momentum, running_mean, mean, running_var, variance)
+    return [y, *_saved(node, mean, variance, eps)]
+
+
+def _saved(node: Node, mean: Value, variance: Value, eps: float) -> list[Value]:
+    """What the backward pass needs of the batch: means and reciprocal standard deviations."""
     rstd = hlo.rsqrt(hlo.add(variance, eps))
-    return [y, hlo.convert(mean, node.dtype_of(1)), hlo.convert(rstd, node.dtype_of(2))]
+    return [hlo.convert(mean, node.dtype_of(1)), hlo.convert(rstd, node.dtype_of(2))]
+
+
+def _no_statistics(node: Node) -> list[Value]:
+    return [hlo.full([0], 0, node.dtype_of(index)) for index in (1, 2)]
 
 
 def _batch_norm(
@@ -166,16 +185,19 @@ def _update(
     running_var: Value | None,
     variance: Value,
 ) -> None:
-    """(1 - momentum) * running + momentum * batch; the variance without bias."""
     if running_mean is not None:
         node.write("running_mean", _moved(running_mean, mean, momentum))
     if running_var is not None:
-        count: Any = math.prod(size for axis, size in enumerate(hlo.shape(x)) if axis != 1)
-        unbiased = hlo.multiply(variance, count / (count - 1) if count > 1 else math.inf)
-        node.write("running_var", _moved(running_var, unbiased, momentum))
+        node.write("running_var", _moved(running_var, _unbiased(x, variance), momentum))
+
+
+def _unbiased(x: Value, variance: Value) -> Value:
+    count: Any = math.prod(size for axis, size in enumerate(hlo.shape(x)) if axis != 1)
+    return hlo.multiply(variance, count / (count - 1) if count > 1 else math.inf)
 
 
 def _moved(running: Value, batch: Value, momentum: float) -> Value:
+    """(1 - momentum) * running + momentum * batch."""
     old = hlo.convert(running, hlo.dtype(batch))
     return hlo.add(hlo.multiply(old, 1 - momentum), hlo.multiply(batch, momentum))
 
@@ -192,9 +214,16 @@ def batch_norm_functional(
     momentum: float,
     eps: float,
 ) -> list[Value]:
-    """As native_batch_norm, with the new running statistics as further results."""
-    results = native_batch_norm(node, input, weight, bias, running_mean, running_var, training, momentum, eps)
-    return [*results, *(node.current(name) for name in ("running_mean", "running_var"))]
+    """As native_batch_norm, but the new running statistics are further results: nothing is written."""
+    y, mean, variance = _batch_norm(input, weight, bias, running_mean, running_var, training, eps)
+    if not training:
+        return [y, *_no_statistics(node), running_mean, running_var]
+    moved = [_moved(running_mean, mean, momentum), _moved(running_var, _unbiased(input, variance), momentum)]
+    return [
+        y,
+        *_saved(node, mean, variance, eps),
+        *(hlo.convert(x, node.dtype_of(3 + i)) for i, x in enumerate(moved)),
+    ]
 
 
 @lowering("aten._native_batch_norm_legit.no_stats")
