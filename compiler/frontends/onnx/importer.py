@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -28,7 +29,7 @@ from oxide.frontends.onnx.operators import Library, model_opsets
 from oxide.frontends.onnx.registry import Table
 from oxide.frontends.onnx.scope import Scope
 from oxide.frontends.onnx.survey import check_supported
-from oxide.frontends.onnx.types import Dimensions, InputType, input_types, output_mismatch
+from oxide.frontends.onnx.types import Dimensions, InputType, input_types, output_mismatch, size_mismatch
 from oxide.frontends.onnx.weights import Weights
 from oxide.model import Model
 from oxide.nesting import nest, set_nesting, structure_of
@@ -195,7 +196,9 @@ def _check_outputs(graph: Graph, outputs: Sequence[Any], dims: Dimensions) -> li
     for name, value in zip(graph.outputs, outputs, strict=True):
         try:
             found = output_leaves(name, value, graph.types[name], taken)
-            messages = [output_mismatch(leaf.type, *bounded.buffer_of(leaf.value), dims) for leaf in found]
+            messages = [output_mismatch(leaf.type, bounded.buffer_of(leaf.value)[0]) for leaf in found]
+            if not any(messages):
+                _warn_of_sizes(name, found, dims)
             checked += found
         except OxideError as error:
             messages = [error.message]
@@ -209,6 +212,14 @@ def _check_outputs(graph: Graph, outputs: Sequence[Any], dims: Dimensions) -> li
             wrong,
         )
     return checked
+
+
+def _warn_of_sizes(name: str, leaves: Sequence[Leaf], dims: Dimensions) -> None:
+    """Declared sizes that are wrong harm nobody: the computed shape is taken, and said to be."""
+    for leaf in leaves:
+        message = size_mismatch(leaf.type, *bounded.buffer_of(leaf.value), dims)
+        if message:
+            warnings.warn(f"output {quoted(name)}: {message}; the former is taken", stacklevel=2)
 
 
 def _finish(

@@ -190,11 +190,8 @@ def _names(inputs: Mapping[str, TypeProto]) -> set[str]:
     return {d.dim_param for proto in inputs.values() for d in proto.tensor_type.shape.dim if d.dim_param}
 
 
-def output_mismatch(proto: TypeProto, value: ir.Value, open_axis: int | None, dims: Dimensions) -> str:
-    """Why a value does not have the type that the model declares for it; empty when it does.
-
-    The size along `open_axis` depends on data and is not compared.
-    """
+def output_mismatch(proto: TypeProto, value: ir.Value) -> str:
+    """Why a value does not have the element type and rank that the model declares for it; empty when it does."""
     if proto.WhichOneof("value") is None:
         return ""
     tensor = _tensor(proto, "output")
@@ -205,14 +202,25 @@ def output_mismatch(proto: TypeProto, value: ir.Value, open_axis: int | None, di
             return f"it has element type {dtype}, the model declares {declared_dtype}"
     if not tensor.HasField("shape"):
         return ""
-    declared = [_size(dim, dims) for dim in tensor.shape.dim]
-    if len(declared) != len(shape):
-        return f"it has shape {shape}, the model declares rank {len(declared)}"
-    pairs = enumerate(zip(declared, shape, strict=True))
-    fits = all(axis == open_axis or not _differ(want, have) for axis, (want, have) in pairs)
-    if not fits and not dims.overridden:
-        return f"it has shape {shape}, the model declares {tuple('?' if d is None else d for d in declared)}"
+    if len(tensor.shape.dim) != len(shape):
+        return f"it has shape {shape}, the model declares rank {len(tensor.shape.dim)}"
     return ""
+
+
+def size_mismatch(proto: TypeProto, value: ir.Value, open_axis: int | None, dims: Dimensions) -> str:
+    """How the sizes of a value of the right rank differ from those that the model declares; empty when they do not.
+
+    Converters declare wrong ones (skl2onnx does for half a dozen estimators), which onnxruntime only warns about.
+    The size along `open_axis` depends on data and is not compared.
+    """
+    if not proto.tensor_type.HasField("shape") or dims.overridden:
+        return ""
+    shape = hlo.shape(value)
+    declared = [_size(dim, dims) for dim in proto.tensor_type.shape.dim]
+    pairs = enumerate(zip(declared, shape, strict=True))
+    if all(axis == open_axis or not _differ(want, have) for axis, (want, have) in pairs):
+        return ""
+    return f"it has shape {shape}, the model declares {tuple('?' if d is None else d for d in declared)}"
 
 
 def _differ(want: Size | None, have: Size) -> bool:

@@ -79,6 +79,7 @@ def test_every_truncation_is_refused():
         assert ModelProto.FromString(data[:length]).opset_import
 
 
+@pytest.mark.filterwarnings("ignore:output .* the model declares:UserWarning")
 def test_flipped_bits_never_escape_as_other_errors():
     data = weighted_model().SerializeToString()
     rng = random.Random(7)
