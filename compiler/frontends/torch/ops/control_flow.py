@@ -39,10 +39,15 @@ def wrap_with_autocast(
     graph: torch.fx.GraphModule,
     *operands: Any,
 ) -> Any:
-    """Refused where it would change dtypes: the subgraph does not have the casts that autocast makes."""
-    if enabled:
-        raise node.error("autocast is on inside this region; export with the casts written out (.to(dtype))")
-    return node.inline(graph, operands)
+    """The subgraph is what runs under autocast: where that is on, it is traced again to have autocast's casts."""
+    if not enabled:
+        return node.inline(graph, operands)
+
+    def region(*arguments: Any) -> Any:
+        with torch.autocast(device_type, dtype=dtype, cache_enabled=cache_enabled):
+            return graph(*arguments)
+
+    return node.trace(region, operands)
 
 
 @higher_order("tag_activation_checkpoint")
