@@ -10,9 +10,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 from jaxlib.mlir import ir
 from torch.export import ExportedProgram
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
 from torch.utils import _pytree as pytree
 
 import oxide
@@ -35,17 +35,36 @@ def run(program: ExportedProgram, args: tuple[Any, ...], kwargs: dict[str, Any])
         _COMPILED[program] = model.compile(cache=False), updated_arguments(model)
     executable, updated = _COMPILED[program]
     ordered = {name: kwargs[name] for name in keywords(program) or kwargs}
-    tensors = [leaf for leaf in pytree.tree_leaves((args, ordered)) if isinstance(leaf, torch.Tensor)]
-    results = [np.asarray(result) for result in executable.run(_named(executable, tensors)).values()]
+    given = _given(program, pytree.tree_leaves((args, ordered)))
+    results = [np.asarray(result) for result in executable.run(_named(executable, given)).values()]
     buffers = {name: value for name, value in zip(updated, results, strict=True) if name}
-    return {
-        "outputs": [value for name, value in zip(updated, results, strict=True) if not name],
-        "buffers": buffers or None,
-    }
+    outputs = [value for name, value in zip(updated, results, strict=True) if not name]
+    return {"outputs": _tensors(program, outputs), "buffers": buffers or None}
 
 
-def _named(executable: oxide.Executable, tensors: list[torch.Tensor]) -> dict[str, torch.Tensor]:
-    return dict(zip((spec.name for spec in executable.inputs), tensors, strict=True))
+def _given(program: ExportedProgram, leaves: list[Any]) -> list[Any]:
+    """The arguments that are inputs of the model: tensors, and numbers that are open."""
+    specs = [s for s in program.graph_signature.input_specs if s.kind is InputKind.USER_INPUT]
+    pairs = zip(specs, leaves, strict=True)
+    return [np.asarray(leaf) if isinstance(leaf, int | float) else leaf for spec, leaf in pairs if _is_open(spec)]
+
+
+def _is_open(spec: Any) -> bool:
+    return not isinstance(spec.arg, ConstantArgument)
+
+
+def _tensors(program: ExportedProgram, outputs: list[np.ndarray]) -> list[np.ndarray]:
+    """The outputs without the numbers that depend on sizes, which are tensors only here."""
+    specs = [s for s in program.graph_signature.output_specs if s.kind is OutputKind.USER_OUTPUT and _is_open(s)]
+    pairs = zip(specs, outputs, strict=True)
+    return [output for spec, output in pairs if isinstance(spec.arg, TensorArgument)]
+
+
+def _named(executable: oxide.Executable, given: list[Any]) -> dict[str, Any]:
+    names = [spec.name for spec in executable.inputs]
+    if len(names) == len(given) + 1:  # a program that draws random numbers
+        given = [*given, np.zeros(2, np.uint64)]
+    return dict(zip(names, given, strict=True))
 
 
 def updated_arguments(model: oxide.Model) -> list[str]:

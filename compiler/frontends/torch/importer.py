@@ -27,6 +27,8 @@ from oxide.frontends.torch.dtypes import to_torch
 from oxide.frontends.torch.lower import Argument, lower_graph_module
 from oxide.model import Model
 
+# The input that a program which draws random numbers gets: the generator's state, ui64[2].
+RANDOM_STATE = "random_state"
 # Where the functions live that torch.func's transforms leave in an exported program.
 _TRANSFORMS = "torch._functorch.predispatch"
 _SHAPED = TensorArgument | SymIntArgument | SymFloatArgument | SymBoolArgument
@@ -45,7 +47,8 @@ def import_torch(
 
     Inputs are called as `forward` calls its parameters, tensors in pytrees by their path (`past.0.key`); weights
     and buffers by their names in the module, whose memory they share.  A buffer or input that the program
-    changes has its new value as a further result.
+    changes has its new value as a further result.  A program that draws random numbers (dropout in training) takes
+    the generator's state as a last input, `random_state` (ui64[2], any bits), and returns the next one likewise.
 
     Raises OxideError when torch.export refuses the module, and for everything that cannot be lowered.
     """
@@ -99,7 +102,13 @@ def _import(program: ExportedProgram, name: str) -> Model:
         _argument(program, spec, placeholders, next(users) if spec.kind is InputKind.USER_INPUT else "")
         for spec in specs
     ]
-    return lower_graph_module(program.graph_module, arguments, name=name, output_names=output_names(program))
+    return lower_graph_module(
+        program.graph_module,
+        arguments,
+        name=name,
+        output_names=output_names(program),
+        random_state=RANDOM_STATE,
+    )
 
 
 def _argument(

@@ -57,11 +57,15 @@ def lower_graph_module(
     *,
     name: str = "model",
     output_names: Sequence[str] | None = None,
+    random_state: str | None = None,
 ) -> Model:
     """Lower a graph of ATen operators whose placeholders are `arguments`, in order, and whose output is flat.
 
     Results are the tensors among the outputs, called `output_names` (one for each output, tensor or not); then,
     for each argument the graph mutates, its new value, marked `oxide.updates = "<argument>"`.
+    `random_state` names one more input, after the others, that a graph which draws random numbers gets: the state
+    of the generator, ui64[2], whose new value is among the results like that of a mutated argument.  Without it
+    random operators are refused.
     A number that depends on the sizes of inputs, or is an input, is a tensor of rank 0: int64, float64 or bool.
     Raises OxideError for everything that cannot be lowered, naming the nodes.
     """
@@ -73,8 +77,9 @@ def lower_graph_module(
         function, block = _entry(module)
         inputs = [argument for argument in arguments if argument.kind == "input"]
         tensors = {argument.name: Tensor(_add_input(block, argument)) for argument in inputs}
-        weights = Weights(block, taken=tensors)
-        program = Program(weights, symbols)
+        random = _RandomState(block, random_state, tensors) if random_state else None
+        weights = Weights(block, taken=[*tensors, *([random.name] if random else [])])
+        program = Program(weights, symbols, random.tensor if random else None)
         with ir.InsertionPoint(block), composites.library(module) as library:
             known = _symbols_of(inputs)
             symbols.require_ranges(known)
@@ -84,11 +89,15 @@ def lower_graph_module(
             if program.failures:
                 raise NodeErrors(program.failures)
             results = _results(outputs, output_names)
-            results += _updates({**tensors, **weights.tensors}, {label for label, _, _ in results})
+            mutable = {**tensors, **weights.tensors, **({random.name: random.tensor} if random else {})}
+            results += _updates(mutable, {label for label, _, _ in results})
             hlo.create("func.return", [value for _, value, _ in results], [])
         DeadCode().run(module, PassLog())
         weights.drop_unused()
-        names = [(NAME, a.name) for a in inputs] + [(PARAM, label) for label in weights.arguments]
+        drawn = [random.name] if random and not random.drop_unused() else []
+        names = [(NAME, name) for name in [*(a.name for a in inputs), *drawn]] + [
+            (PARAM, label) for label in weights.arguments
+        ]
         function.attributes["arg_attrs"] = _dictionaries([{key: label} for key, label in names])
         function.attributes["res_attrs"] = _dictionaries(
             [{NAME: label} | ({UPDATES: target} if target else {}) for label, _, target in results]
@@ -100,6 +109,25 @@ def lower_graph_module(
     for op, count in program.expansions.counts.most_common():
         log.debug("%s: %s has no lowering of its own and was expanded %d times", name, op, count)
     return Model(module, ParameterStore(weights.entries), name)
+
+
+class _RandomState:
+    """The argument for the state of the random generator, under a name that no input has."""
+
+    def __init__(self, block: ir.Block, name: str, taken: Collection[str]) -> None:
+        while name in taken:
+            name += "_"
+        self.name = name
+        self._block = block
+        self._argument = block.add_argument(hlo.make_type([2], np.uint64), ir.Location.name(name))
+        self.tensor = Tensor(self._argument)
+
+    def drop_unused(self) -> bool:
+        """Remove the argument where nothing was drawn."""
+        unused = not any(True for _ in self._argument.uses)
+        if unused:
+            self._block.erase_argument(self._argument.arg_number)
+        return unused
 
 
 def _bound(argument: Argument, inputs: Mapping[str, Tensor], weights: Weights, known: Collection[str]) -> Any:

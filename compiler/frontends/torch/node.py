@@ -26,6 +26,8 @@ class Tracer(Protocol):
 
     def trace(self, node: Node, function: Callable[..., Any], arguments: Sequence[Any]) -> Any: ...
 
+    def random_bits(self, node: Node, dims: Sequence[Any], dtype: np.dtype) -> ir.Value: ...
+
     def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]: ...
 
 
@@ -36,7 +38,7 @@ class Node:
     bound arguments with tensors as `Tensor`s, for lowerings that write into them.
     """
 
-    __slots__ = ("_fake", "_tracer", "arguments", "meta", "name", "op", "place", "wanted")
+    __slots__ = ("_fake", "_owner", "_tracer", "arguments", "meta", "name", "op", "place", "wanted")
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Node:
         arguments: Mapping[str, Any],
         wanted: frozenset[int] | None = None,
         fake: Callable[[str], Any] = lambda argument: None,
+        owner: Callable[[str], Any] = lambda argument: None,
     ) -> None:
         self._tracer = tracer
         self.name = name
@@ -57,6 +60,7 @@ class Node:
         self.arguments = arguments
         self.wanted = wanted
         self._fake = fake
+        self._owner = owner
 
     @property
     def dtype(self) -> np.dtype:
@@ -108,6 +112,10 @@ class Node:
         """The fake tensor of an argument, for what values lack (strides); None where no graph has the call."""
         return self._fake(argument)
 
+    def owner(self, argument: str) -> tuple[Tensor, torch.Tensor] | None:
+        """The tensor that owns the memory of an argument, with its fake tensor; None where no graph has it."""
+        return self._owner(argument)
+
     def write(self, argument: str, value: ir.Value) -> None:
         """Change an argument that the schema does not say is written (running statistics)."""
         target = self.arguments[argument]
@@ -136,6 +144,13 @@ class Node:
     def trace(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         """Lower what a Python function of PyTorch tensors computes, of arguments of a higher-order operator."""
         return self._tracer.trace(self, function, arguments)
+
+    def random_bits(self, dims: Sequence[Any], dtype: np.dtype) -> ir.Value:
+        """Fresh uniform random bits; the program's random state moves on.
+
+        Raises OxideError in a program without such a state, and for sizes that are not known.
+        """
+        return self._tracer.random_bits(self, dims, dtype)
 
     def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]:
         """Lower the body of a region at the insertion point with its placeholders bound to values.

@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+import numpy as np
 import torch
 from jaxlib.mlir import ir
 from torch._ops import HigherOrderOperator, OpOverload
@@ -29,11 +30,15 @@ log = logging.getLogger("oxide.torch")
 
 
 class Program:
-    """What all graphs of one import share: weights, symbols of sizes, expansions and failures."""
+    """What all graphs of one import share: weights, symbols of sizes, expansions and failures.
 
-    def __init__(self, weights: Weights, symbols: Symbols) -> None:
+    `random` is the state of the random generator, None where the caller threads none through the program.
+    """
+
+    def __init__(self, weights: Weights, symbols: Symbols, random: Tensor | None = None) -> None:
         self.weights = weights
         self.symbols = symbols
+        self.random = random
         self.expansions = Expansions()
         self.failures: list[NodeError] = []
 
@@ -170,11 +175,25 @@ class _Walk:
         leaves = pytree.tree_leaves((tuple(arguments), {}))
         return self.program.run(graph_module, [leaves[position] for position in positions], self.within or node)
 
+    def random_bits(self, node: Node, dims: Sequence[Any], dtype: np.dtype) -> ir.Value:
+        state = self.program.random
+        if state is None:
+            raise OxideError("it draws random numbers, and this program has no argument for the generator's state")
+        if not hlo.is_static(dims):
+            raise OxideError(f"it draws random numbers for the open shape {list(dims)}; export with fixed sizes")
+        following, bits = hlo.rng_bits(state.read(), dims, dtype)
+        state.write(following)
+        return bits
+
     def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]:
+        random = self.program.random
+        drawn = random.version if random else 0
         bound = [wrap(value) for value in arguments]
         result = read(self.program.run(graph_module, bound, self.within))
         if any(isinstance(tensor, Tensor) and tensor.version for tensor in bound):
             raise OxideError("a branch or loop body changes a tensor from outside in place; return it instead")
+        if random is not None and random.version != drawn:
+            raise OxideError("a branch or loop body draws random numbers; draw them outside and pass them in")
         return list(result) if isinstance(result, list | tuple) else [result]
 
 
@@ -215,7 +234,8 @@ class _Call:
 
     def _node(self) -> Node:
         meta = self._meta() if self.meta is None else self.meta
-        return Node(self.walk, self.name, str(self.op), self.place, meta, self.arguments, self._wanted(), self.fake)
+        known = (self._wanted(), self.fake, self.owner)
+        return Node(self.walk, self.name, str(self.op), self.place, meta, self.arguments, *known)
 
     def fake(self, name: str) -> Any:
         """The fake tensor the graph has for an argument; None where no graph has this call."""
@@ -223,6 +243,13 @@ class _Call:
             return self.mutating.fake(name) if self.mutating else None
         given = _bind(self.schema, self.source.args, self.source.kwargs)[name]
         return given.meta.get("val") if isinstance(given, torch.fx.Node) else None
+
+    def owner(self, name: str) -> tuple[Tensor, torch.Tensor] | None:
+        """The tensor whose memory an argument is a view of, and its fake; None where the graph has neither."""
+        owner = self.arguments[name].owner
+        nodes = (node for node, value in self.walk.values.items() if value is owner)
+        fakes = (node.meta.get("val") for node in nodes)
+        return next(((owner, fake) for fake in fakes if isinstance(fake, torch.Tensor)), None)
 
     def _by_lowering(self, entry: registry.Lowering) -> Any:
         node = self._node()

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo
+from oxide.frontends.torch.ops import random
 from oxide.frontends.torch.registry import Node, lowering
 
 Value = ir.Value
@@ -28,19 +30,21 @@ def scaled_dot_product_attention(
 ) -> Value:
     """softmax(scale * q k^T + mask) v over [..., heads, length, size].
 
-    A row whose bool mask keeps nothing gives zeros.  With `enable_gqa` query heads share key heads in groups.
+    A row whose bool mask keeps nothing gives zeros.  Query heads share key heads in groups, which needs
+    `enable_gqa` where there is more than one of them.
     """
-    if dropout_p:
-        raise node.error("attention with dropout draws random numbers, which is not supported; call .eval() first")
     if is_causal and attn_mask is not None:
         raise node.error("attn_mask and is_causal cannot both be given")
     factor = 1 / math.sqrt(hlo.shape(query)[-1]) if scale is None else scale
-    heads = hlo.shape(key)[-3] if hlo.rank(key) > 3 else None
-    if not enable_gqa and heads is not None and heads != hlo.shape(query)[-3]:
+    heads = hlo.shape(key)[-3] if hlo.rank(key) > 3 else 1
+    if not enable_gqa and heads != 1 and heads != hlo.shape(query)[-3]:
         raise node.error("query and key have different head counts, which needs enable_gqa=True")
     lead = hlo.broadcast_shapes(hlo.shape(query)[:-3], hlo.shape(key)[:-3], hlo.shape(value)[:-3])
     q, k, v = (_four_dimensional(x, lead) for x in (query, key, value))
     mask = attn_mask if attn_mask is None else _mask(attn_mask, query, key, lead)
+    if dropout_p:
+        result = _with_dropout(node, q, k, v, mask, float(factor), is_causal, dropout_p)
+        return hlo.reshape(result, node.shape)
     result = composites.build("attention", [q, k, v, mask], scale=float(factor), causal=is_causal)[0]
     target = [*hlo.shape(query)[:-1], hlo.shape(value)[-1]]
     if hlo.rank(query) > 3:
@@ -63,3 +67,26 @@ def _mask(mask: Value, query: Value, key: Value, lead: Sequence[Any]) -> Value:
     heads, length, span = hlo.shape(query)[-3], hlo.shape(query)[-2], hlo.shape(key)[-2]
     full = hlo.broadcast_to(mask, [*lead, heads, length, span])
     return hlo.reshape(full, [math.prod(lead), heads, length, span])
+
+
+def _with_dropout(
+    node: Node, q: Value, k: Value, v: Value, mask: Value | None, scale: float, causal: bool, p: float
+) -> Value:
+    """Attention whose weights are dropped with probability p, written out."""
+    groups = hlo.shape(q)[1] // hlo.shape(k)[1]
+    if groups != 1:
+        k, v = (node.call("aten.repeat_interleave.self_int", x, groups, 1) for x in (k, v))
+    scores = hlo.multiply(hlo.matmul(q, hlo.swap_axes(k, -1, -2)), scale)
+    lowest = -math.inf
+    if causal:
+        rows, columns = (hlo.iota(hlo.shape(scores)[-2:], axis, np.int64) for axis in (0, 1))
+        scores = hlo.select(hlo.greater_equal(rows, columns), scores, lowest)
+    if mask is not None:
+        kept = hlo.dtype(mask) == np.bool_
+        scores = hlo.select(mask, scores, lowest) if kept else hlo.add(scores, node.cast(mask, hlo.dtype(scores)))
+    top = hlo.maximum(hlo.reduce_max(scores, [-1], keepdims=True), hlo.lowest_finite(hlo.dtype(scores)))
+    powers = hlo.exp(hlo.subtract(scores, top))
+    total = hlo.reduce_sum(powers, [-1], keepdims=True)
+    weights = hlo.select(hlo.greater(total, 0), hlo.divide(powers, total), 0)
+    kept = random.kept_mask(node, hlo.shape(weights), p)
+    return hlo.matmul(random.scaled_where(weights, kept, p), v)

@@ -13,6 +13,7 @@ from jaxlib.mlir import ir
 from oxide.dialects import hlo
 from oxide.dialects.dims import maximum, minimum, require_equal
 from oxide.frontends.torch.dtypes import to_numpy
+from oxide.frontends.torch.ops import random
 from oxide.frontends.torch.registry import SAME, Node, View, bijection, view
 
 Value = ir.Value
@@ -270,12 +271,15 @@ def to(
     return SAME if target == hlo.dtype(self) and not copy else node.cast(self, target)
 
 
-@view("aten.dropout.default", "aten.feature_dropout.default", "aten.alpha_dropout.default")
-def dropout(node: Node, input: Value, p: float, train: bool) -> View:
+@view(
+    "aten.dropout.default",
+    "aten.feature_dropout.default",
+    "aten.alpha_dropout.default",
+    "aten.feature_alpha_dropout.default",
+)
+def dropout(node: Node, input: Value, p: float, train: bool) -> View | Value:
     """Outside training the input itself."""
-    if train and p:
-        raise node.error("dropout in training draws random numbers, which is not supported; call .eval() first")
-    return SAME
+    return random.dropped(node, input, p) if train and p else SAME
 
 
 @view("prims.transpose.default")
