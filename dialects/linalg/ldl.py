@@ -55,7 +55,7 @@ def _pivot(a: Value, k: Value, hermitian: bool) -> tuple[Value, Value]:
     batch = hlo.shape(a)[0]
     below = hlo.select(hlo.greater(m.rows_of(here), k), m.taxicab(here), 0)
     largest = hlo.reduce_max(below, [1, 2])
-    candidate = hlo.reshape(hlo.argmax(below, 1, index_dtype="int32"), [batch])
+    candidate = m.largest_row(below)
     row = m.at_row(a, hlo.expand_dims(candidate, [1]))
     number = m.columns_of(row)
     other = hlo.and_(hlo.greater_equal(number, k), hlo.not_equal(number, hlo.expand_dims(candidate, [1, 2])))

@@ -27,7 +27,7 @@ def lu(a: Value, *, pivot: bool = True) -> tuple[Value, Value, Value]:
         best = hlo.broadcast_to(step, [batch])
         if pivot:
             sizes = hlo.select(hlo.greater_equal(number, step), m.taxicab(m.column(a, step)), -1.0)
-            best = hlo.reshape(hlo.argmax(sizes, 1, index_dtype="int32"), [batch])
+            best = m.largest_row(sizes)
         a, order = swapped(a, step, best), swapped(hlo.expand_dims(order, [2]), step, best)
         pivots, below = m.row(a, step), m.column(a, step)
         head = m.column(pivots, step)

@@ -167,6 +167,16 @@ def _picked(x: Value, positions: Value, dims: list[Size], axis: int) -> Value:
     return hlo.take_along_axis(x, hlo.broadcast_in_dim(positions, dims, [0, axis]), axis)
 
 
+def largest_row(sizes: Value) -> Value:
+    """The first row with the largest of [batch, n, 1], int32 [batch].
+
+    Not `hlo.argmax`: JAX cannot differentiate past a reduction of pairs, even where nothing depends on it.
+    """
+    top = hlo.reduce_max(sizes, [1], keepdims=True)
+    last = hlo.shape(sizes)[1] - 1
+    return hlo.reduce_min(hlo.select(hlo.equal(sizes, top), rows_of(sizes), last), [1, 2])
+
+
 def phase(x: Value) -> Value:
     """x / |x|, 1 for zero."""
     if not is_complex(x):
