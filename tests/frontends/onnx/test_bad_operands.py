@@ -210,11 +210,24 @@ def test_unknown_enumerators(attribute, choice):
     refused_at("bad", one(attribute, *inputs, weights=weights, **choice), re.escape(str(chosen)))
 
 
-@pytest.mark.parametrize("op_type", ["Scaler", "FeatureVectorizer"])
+FEATURES: dict[str, dict[str, Any]] = {
+    "FeatureVectorizer": {},
+    "Imputer": {"imputed_value_floats": [0.0]},
+    "LinearClassifier": {"coefficients": [1.0], "classlabels_ints": [0, 1]},
+    "LinearRegressor": {"coefficients": [1.0]},
+    "Normalizer": {},
+    "Scaler": {},
+    "SVMClassifier": {"coefficients": [1.0], "classlabels_ints": [0, 1, 2], "rho": [0.0]},
+    "SVMRegressor": {"coefficients": [1.0], "rho": [0.0]},
+}
+
+
+@pytest.mark.parametrize("op_type", FEATURES)
 def test_features_of_rank_0(op_type):
-    nodes = [node(op_type, ["x"], ["y"], name="bad", domain="ai.onnx.ml")]
-    proto = model(nodes, [value("x", ())], [helper.make_empty_tensor_value_info("y")], opsets={"ai.onnx.ml": 1})
-    refused_at("bad", proto, "must have rank at least 1")
+    outputs = ["y", "z"] if op_type.endswith("Classifier") else ["y"]
+    nodes = [node(op_type, ["x"], outputs, name="bad", domain="ai.onnx.ml", **FEATURES[op_type])]
+    ends = [helper.make_empty_tensor_value_info(name) for name in outputs]
+    refused_at("bad", model(nodes, [value("x", ())], ends, opsets={"ai.onnx.ml": 1}), "must have rank")
 
 
 def test_embedded_words_of_rank_3():

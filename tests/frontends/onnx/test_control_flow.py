@@ -124,6 +124,34 @@ def test_endless_loop_is_refused() -> None:
         import_onnx(proto)
 
 
+@pytest.mark.parametrize("count", ["n", "k"])
+def test_what_is_absent_is_no_condition(count: str) -> None:
+    proto = parse(f"""g (float[3] x, int64 n) => (float[3] y) {{
+        k = Constant<value = int64 {{3}}>()
+        y = Loop({count}, "", x) <body = b (int64 i, bool go, float[3] s) => (optional(bool) on, float[3] t) {{
+            on = Optional<type = bool>()  t = Add(s, x) }}> }}""")
+    with pytest.raises(OxideError, match="whether to go on, must be a tensor of one bool"):
+        import_onnx(proto)
+
+
+def test_what_is_absent_cannot_be_stacked() -> None:
+    proto = parse("""g (float[3] x) => (float[3] y) {
+        k = Constant<value = int64 {3}>()
+        y, z = Loop(k, "", x) <body = b (int64 i, bool go, float[3] s) => (bool on, float[3] t, optional(float) o) {
+            on = Identity(go)  t = Add(s, x)  o = Optional<type = float>() }> }""")
+    with pytest.raises(OxideError, match="a scan output of its body must be a tensor"):
+        import_onnx(proto)
+
+
+def test_a_condition_may_be_a_list_of_one() -> None:
+    proto = parse("""g (float[3] x) => (float[3] y) {
+        n = Constant<value = int64 {9}>()
+        y = Loop(n, "", x) <body = b (int64 i, bool go, float[3] s) => (bool[1] on, float[3] t) {
+            t = Add(s, x)  limit = Constant<value = float[1] {10.5}>()
+            m = ReduceMax<keepdims = 0>(t)  on = Less(m, limit) }> }""")
+    check(proto, X)
+
+
 def test_unrolling_has_a_limit() -> None:
     proto = parse("""g (float[3] x) => (float[a] y) {
         n = Constant<value = int64 {1000000000}>()

@@ -156,6 +156,8 @@ def _unrolled(
             raise node.error(f"unrolling it takes more than {UNROLL_NODES} nodes")
         proceed, state, outputs = _iteration(node, body, hlo.constant(index, np.int64), state)
         for row, value in zip(rows, outputs, strict=True):
+            if not isinstance(value, ir.Value):
+                raise node.error("a scan output of its body must be a tensor of fixed size")
             row.append(value)
         known = node.static_or_none(proceed)
         if known is None:
@@ -180,6 +182,10 @@ def _iteration(
     The body's condition input is the constant true: otherwise it would not run.
     """
     proceed, *values = node.lower_graph(body, [index, hlo.constant(True, np.bool_), *state])
+    if not isinstance(proceed, ir.Value) or hlo.dtype(proceed) != np.bool_ or hlo.size(proceed) != 1:
+        raise node.error("the first output of its body, whether to go on, must be a tensor of one bool")
+    if hlo.rank(proceed):
+        proceed = hlo.reshape(proceed, [])
     return proceed, values[: len(state)], values[len(state) :]
 
 

@@ -56,6 +56,7 @@ def imputer(
     replaced_value_int64: int = 0,
 ) -> ir.Value:
     """The replaced value (which may be NaN) becomes the imputed one, one for all columns or one a column."""
+    node.check_rank(x, "X", least=1)
     is_float = dtypes.is_float(hlo.dtype(x))
     values = imputed_value_floats if is_float else imputed_value_int64s
     if not values or len(values) not in (1, hlo.shape(x)[-1]):
@@ -71,6 +72,7 @@ def imputer(
 @lowering("Normalizer", 1, domain=ML)
 def normalizer(node: Node, x: ir.Value, *, norm: str = "MAX") -> ir.Value:
     """Rows over their largest element, sum of magnitudes or Euclidean length; rows where that is 0 stay."""
+    node.check_rank(x, "X", least=1)
     x = hlo.convert(x, np.float32)
     last = [hlo.rank(x) - 1]
     if norm == "MAX":

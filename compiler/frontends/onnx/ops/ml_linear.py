@@ -13,9 +13,10 @@ from oxide.frontends.onnx.registry import Node, lowering
 
 def _affine(node: Node, x: ir.Value, coefficients: list[float], intercepts: list[float] | None) -> ir.Value:
     """x w^T + b in float32; the coefficients are rows of the number of features."""
+    node.check_rank(x, "X", 2)
     x = hlo.convert(x, np.float32)
-    width = hlo.shape(x)[-1]
-    if hlo.rank(x) != 2 or not coefficients or len(coefficients) % width:
+    width = hlo.shape(x)[1]
+    if not coefficients or len(coefficients) % width:
         raise node.error(f"{len(coefficients)} coefficients do not fit X of shape {hlo.shape(x)}")
     weights = np.array(coefficients, np.float32).reshape(-1, width)
     if intercepts and len(intercepts) != len(weights):

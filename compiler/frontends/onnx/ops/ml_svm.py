@@ -68,6 +68,7 @@ def svm_regressor(
     support_vectors: list[float] | None = None,
 ) -> ir.Value:
     """[samples, 1]: the weighted kernel values plus rho; with `one_class` 1 above zero, else -1."""
+    node.check_rank(x, "X", 2)
     x = hlo.convert(x, np.float32)
     weights = np.array(coefficients or [], np.float32).reshape(-1, 1)
     if n_supports > 0:
@@ -101,6 +102,7 @@ def svm_classifier(
     vectors_per_class: list[int] | None = None,
 ) -> list[ir.Value]:
     """Labels and scores: one decision value a pair of classes, or probabilities with `prob_a` and `prob_b`."""
+    node.check_rank(x, "X", 2)
     labels = class_labels(node, classlabels_ints, classlabels_strings)
     x = hlo.convert(x, np.float32)
     if not vectors_per_class:
