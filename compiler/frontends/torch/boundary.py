@@ -8,6 +8,8 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, OutputKind
 from torch.utils import _pytree as pytree
 
+_MUTATIONS = {OutputKind.BUFFER_MUTATION, OutputKind.PARAMETER_MUTATION, OutputKind.USER_INPUT_MUTATION}
+
 
 def input_names(program: ExportedProgram, taken: Iterable[str] = ()) -> list[str]:
     """A name for each leaf of the arguments: the parameter's, then the path inside its value.
@@ -55,6 +57,22 @@ def output_names(program: ExportedProgram) -> list[str]:
         if not (isinstance(s.arg, ConstantArgument) and s.kind not in (OutputKind.USER_OUTPUT,))
     ]
     return _unique(labels, set())
+
+
+def mutations(program: ExportedProgram) -> dict[int, int]:
+    """Which outputs are new values of which inputs, by position: what decomposed programs return for each mutation.
+
+    Programs as torch.export leaves them have none: they change their inputs in place.
+    """
+    specs = program.graph_signature.input_specs
+    positions = {spec.target: index for index, spec in enumerate(specs) if spec.target is not None}
+    inputs = {spec.arg.name: index for index, spec in enumerate(specs)}
+    outputs = enumerate(program.graph_signature.output_specs)
+    return {
+        index: (inputs if spec.kind is OutputKind.USER_INPUT_MUTATION else positions)[spec.target]
+        for index, spec in outputs
+        if spec.kind in _MUTATIONS and spec.target is not None
+    }
 
 
 def _leaf_names(spec: pytree.TreeSpec, prefix: str) -> list[str]:

@@ -22,7 +22,7 @@ from torch.export.graph_signature import (
 
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.torch.archive import read_archive
-from oxide.frontends.torch.boundary import input_names, output_names
+from oxide.frontends.torch.boundary import input_names, mutations, output_names
 from oxide.frontends.torch.dtypes import to_torch
 from oxide.frontends.torch.lower import Argument, lower_graph_module
 from oxide.model import Model
@@ -108,6 +108,7 @@ def _import(program: ExportedProgram, name: str) -> Model:
         name=name,
         output_names=output_names(program),
         random_state=RANDOM_STATE,
+        mutations=mutations(program),
     )
 
 

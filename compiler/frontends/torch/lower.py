@@ -58,6 +58,7 @@ def lower_graph_module(
     name: str = "model",
     output_names: Sequence[str] | None = None,
     random_state: str | None = None,
+    mutations: Mapping[int, int] | None = None,
 ) -> Model:
     """Lower a graph of ATen operators whose placeholders are `arguments`, in order, and whose output is flat.
 
@@ -66,6 +67,8 @@ def lower_graph_module(
     `random_state` names one more input, after the others, that a graph which draws random numbers gets: the state
     of the generator, ui64[2], whose new value is among the results like that of a mutated argument.  Without it
     random operators are refused.
+    `mutations` says which outputs of a functional graph are no results but new values of arguments: positions of
+    outputs to positions of arguments.
     A number that depends on the sizes of inputs, or is an input, is a tensor of rank 0: int64, float64 or bool.
     Raises OxideError for everything that cannot be lowered, naming the nodes.
     """
@@ -88,7 +91,8 @@ def lower_graph_module(
             outputs = program.run(graph_module, bound)
             if program.failures:
                 raise NodeErrors(program.failures)
-            results = _results(outputs, output_names)
+            results = _results(outputs, output_names, mutations or {})
+            _mutate(bound, outputs, mutations or {})
             mutable = {**tensors, **weights.tensors, **({random.name: random.tensor} if random else {})}
             results += _updates(mutable, {label for label, _, _ in results})
             hlo.create("func.return", [value for _, value, _ in results], [])
@@ -165,12 +169,22 @@ _NUMBERS: dict[type, np.dtype] = {
 }
 
 
-def _results(outputs: Any, names: Sequence[str] | None) -> list[tuple[str, ir.Value, str]]:
-    """(name, value, "") for each tensor among the outputs."""
+def _results(
+    outputs: Any, names: Sequence[str] | None, mutations: Collection[int]
+) -> list[tuple[str, ir.Value, str]]:
+    """(name, value, "") for each tensor among the outputs that is no mutation."""
     flat = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
     labels = names or [f"output.{index}" if len(flat) > 1 else "output" for index in range(len(flat))]
     results = [value_of(value) if isinstance(value, Dim) else read(value) for value in flat]
-    return [(label, x, "") for label, x in zip(labels, results, strict=True) if isinstance(x, ir.Value)]
+    labelled = enumerate(zip(labels, results, strict=True))
+    return [(label, x, "") for i, (label, x) in labelled if isinstance(x, ir.Value) and i not in mutations]
+
+
+def _mutate(arguments: Sequence[Any], outputs: Any, mutations: Mapping[int, int]) -> None:
+    """Give arguments their new values; all are read first, since an output may be a view of an argument."""
+    values = {position: read(outputs[index]) for index, position in mutations.items()}
+    for position, value in values.items():
+        arguments[position].write(value)
 
 
 def _updates(arguments: dict[str, Tensor], taken: set[str]) -> list[tuple[str, ir.Value, str]]:
