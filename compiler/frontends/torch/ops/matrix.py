@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
@@ -53,6 +54,40 @@ def linear(node: Node, input: Value, weight: Value, bias: Value | None = None) -
     """x W^T + b; W is [out, in] or [in]."""
     y = hlo.dot_general(input, weight, contract=([hlo.rank(input) - 1], [hlo.rank(weight) - 1]))
     return y if bias is None else hlo.add(y, bias)
+
+
+@lowering("aten._int_mm.default")
+def int_mm(node: Node, self: Value, mat2: Value) -> Value:
+    """int8 matrices, added up in int32."""
+    return hlo.matmul(self, mat2, result_dtype=np.int32)
+
+
+@lowering("aten._scaled_mm.default")
+def scaled_mm(
+    node: Node,
+    self: Value,
+    mat2: Value,
+    scale_a: Value,
+    scale_b: Value,
+    bias: Value | None = None,
+    scale_result: Value | None = None,
+    out_dtype: torch.dtype | None = None,
+    use_fast_accum: bool = False,
+) -> Value:
+    """float8 matrices [m, k] and [k, n], added up in float32, times scales of all or of each row and column.
+
+    `use_fast_accum` allows a device to add up less exactly, which needs no counterpart.
+    """
+    if scale_result is not None:
+        raise node.error("scale_result is not supported; multiply the result by it")
+    rows, columns = node.shape
+    for scale, fitting in ((scale_a, (rows, 1)), (scale_b, (1, columns))):
+        if hlo.size(scale) != 1 and hlo.shape(scale) != fitting:
+            raise node.error(f"scales of shape {hlo.shape(scale)} go with blocks, which is not supported")
+    y = hlo.matmul(hlo.convert(self, np.float32), hlo.convert(mat2, np.float32))
+    for scale in (scale_a, scale_b):
+        y = hlo.multiply(y, hlo.reshape(scale, []) if hlo.size(scale) == 1 else scale)
+    return node.cast(y if bias is None else hlo.add(y, hlo.convert(bias, np.float32)), node.dtype)
 
 
 def weighted_sum(self: Value, product: Value, beta: Any, alpha: Any) -> Value:
