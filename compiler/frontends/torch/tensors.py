@@ -74,6 +74,11 @@ class Tensor:
         """How often the memory of this tensor has been written to."""
         return self._version if self._base is None else self._base.version
 
+    @property
+    def owner(self) -> Tensor:
+        """The tensor whose memory this one is a view of, itself if it is none."""
+        return self if self._base is None else self._base.owner
+
     def read(self) -> ir.Value:
         base = self._base
         if base is not None and base.version != self._seen:
