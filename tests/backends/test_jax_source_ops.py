@@ -314,6 +314,12 @@ CASES = {
           %1 = stablehlo.maximum %a, %b : tensor<i32>
           stablehlo.return %1 : tensor<i32> }) {window_dimensions = array<i64: 2, 3>, window_strides = array<i64: 2, 1>, padding = dense<[[0, 0], [1, 1]]> : tensor<2x2xi64>} : (tensor<4x6xi32>, tensor<i32>) -> tensor<2x6xi32>
         return %0 : tensor<2x6xi32> }""",
+    "reduce_window by a product, among integers of 64 bits": """func.func @main(%x: tensor<4x6xf32>, %n: tensor<2xi64>) -> (tensor<3x6xf32>, tensor<2xi64>) {
+        %one = stablehlo.constant dense<1.0> : tensor<f32>
+        %0 = "stablehlo.reduce_window"(%x, %one) ({ ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+          %r = stablehlo.multiply %a, %b : tensor<f32>  stablehlo.return %r : tensor<f32> }) {
+          window_dimensions = array<i64: 2, 1>} : (tensor<4x6xf32>, tensor<f32>) -> tensor<3x6xf32>
+        return %0, %n : tensor<3x6xf32>, tensor<2xi64> }""",
     "reduce_window of two arrays": """func.func @main(%x: tensor<6xf32>, %y: tensor<6xf32>, %s: tensor<f32>) -> (tensor<5xf32>, tensor<5xf32>) {
         %0:2 = "stablehlo.reduce_window"(%x, %y, %s, %s) ({ ^bb0(%a: tensor<f32>, %b: tensor<f32>, %c: tensor<f32>, %d: tensor<f32>):
           %1 = stablehlo.add %a, %c : tensor<f32>

@@ -216,7 +216,9 @@ def reduce_window(e: Emitter, op: ir.OpView) -> Emitted:
         pooled = _pool(e, op, monoid, type_, xs[0])
         if pooled is not None:
             return pooled
-        plain = type_.element == "f32" and e.splat(initials[0]) is not None
+        # JAX takes a Python number as float64 where that is enabled, but in the reductions it knows.
+        known = monoid in ("add", "maximum", "minimum") and _starts_neutral(e, initials[0], monoid, type_)
+        plain = type_.element == "f32" and known
         start = e.loose(initials[0])[0] if plain else e.array(initials[0])
         if monoid in _LAX:
             return call("lax.reduce_window", xs[0], start, syntax.path(_LAX[monoid]), **window)
