@@ -147,9 +147,12 @@ def _reason(domain: str, op_type: str, deprecated: bool) -> str:
 
 @cache
 def find_schema(op_type: str, opset: int, domain: str) -> Any:
-    """The schema in force, or None.  (onnx's type stubs leave out its function bodies, hence Any.)"""
+    """The schema in force, or None.  (onnx's type stubs leave out its function bodies, hence Any.)
+
+    A model may import any 64-bit opset; onnx looks up 32-bit ones, of which it has far fewer.
+    """
     try:
-        return defs.get_schema(op_type, opset, domain)
+        return defs.get_schema(op_type, min(max(opset, 0), (1 << 31) - 1), domain)
     except defs.SchemaError:
         return None
 

@@ -154,6 +154,7 @@ def test_operands_of_the_wrong_rank_or_length(proto, pattern):
     ("proto", "pattern"),
     [
         (one("AveragePool", (1, 1, 4), kernel_shape=[2], pads=[1 << 40, 0]), "over the limit"),
+        (one("LpPool", (1, 1, 4), kernel_shape=[(1 << 63) - 1], auto_pad="SAME_LOWER"), "over the limit"),
         (one("HannWindow", weights={"n": np.int64(1 << 31)}), "size is 2147483648"),
         (one("Pad", (3,), weights={"p": ints(1 << 31, 0)}, mode="reflect"), "make 3 elements more than"),
         (one("Pad", (1 << 31,), weights={"p": ints(1, 1)}, mode="reflect"), "make 2147483648 elements more than"),
@@ -286,11 +287,18 @@ def test_skips_beyond_the_row_cost_nothing():
 
 
 def test_opset_errors_name_nodes():
-    missing, old, new = relu_model(), relu_model(), relu_model()
+    missing, old, new, huge = (relu_model() for _ in range(4))
+    huge.graph.node[0].domain = huge.opset_import[0].domain = "com.microsoft"
+    huge.opset_import[0].version = (1 << 63) - 1
     del missing.opset_import[:]
     old.opset_import[0].version = 0
     new.opset_import[0].version = defs.onnx_opset_version() + 1
-    for proto, pattern in ((missing, "imports no opset"), (old, "in version 0"), (new, "newer onnx package")):
+    for proto, pattern in (
+        (missing, "imports no opset"),
+        (old, "in version 0"),
+        (new, "newer onnx package"),
+        (huge, "Relu"),
+    ):
         refused_at("act", proto, pattern)
 
 

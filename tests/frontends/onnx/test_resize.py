@@ -48,6 +48,29 @@ def test_align_corners_to_sizes(mode: str) -> None:
     check(resize(sizes=[1, 2, 13, 4], mode=mode, coordinate_transformation_mode="align_corners"), X, atol=1e-3)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("opset", [11, 13, 18])
+def test_align_corners_by_scales_before_19(opset: int, mode: str) -> None:
+    """Corners of the integer output; 6 by 1.6 is 9.6, of which 9 are there."""
+    options: dict[str, Any] = {"mode": mode, "coordinate_transformation_mode": "align_corners", "opset": opset}
+    check(resize(scales=[1, 1, 1.6, 0.4], roi=[], **options), X, atol=1e-3)
+
+
+def test_align_corners_by_scales_in_19() -> None:
+    """Corners of the fractional output, as in ONNX's resize_downsample_scales_linear_align_corners."""
+    x = np.arange(1, 9, dtype=np.float32).reshape(1, 1, 2, 4)
+    options: dict[str, Any] = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
+    (y,) = import_and_run(resize(scales=[1, 1, 0.6, 0.6], x=x, **options), x)
+    np.testing.assert_allclose(np.asarray(y), [[[[1, 3.142857]]]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("opset", [11, 13, 18])
+def test_crop_by_scales_before_19(opset: int) -> None:
+    options: dict[str, Any] = {"coordinate_transformation_mode": "tf_crop_and_resize", "mode": "linear"}
+    roi = [0, 0, 0.4, 0.6, 1, 1, 0.9, 0.8]
+    check(resize(scales=[1, 1, 0.7, 1.3], roi=roi, opset=opset, **options), X, atol=1e-3)
+
+
 @pytest.mark.parametrize("nearest", ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
 def test_nearest_modes(nearest: str) -> None:
     check(resize(scales=[1, 1, 1 / 3, 2.5], nearest_mode=nearest), X)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,17 +16,21 @@ from oxide.dialects.dims import Dim, Size
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: `length` in, `size` out.  `roi` is the (start, end) of the crop, normalised to the input."""
+    """One axis: `length` in, `size` out.  `roi` is the (start, end) of the crop, normalised to the input.
+
+    `fractional` says whether the formulas' output length is `scale * length` or `size`, the integer it was made.
+    """
 
     length: Size
     size: Size
     scale: float
     roi: tuple[float, float] = (0.0, 1.0)
+    fractional: bool = True
 
     @property
     def target(self) -> float:
-        """The output length before it was made an integer."""
-        return self.scale * self.length
+        """The output length in the formulas."""
+        return self.scale * self.length if self.fractional else float(self.size)
 
     @property
     def is_identity(self) -> bool:
@@ -136,7 +140,7 @@ def single_positions(mode: str, axis: Axis) -> np.ndarray:
     With the scale 1/3 they land on integers, in float64 just below them.
     """
     start, end = map(np.float32, axis.roi)
-    single = Axis(axis.length, axis.size, np.float32(axis.scale), (start, end))  # pyright: ignore[reportArgumentType]
+    single = replace(axis, scale=np.float32(axis.scale), roi=(start, end))  # pyright: ignore[reportArgumentType]
     return COORDINATES[mode](np.arange(axis.size, dtype=np.float32), single).astype(np.float32)
 
 

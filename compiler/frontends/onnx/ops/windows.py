@@ -11,6 +11,9 @@ from oxide.dialects import hlo
 from oxide.dialects.dims import Size, maximum, minimum
 from oxide.frontends.onnx.registry import Node
 
+# Padded lengths and the reach of windows are computed in 64 bits.
+MAX_VALUE = (1 << 31) - 1
+
 
 @dataclass(frozen=True)
 class Window:
@@ -85,4 +88,6 @@ def _ceil_extra(length: Size, reach: int, stride: int, padding: tuple[Size, Size
 def check(node: Node, name: str, values: Sequence[int], length: int, minimum: int) -> tuple[int, ...]:
     if len(values) != length or any(v < minimum for v in values):
         raise node.error(f"{name} is {list(values)}, expected {length} values of at least {minimum}")
+    if any(v > MAX_VALUE for v in values):
+        raise node.error(f"{name} is {list(values)}, over the limit of {MAX_VALUE}")
     return tuple(int(v) for v in values)
