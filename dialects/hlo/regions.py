@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes
@@ -15,14 +16,16 @@ from oxide.dialects.hlo.core import (
     element_type,
     full_like,
     i64,
+    is_static,
     make_type,
     normalize_axis,
     rank,
     shape,
 )
-from oxide.dialects.hlo.elementwise import and_, compare, or_, select
+from oxide.dialects.hlo.elementwise import and_, compare, convert, negate, not_, or_, select
+from oxide.dialects.hlo.indexing import take_along_axis
 from oxide.dialects.hlo.reductions import with_block
-from oxide.dialects.hlo.shape_ops import iota, reshape, slice_axis
+from oxide.dialects.hlo.shape_ops import iota, move_axis, reshape, slice_axis
 
 Branch = Callable[[], Sequence[ir.Value]]
 
@@ -155,8 +158,28 @@ def top_k(
     message = f"top_k of {k} elements from a dimension of size {shape(x)[axis]}"
     require_at_least(k, 0, message)
     require_at_least(shape(x)[axis], k, message)
+    if is_static([k, *shape(x)]) and dtype(x) != np.bool_:
+        return _selected(x, k, axis, largest, index_dtype)
     values, indices = sort([x, iota(shape(x), axis, index_dtype)], axis, descending=largest)
     return slice_axis(values, axis, 0, k), slice_axis(indices, axis, 0, k)
+
+
+def _selected(x: ir.Value, k: Size, axis: int, largest: bool, index_dtype: str) -> tuple[ir.Value, ir.Value]:
+    """`top_k` by `chlo.top_k`, which selects: XLA sorts everything for a sort with a comparator of ours.
+
+    It takes the largest of the last dimension in the total order; smallest ones are sought in reverse.
+    """
+    last = rank(x) - 1
+    rows = move_axis(x, axis, last)
+    keys = _sort_key(rows) if dtypes.is_float(dtype(x)) else rows
+    if not largest:
+        keys = negate(keys) if dtypes.is_float(dtype(x)) else not_(keys)
+    dims = [*shape(rows)[:last], k]
+    types = [make_type(dims, element_type(x)), make_type(dims, np.int32)]
+    indices = convert(create("chlo.top_k", [keys], types, {"k": i64(int(k))}).results[1], index_dtype)
+    # The keys are not x: they have one zero and one NaN.
+    values = take_along_axis(rows, indices, last)
+    return move_axis(values, last, axis), move_axis(indices, last, axis)
 
 
 def function(

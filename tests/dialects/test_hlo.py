@@ -296,9 +296,29 @@ def test_sorting_orders_nan_last_and_keeps_ties_in_place() -> None:
 def test_top_k_is_torchs(largest: bool) -> None:
     x = np.random.default_rng(0).permutation(24).reshape(2, 12).astype(np.float32)
     expected = torch.topk(torch.from_numpy(x), 4, 1, largest)
-    values, indices = run(lambda v: hlo.top_k(v, 4, 1, largest=largest), x)
+    # On XLA: the interpreter does not know chlo.
+    values, indices = Program(build(lambda v: hlo.top_k(v, 4, 1, largest=largest), [x]))([x])
     np.testing.assert_array_equal(values, expected.values.numpy())
     np.testing.assert_array_equal(indices, expected.indices.numpy())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.uint8])
+@pytest.mark.parametrize("largest", [False, True])
+def test_top_k_orders_as_sort_does(dtype: type, largest: bool) -> None:
+    """NaN of either sign is the largest, and ties, with zeros of both signs among them, keep their order."""
+    x = np.array([[3, 0, 7, 0, 3, 0, 250, 0]], np.float64).astype(dtype)
+    if np.issubdtype(dtype, np.floating):
+        x[0, [2, 5]], x[0, 3], x[0, 6] = [np.nan, -np.nan], -0.0, np.inf
+
+    def both(v: ir.Value) -> list[ir.Value]:
+        column = hlo.reshape(v, [8, 1])
+        ordered = hlo.sort([column, hlo.iota([8, 1], 0, "int64")], 0, descending=largest)
+        return [*hlo.top_k(column, 8, 0, largest=largest), *ordered]
+
+    values, indices, sorted_values, positions = Program(build(both, [x]))([x])
+    np.testing.assert_array_equal(indices, positions)
+    np.testing.assert_array_equal(values, sorted_values)
+    np.testing.assert_array_equal(np.signbit(values), np.signbit(sorted_values))
 
 
 def test_control_flow() -> None:

@@ -1,4 +1,7 @@
-"""Losses that PyTorch does not define by other operators."""
+"""Losses that PyTorch does not define by other operators, or not rightly.
+
+`ctc_loss` is absent: PyTorch cannot export it, for want of a kernel that gives its shapes.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,40 @@ from jaxlib.mlir import ir
 from oxide.dialects import hlo
 from oxide.dialects.dims import Size
 from oxide.frontends.torch.dtypes import to_numpy
+from oxide.frontends.torch.promotion import compute_dtype
 from oxide.frontends.torch.registry import Node, lowering
 
 Value = ir.Value
+
+
+@lowering("aten.multilabel_margin_loss_forward.default")
+def multilabel_margin_loss(node: Node, self: Value, target: Value, reduction: int) -> list[Value]:
+    """Sums over pairs of max(0, 1 - x[label] + x[other]) / classes; and which classes are labels, as numbers.
+
+    Labels are those of `target` before the first -1.  PyTorch's decomposition counts a row's loss where the row has
+    no label, and takes other rows' labels.
+    """
+    dtype = hlo.dtype(self)
+    classes = hlo.shape(self)[-1] if hlo.rank(self) else 1
+    rows = hlo.size(self) // classes if hlo.rank(self) == 2 else 1
+    x = hlo.convert(hlo.reshape(self, [rows, classes]), compute_dtype(dtype))
+    labels = hlo.reshape(target, [rows, classes])
+    counted = hlo.equal(hlo.cumulative(hlo.convert(hlo.less(labels, 0), np.int32), "add", 1), 0)
+    labels = hlo.select(counted, labels, -1)
+    # [row, label, class]; a label of -1 is no class.
+    is_label = hlo.reduce(hlo.one_hot(labels, classes, 2), "or", [1])
+    at_label = hlo.take_along_axis(x, hlo.maximum(labels, 0), 1)
+    margin = hlo.subtract(hlo.add(hlo.expand_dims(x, [1]), 1), hlo.expand_dims(at_label, [2]))
+    pairs = hlo.and_(hlo.expand_dims(counted, [2]), hlo.expand_dims(hlo.not_(is_label), [1]))
+    losses = hlo.reduce_sum(hlo.select(pairs, hlo.maximum(margin, 0), 0), [1, 2])
+    losses = hlo.divide(losses, classes)
+    total = hlo.reshape(losses, node.shape) if reduction == 0 else _reduced(losses, reduction)
+    return [hlo.convert(total, dtype), hlo.convert(hlo.reshape(is_label, node.shape_of(1)), dtype)]
+
+
+def _reduced(losses: Value, reduction: int) -> Value:
+    """The mean for 1, the sum for 2."""
+    return hlo.reduce_mean(losses) if reduction == 1 else hlo.reduce_sum(losses)
 
 
 @lowering("torch_nn._linear_cross_entropy_batch_chunked.default")
