@@ -43,6 +43,7 @@ from oxide.dialects.hlo.elementwise import (
     real,
     select,
     subtract,
+    xor,
 )
 from oxide.dialects.hlo.shape_ops import iota, pad, reshape
 
@@ -94,12 +95,13 @@ KINDS: dict[str, tuple[Combine, Callable[[np.dtype], object]]] = {
     "min": (minimum, highest),
     "and": (and_, lambda d: -1 if d != np.bool_ else True),
     "or": (or_, lambda d: 0),
+    "xor": (xor, lambda d: 0),
     "logaddexp": (log_add_exp, lowest),
 }
 
 
 def reduce(x: ir.Value, kind: str, axes: Sequence[int] | None = None, *, keepdims: bool = False) -> ir.Value:
-    """Reduce with `kind` (add, multiply, max, min, and, or) over axes, all of them by default.
+    """Reduce with `kind` (add, multiply, max, min, and, or, xor) over axes, all of them by default.
 
     The result keeps x's dtype; a reduction over no element is the identity.
     """

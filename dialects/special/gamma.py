@@ -31,28 +31,27 @@ def digamma(x: Value) -> Value:
 def zeta(x: Value, q: Value) -> Value:
     """Hurwitz's zeta function: the sum of (k + q)^-x, k = 0, 1, ...; infinite where a term is, at x = 1 too.
 
-    NaN for x < 1, and for q < 0 where x is not whole.
+    NaN for x < 1, and for q < 0 where x is not whole.  `chlo.zeta` is exact for q > 0 only; the finitely many terms
+    below 0 are, but for their sign, a difference of two such sums.
     """
+    negative = hlo.less(q, 0)
+    fraction = hlo.subtract(q, hlo.floor(q))
+    rest = hlo.select(negative, hlo.subtract(hlo.ceil(q), q), 1)
+    above = hlo.zeta(x, hlo.select(negative, fraction, q))
+    below = hlo.subtract(hlo.zeta(x, rest), hlo.zeta(x, hlo.select(negative, hlo.subtract(1, q), 1)))
+    below = hlo.select(hlo.equal(hlo.remainder(x, 2), 0), below, hlo.negate(below))
+    below = hlo.select(hlo.equal(x, hlo.floor(x)), below, math.nan)
+    value = hlo.select(negative, hlo.add(above, below), above)
     pole = _all(hlo.less_equal(q, 0), hlo.equal(q, hlo.floor(q)), hlo.greater_equal(x, 1))
-    return hlo.select(pole, math.inf, hlo.zeta(x, q))
+    pole = hlo.or_(pole, hlo.equal(x, 1))
+    return hlo.select(pole, math.inf, value)
 
 
 def polygamma(n: int, x: Value) -> Value:
     """The nth derivative of digamma: (-1)^(n+1) n! zeta(n + 1, x)  (DLMF 5.15.1)."""
     if n == 0:
         return digamma(x)
-    if n == 1:
-        return trigamma(x)
     return hlo.multiply(zeta(hlo.full_like(x, n + 1), x), (-1.0) ** (n + 1) * math.gamma(n + 1))
-
-
-def trigamma(x: Value) -> Value:
-    """The derivative of digamma; reflected below 1/2 (DLMF 5.5.4), where zeta is not defined."""
-    reflects = hlo.less(x, 0.5)
-    value = zeta(hlo.full_like(x, 2), hlo.select(reflects, hlo.subtract(1, x), x))
-    sine = hlo.sin(hlo.multiply(hlo.remainder(x, 2), math.pi))
-    reflected = hlo.subtract(hlo.divide(math.pi**2, hlo.square(sine)), value)
-    return hlo.select(reflects, reflected, value)
 
 
 def igamma(a: Value, x: Value) -> Value:

@@ -33,9 +33,12 @@ How to add an operator
 
 from oxide.frontends.torch.ops import (
     activations,
+    activations_backward,
     adaptive_pooling,
+    arithmetic,
     attention,
     attention_backward,
+    bits,
     complex,
     control_flow,
     convolution,
@@ -53,6 +56,7 @@ from oxide.frontends.torch.ops import (
     normalization,
     pooling,
     pooling_backward,
+    prims,
     random,
     recurrent,
     reductions,
@@ -69,9 +73,12 @@ from oxide.frontends.torch.ops import (
 
 __all__ = [
     "activations",
+    "activations_backward",
     "adaptive_pooling",
+    "arithmetic",
     "attention",
     "attention_backward",
+    "bits",
     "complex",
     "control_flow",
     "convolution",
@@ -89,6 +96,7 @@ __all__ = [
     "normalization",
     "pooling",
     "pooling_backward",
+    "prims",
     "random",
     "recurrent",
     "reductions",

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from jaxlib.mlir import ir
 
-from oxide.dialects import composites, hlo
+from oxide.dialects import composites, dtypes, hlo
 from oxide.frontends.torch.ops.elementwise import wide
 from oxide.frontends.torch.registry import Kind, Node, elementwise, lowering
 
@@ -46,7 +46,14 @@ def gelu(node: Node, self: Value, approximate: str = "none") -> Value:
     return composites.build("gelu", [self], approximate=approximate)[0]
 
 
-elementwise("aten.silu.default", lambda x: composites.build("silu", [x])[0], Kind.DEFAULT, ["self"])
+def _silu(x: Value) -> Value:
+    """x * sigmoid(x); the composite is of real numbers."""
+    if dtypes.is_complex(hlo.dtype(x)):
+        return hlo.multiply(x, hlo.logistic(x))
+    return composites.build("silu", [x])[0]
+
+
+elementwise("aten.silu.default", _silu, Kind.DEFAULT, ["self"])
 elementwise("aten.relu6.default", lambda x: hlo.clamp(0, x, 6), Kind.DEFAULT, ["self"])
 
 
@@ -100,12 +107,12 @@ def softplus(node: Node, self: Value, beta: Any = 1, threshold: Any = 20) -> Val
     return wide(formula)(self)
 
 
-def _log_sigmoid(x: Value) -> Value:
+def log_sigmoid(x: Value) -> Value:
     """min(x, 0) - log(1 + exp(-|x|))."""
     return hlo.subtract(hlo.minimum(x, 0), hlo.log1p(hlo.exp(hlo.negate(hlo.abs(x)))))
 
 
-elementwise("aten.log_sigmoid.default", wide(_log_sigmoid), Kind.DEFAULT, ["self"])
+elementwise("aten.log_sigmoid.default", wide(log_sigmoid), Kind.DEFAULT, ["self"])
 
 
 def _mish(x: Value) -> Value:
@@ -117,27 +124,63 @@ def _mish(x: Value) -> Value:
 elementwise("aten.mish.default", wide(_mish), Kind.DEFAULT, ["self"])
 
 
+@lowering("aten.log_sigmoid_forward.default")
+def log_sigmoid_forward(node: Node, self: Value) -> list[Value]:
+    """The second result is what PyTorch's kernel keeps for the gradient: exp(-|x|) on the CPU."""
+    output = wide(log_sigmoid)(self)
+    if node.shape_of(1) != hlo.shape(self):  # nothing on a GPU
+        return [output, hlo.full(node.shape_of(1), 0, hlo.dtype(self))]
+    return [output, hlo.exp(hlo.negate(hlo.abs(self)))]
+
+
+@lowering("aten._prelu_kernel.default")
+def prelu_kernel(node: Node, self: Value, weight: Value) -> Value:
+    """prelu of a weight that broadcasts."""
+    return hlo.select(hlo.greater(self, 0), self, hlo.multiply(self, weight))
+
+
+@lowering("aten.celu.default")
+def celu(node: Node, self: Value, alpha: Any = 1.0) -> Value:
+    """elu whose slope is continuous: alpha * (exp(x / alpha) - 1) below 0."""
+    if alpha == 0:
+        raise node.error("alpha is 0, which celu divides by")
+    return elu(node, self, alpha, 1, 1 / alpha)
+
+
+# Klambauer et al. (2017), Self-Normalizing Neural Networks, appendix A.2.
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+@lowering("aten.selu.default")
+def selu(node: Node, self: Value) -> Value:
+    return elu(node, self, _SELU_ALPHA, _SELU_SCALE)
+
+
+@lowering("aten.hardshrink.default")
+def hardshrink(node: Node, self: Value, lambd: Any = 0.5) -> Value:
+    inside = hlo.and_(hlo.greater_equal(self, -lambd), hlo.less_equal(self, lambd))
+    return hlo.select(inside, hlo.full_like(self, 0), self)
+
+
+@lowering("aten.softshrink.default")
+def softshrink(node: Node, self: Value, lambd: Any = 0.5) -> Value:
+    """x less lambd towards 0; NaN stays."""
+
+    def formula(x: Value) -> Value:
+        high = hlo.select(hlo.greater(x, lambd), hlo.subtract(x, lambd), hlo.multiply(x, 0))
+        return hlo.select(hlo.less(x, -lambd), hlo.add(x, lambd), high)
+
+    return wide(formula)(self)
+
+
+@lowering("aten.threshold.default")
+def threshold(node: Node, self: Value, threshold: Any, value: Any) -> Value:
+    """x above the threshold (and NaN), else the value."""
+    return hlo.select(hlo.less_equal(self, threshold), hlo.full_like(self, value), self)
+
+
 @lowering("aten.glu.default")
 def glu(node: Node, self: Value, dim: int = -1) -> Value:
     length = hlo.shape(self)[dim]
     a, b = hlo.split(self, dim, [length // 2, length // 2])
     return hlo.multiply(a, hlo.logistic(b))
-
-
-def _silu_backward(grad: Value, x: Value) -> Value:
-    """The derivative of x s(x) is s + x s (1 - s)."""
-    gate = hlo.logistic(x)
-    slope = hlo.multiply(gate, hlo.add(hlo.multiply(x, hlo.subtract(1, gate)), 1))
-    return hlo.multiply(grad, slope)
-
-
-def _mish_backward(grad: Value, x: Value) -> Value:
-    """The derivative of x t(x) with t = tanh(softplus(x)) is t + x s(x) (1 - t^2)."""
-    t = hlo.tanh(hlo.negate(_log_sigmoid(hlo.negate(x))))
-    slope = hlo.multiply(hlo.logistic(x), hlo.subtract(1, hlo.square(t)))
-    return hlo.multiply(grad, hlo.add(t, hlo.multiply(x, slope)))
-
-
-# PyTorch's own decompositions of these two call themselves.
-elementwise("aten.silu_backward.default", wide(_silu_backward), Kind.DEFAULT, ["grad_output", "self"])
-elementwise("aten.mish_backward.default", wide(_mish_backward), Kind.DEFAULT, ["grad_output", "self"])

@@ -315,7 +315,10 @@ def pow(node: Node, self: Any, exponent: Any) -> Value:
     x, y = prepared(self, exponent)
     if isinstance(x, ir.Value) and not isinstance(y, ir.Value) and y in (0, 1, 2, 3, 0.5, -1, -0.5):
         return wide(lambda v: _fixed_power(v, y))(x)
-    x, y = hlo.broadcast_operands(x, y)
+    return power(*hlo.broadcast_operands(x, y))
+
+
+def power(x: Value, y: Value) -> Value:
     return wide(_integer_power if _is_integral(x) else hlo.power)(x, y)
 
 
