@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,8 +18,25 @@ from torch.utils import _pytree as pytree
 log = logging.getLogger("oxide.torch")
 
 
+# Where libraries register kernels for all devices, which therefore are made of PyTorch's operators.
+_COMPOSITE = torch._C.DispatchKey.CompositeExplicitAutograd
+_CPU = torch._C.DispatchKeySet(torch._C.DispatchKey.CPU)
+
+
 def has_decomposition(op: OpOverload) -> bool:
-    return op._can_decompose() or op in decomposition_table
+    return _definition(op) is not None
+
+
+def _definition(op: OpOverload) -> Callable[..., Any] | None:
+    """A function of PyTorch's operators that computes what `op` does."""
+    if op._can_decompose():
+        return op.decompose
+    if op in decomposition_table:
+        return decomposition_table[op]
+    own = op.namespace in ("aten", "prims")  # whose kernels may call themselves
+    if not own and torch._C._dispatch_has_kernel_for_dispatch_key(op.name(), _COMPOSITE):
+        return partial(torch.library.get_kernel(op, "CPU").call_boxed, _CPU)
+    return None
 
 
 @dataclass
@@ -42,7 +60,8 @@ class Expansions:
         key = (op, spec, tuple(_signature(leaf) for leaf in leaves))
         self.counts[str(op)] += 1
         if key not in self._graphs:
-            function = op.decompose if op._can_decompose() else decomposition_table[op]
+            function = _definition(op)
+            assert function is not None, f"{op} has no decomposition"
             self._graphs[key] = _trace(function, leaves, spec, positions)
         return self._graphs[key], positions
 

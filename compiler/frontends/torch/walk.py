@@ -294,6 +294,10 @@ class _Call:
         values of the mutated arguments.
         """
         functional = functional_variant(self.op)
+        if functional is None and has_decomposition(
+            self.op
+        ):  # a custom operator, whose graph changes the arguments
+            return self._by_expansion()
         if functional is None:
             raise OxideError("it changes its arguments, and PyTorch has no functional variant of it")
         other = schema_of(functional)
