@@ -1,4 +1,4 @@
-"""Reading and writing at indices: embedding, index_select, gather, index, index_put, scatter."""
+"""Reading and writing at indices and by masks: embedding, index_select, gather, take, index, index_put."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import maximum
 from oxide.frontends.torch.registry import Node, lowering
 
 Value = ir.Value
@@ -53,7 +54,7 @@ def indexed_axes(node: Node, x: Value, indices: Sequence[Value | None]) -> tuple
     for axis in axes:
         index = indices[axis]
         assert index is not None
-        if hlo.dtype(index) in (np.dtype(np.bool_), np.dtype(np.uint8)):
+        if is_mask(index):
             raise node.error(
                 "an index by a mask gives a shape that depends on its values; use torch.where or masked_fill"
             )
@@ -82,76 +83,163 @@ def index(node: Node, self: Value, indices: Sequence[Value | None]) -> Value:
     return hlo.transpose(found, [*rest[: axes[0]], *range(span), *rest[axes[0] :]])
 
 
-@lowering("aten.index_put.default", "aten._unsafe_index_put.default")
+@lowering(
+    "aten.index_put.default",
+    "aten.index_put.hacked_twin",
+    "aten._unsafe_index_put.default",
+    "aten._index_put_impl.default",
+)
 def index_put(
-    node: Node, self: Value, indices: Sequence[Value | None], values: Value, accumulate: bool = False
+    node: Node,
+    self: Value,
+    indices: Sequence[Value | None],
+    values: Value,
+    accumulate: bool = False,
+    unsafe: bool = False,
 ) -> Value:
     """self with `values` written (or added) where `index` would read."""
-    if len(indices) == 1 and indices[0] is not None and hlo.dtype(indices[0]) == np.bool_ and hlo.size(values) == 1:
-        return _masked_put(self, indices[0], values, accumulate)
+    given = [(axis, index) for axis, index in enumerate(indices) if index is not None]
+    if len(given) == 1 and is_mask(given[0][1]):
+        chosen = _masked_put(self, given[0][1], given[0][0], values, accumulate)
+        if chosen is not None:
+            return chosen
+    indices, spread = _without_masks(node, self, indices)
     axes, positions = indexed_axes(node, self, indices)
+    if not axes:
+        return hlo.add(self, values) if accumulate else hlo.broadcast_to(values, hlo.shape(self))
     order = [*axes, *(axis for axis in range(hlo.rank(self)) if axis not in axes)]
     turned = hlo.transpose(self, order)
     span = hlo.rank(positions[0])
     lead = hlo.shape(positions[0])
     tail = hlo.shape(turned)[len(axes) :]
-    updates = values
-    if axes == list(range(axes[0], axes[-1] + 1)):
-        before = tail[: axes[0]]
-        updates = hlo.broadcast_to(updates, [*before, *lead, *tail[axes[0] :]])
-        first = axes[0]
-        updates = hlo.transpose(
-            updates, [*range(first, first + span), *range(first), *range(first + span, hlo.rank(updates))]
-        )
-    updates = hlo.broadcast_to(updates, [*lead, *tail])
+    first = axes[0] if axes == list(range(axes[0], axes[-1] + 1)) else 0
+    target = [*tail[:first], *lead, *tail[first:]]
+    updates = hlo.broadcast_to(_padded(values, target) if spread else values, target)
+    back = [*range(first, first + span), *range(first), *range(first + span, len(target))]
+    updates = hlo.transpose(updates, back)
     written = hlo.scatter_nd(turned, coordinates(positions), updates, "add" if accumulate else "set")
     return hlo.transpose(written, [order.index(axis) for axis in range(len(order))])
 
 
-def _masked_put(x: Value, mask: Value, value: Value, accumulate: bool) -> Value:
+def is_mask(index: Value) -> bool:
+    return hlo.dtype(index) in (np.dtype(np.bool_), np.dtype(np.uint8))
+
+
+def _masked_put(x: Value, mask: Value, axis: int, values: Value, accumulate: bool) -> Value | None:
+    """A choice by the mask, for values that are the same for all of the places it picks; None for others."""
     dims = hlo.shape(x)
-    spread = hlo.broadcast_in_dim(mask, dims, range(hlo.rank(mask)))
-    value = hlo.broadcast_to(hlo.reshape(value, []), dims)
-    return hlo.select(spread, hlo.add(x, value) if accumulate else value, x)
+    covered = hlo.rank(mask)
+    after = len(dims) - axis - covered
+    given = hlo.shape(values)
+    if len(given) > after:
+        if given[len(given) - after - 1] != 1:
+            return None
+        before = given[: len(given) - after - 1]
+        values = hlo.reshape(values, [*before, *[1] * covered, *given[len(given) - after :]])
+    mask = hlo.not_equal(mask, 0) if hlo.dtype(mask) != np.bool_ else mask
+    spread = hlo.broadcast_in_dim(mask, dims, range(axis, axis + covered))
+    new = hlo.broadcast_to(values, dims)
+    return hlo.select(spread, hlo.add(x, new) if accumulate else new, x)
 
 
-@lowering("aten.scatter.src", "aten.scatter.value", "aten.scatter.reduce", "aten.scatter.value_reduce")
-def scatter(
-    node: Node,
-    self: Value,
-    dim: int,
-    index: Value,
-    src: Value | None = None,
-    value: Any = None,
-    reduce: str = "set",
-) -> Value:
-    """self[index[i, j], j] = src[i, j] (dim 0); `src` may be longer than the index."""
-    kinds = {"set": "set", "add": "add", "multiply": "multiply"}
-    if reduce not in kinds:
-        raise node.error(f"reduce is {reduce!r}, expected 'add' or 'multiply'")
-    return scattered(self, dim, index, value if src is None else src, kinds[reduce])
+def _without_masks(node: Node, x: Value, indices: Sequence[Value | None]) -> tuple[list[Value | None], bool]:
+    """Masks as the positions of what they pick, for writing; and whether there was one.
+
+    As many positions as the mask has elements, those that are too many out of range, where nothing is written.
+    """
+    found: list[Value | None] = []
+    spread = False
+    for index in indices:
+        if index is None or not is_mask(index):
+            found.append(index)
+            continue
+        if any(other is not None and other is not index for other in indices):
+            raise node.error("a mask among other indices; write to the positions of mask.nonzero() instead")
+        spread = True
+        rows = positions_of(index, hlo.size(index), hlo.shape(x)[len(found)])
+        found += [hlo.reshape(column, [hlo.size(index)]) for column in hlo.split(rows, 1, [1] * hlo.rank(index))]
+    return found, spread
 
 
-@lowering("aten.scatter_add.default")
-def scatter_add(node: Node, self: Value, dim: int, index: Value, src: Value) -> Value:
-    return scattered(self, dim, index, src, "add")
+def _padded(values: Value, target: Sequence[Any]) -> Value:
+    """Values for the elements that a mask picks, with zeros for those it does not."""
+    dims = hlo.shape(values)
+    goal = target[len(target) - len(dims) :]
+    missing = [want - have if have != 1 else 0 for have, want in zip(dims, goal, strict=True)]
+    return hlo.pad(values, 0, [0] * len(dims), missing)
 
 
-def scattered(x: Value, dim: int, index: Value, src: Any, kind: str) -> Value:
-    if hlo.rank(x) == 0:
-        one = scattered(
-            hlo.reshape(x, [1]),
-            0,
-            hlo.reshape(index, [1]),
-            hlo.reshape(src, [1]) if isinstance(src, ir.Value) else src,
-            kind,
-        )
-        return hlo.reshape(one, [])
-    dims = hlo.shape(index)
-    if math.prod(dims) == 0:
+def positions_of(mask: Value, size: Any, fill: Any) -> Value:
+    """int64[size, rank]: coordinates of the elements that are not zero, in order; then rows of `fill`."""
+    dims = hlo.shape(mask)
+    count: Any = hlo.size(mask)
+    flat = hlo.reshape(mask, [count])
+    picked = flat if hlo.dtype(mask) == np.bool_ else hlo.not_equal(flat, 0)
+    numbers = hlo.subtract(hlo.cumulative(hlo.convert(picked, np.int64), "add", 0), 1)
+    places = hlo.select(picked, numbers, hlo.full([count], size, np.int64))
+    left = hlo.full([size], count, np.int64)
+    taken = hlo.scatter_nd(left, hlo.reshape(places, [count, 1]), hlo.iota([count], 0, np.int64), "set")
+    columns, below = [], count
+    for length in dims:
+        below = below // length if length else 0
+        columns.append(hlo.remainder(hlo.divide(taken, maximum(below, 1)), maximum(length, 1)))
+    if not columns:
+        return hlo.full([size, 0], 0, np.int64)
+    coordinate = hlo.stack(columns, 1)
+    known = hlo.broadcast_in_dim(hlo.less(taken, count), hlo.shape(coordinate), [0])
+    return hlo.select(known, coordinate, hlo.full_like(coordinate, fill))
+
+
+@lowering("aten.nonzero_static.default")
+def nonzero_static(node: Node, self: Value, size: Any, fill_value: int = -1) -> Value:
+    """The coordinates of the first `size` elements that are not zero, then rows of the fill value."""
+    return positions_of(self, size, fill_value)
+
+
+@lowering("aten.take.default")
+def take(node: Node, self: Value, index: Value) -> Value:
+    """Elements of the flattened tensor."""
+    count = hlo.size(self)
+    return hlo.take(hlo.reshape(self, [count]), hlo.wrap_indices(index, count), 0)
+
+
+@lowering("aten.masked_scatter.default")
+def masked_scatter(node: Node, self: Value, mask: Value, source: Value) -> Value:
+    """The elements that the mask picks are the source's first ones, in order."""
+    dims = hlo.broadcast_shapes(hlo.shape(self), hlo.shape(mask))
+    x, picked = hlo.broadcast_to(self, dims), hlo.broadcast_to(mask, dims)
+    count = hlo.size(x)
+    if count == 0 or hlo.size(source) == 0:
         return x
-    if isinstance(src, ir.Value):
-        updates = hlo.slice(src, [0] * len(dims), dims)
-    else:
-        updates = hlo.full(dims, src, hlo.dtype(x))
-    return hlo.scatter_along_axis(x, index, updates, hlo.normalize_axis(dim, hlo.rank(x)), kind)
+    flat = hlo.convert(hlo.reshape(picked, [count]), np.int64)
+    order = hlo.subtract(hlo.cumulative(flat, "add", 0), 1)
+    found = hlo.take(hlo.reshape(source, [hlo.size(source)]), order, 0)
+    return hlo.select(picked, hlo.reshape(found, dims), x)
+
+
+@lowering("aten.masked_scatter_backward.default")
+def masked_scatter_backward(node: Node, grad_output: Value, mask: Value, sizes: Sequence[Any]) -> Value:
+    """What comes to each element of the source; those the mask did not reach get nothing."""
+    total, count = math.prod(sizes), hlo.size(grad_output)
+    picked = hlo.reshape(hlo.broadcast_to(mask, hlo.shape(grad_output)), [count])
+    order = hlo.subtract(hlo.cumulative(hlo.convert(picked, np.int64), "add", 0), 1)
+    places = hlo.select(picked, order, total)
+    zeros = hlo.full([total], 0, hlo.dtype(grad_output))
+    grads = hlo.reshape(grad_output, [count])
+    return hlo.reshape(hlo.scatter_nd(zeros, hlo.reshape(places, [count, 1]), grads, "set"), sizes)
+
+
+@lowering("aten.repeat_interleave.Tensor")
+def repeat_interleave(node: Node, repeats: Value, output_size: Any = None) -> Value:
+    """Position i repeats[i] times, in order."""
+    known = hlo.constant_value(repeats)
+    if known is not None:
+        return hlo.constant(np.repeat(np.arange(len(known)), known), node.dtype)
+    if output_size is None:
+        raise node.error("the length of the result depends on values; give output_size")
+    # Each end of a run is a step of the numbers that follow it.
+    ends = hlo.cumulative(hlo.convert(repeats, np.int64), "add", 0)
+    steps = hlo.scatter_nd(
+        hlo.full([output_size], 0, np.int64), hlo.expand_dims(ends, [1]), hlo.full_like(ends, 1), "add"
+    )
+    return hlo.convert(hlo.cumulative(steps, "add", 0), node.dtype)
