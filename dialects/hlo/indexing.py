@@ -8,6 +8,7 @@ import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
+from oxide.dialects import dtypes
 from oxide.dialects.diagnostics import OxideError
 from oxide.dialects.dims import Size
 from oxide.dialects.hlo.core import (
@@ -50,6 +51,7 @@ def gather(
     indices_batch: Sequence[int] = (),
 ) -> ir.Value:
     """`stablehlo.gather`; start indices are clamped so that every slice lies inside x."""
+    _check_integers(indices)
     numbers = stablehlo.GatherDimensionNumbers.get(
         list(offset_dims),
         list(collapsed),
@@ -131,6 +133,11 @@ def gather_nd(x: ir.Value, indices: ir.Value, batch_dims: int = 0) -> ir.Value:
     )
 
 
+def _check_integers(indices: ir.Value) -> None:
+    if not dtypes.is_integer(dtype(indices)):
+        raise OxideError(f"indices must be integers, not {dtype(indices)}")
+
+
 def coordinates_along(indices: ir.Value, axis: int) -> ir.Value:
     """Full coordinates `[..., rank]` of elements whose position along `axis` is given, elsewhere their own."""
     dims = shape(indices)
@@ -156,6 +163,7 @@ def scatter(
 
     Updates whose window lies outside x are dropped.
     """
+    _check_integers(indices)
     numbers = stablehlo.ScatterDimensionNumbers.get(
         list(update_window_dims),
         list(inserted),

@@ -13,6 +13,7 @@ from typing import Any
 import onnx
 from conformance.official import KINDS, official_cases, official_models, refusal, unjudged
 from onnx import ModelProto, NodeProto, defs
+from onnx_versions import CASES
 
 from oxide.frontends.onnx import ops as _registers_lowerings  # noqa: F401
 from oxide.frontends.onnx.registry import REGISTRY, normal_domain
@@ -41,8 +42,8 @@ class Tally:
 class Row:
     """A version of an operator that official cases use, or versions that none does and that are lowered alike.
 
-    `like` is a version with cases that the same lowering serves, `in_own_tests` whether Oxide's own tests name an
-    operator of which no version has cases.
+    `like` is a version with cases that the same lowering serves, `in_own_tests` whether Oxide's own tests have the
+    version, or name an operator of which no version has cases; `refused` is what they say of a refusal.
     """
 
     op_type: str
@@ -51,6 +52,7 @@ class Row:
     tally: Tally
     like: int = 0
     in_own_tests: bool = False
+    refused: str = ""
 
 
 def markdown(verdicts: Verdicts) -> str:
@@ -87,7 +89,7 @@ def _introduction(verdicts: Verdicts) -> str:
         "*by* is `lowering`, or `function body` where the operator is expanded as ONNX defines it. *cases* are",
         "those whose model is this one node, *in others* those in which it occurs among other nodes: how many",
         "pass, of how many. Versions without cases say which version's lowering they share; *own tests* are those",
-        "in `tests/frontends/onnx`, of an operator no version of which has a case.",
+        "in `tests/frontends/onnx`, of a version in `tests/onnx_versions.py` or of an operator without any case.",
         "",
     ]
     return "\n".join(lines)
@@ -110,6 +112,8 @@ def _verdict(row: Row) -> str:
         return f"refused: {reasons or 'no lowering'}"
     if verdicts:
         return f"partly: {reasons}" if reasons and row.tally.alone else "passes"
+    if row.refused:
+        return f"refused: {row.refused}"
     if row.like:
         return f"no case; the lowering of {row.like}"
     return "no case; own tests" if row.in_own_tests else "no case"
@@ -137,7 +141,7 @@ def _rows(domain: str, tallies: Mapping[Key, Tally]) -> Iterator[Row]:
     for _, op_type, version in filter(lambda key: key[0] == domain, _all_versions()):
         versions[op_type].append(version)
     for op_type in sorted(versions):
-        without: dict[tuple[str, int], list[int]] = defaultdict(list)
+        without: dict[tuple[str, int, bool, str], list[int]] = defaultdict(list)
         with_cases = [v for v in sorted(versions[op_type], reverse=True) if (domain, op_type, v) in tallies]
         for version in sorted(versions[op_type], reverse=True):
             key = (domain, op_type, version)
@@ -145,16 +149,23 @@ def _rows(domain: str, tallies: Mapping[Key, Tally]) -> Iterator[Row]:
             if key in tallies:
                 yield Row(op_type, [version], how, tallies[key])
             else:
-                without[how, _served_alike(key, with_cases)].append(version)
-        in_own_tests = not with_cases and op_type in _named_in_own_tests()
-        for (how, like), group in without.items():
-            yield Row(op_type, group, how, Tally(), like, in_own_tests)
+                own = key in _own_versions() or (not with_cases and op_type in _named_in_own_tests())
+                refused = _own_versions().get(key, "")
+                without[how, _served_alike(key, with_cases), own, refused].append(version)
+        for (how, like, own, refused), group in without.items():
+            yield Row(op_type, group, how, Tally(), like, own, refused)
 
 
 def _served_alike(key: Key, candidates: Sequence[int]) -> int:
     """The first of other versions of an operator that has the same lowering; 0 when there is none."""
     entry = REGISTRY.get(key)
     return next((v for v in candidates if entry and REGISTRY.get((*key[:2], v)) is entry), 0)
+
+
+@cache
+def _own_versions() -> dict[Key, str]:
+    """The versions in Oxide's own table of cases, and what is said of those that are refused."""
+    return {(case.domain, case.op_type, version): case.refused for case in CASES for version in case.versions}
 
 
 @cache

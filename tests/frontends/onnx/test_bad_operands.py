@@ -231,6 +231,14 @@ def test_features_of_rank_0(op_type):
     refused_at("bad", model(nodes, [value("x", ())], ends, opsets={"ai.onnx.ml": 1}), "must have rank")
 
 
+def test_coordinates_that_are_floats():
+    """Microsoft's operators have no schema that says so."""
+    nodes = [node("GatherND", ["x", "i"], ["y"], name="bad", domain="com.microsoft")]
+    ends = [helper.make_empty_tensor_value_info("y")]
+    proto = model(nodes, [value("x"), value("i", (4, 1))], ends, opsets={"com.microsoft": 1})
+    refused_at("bad", proto, "indices must be integers, not float32")
+
+
 def test_embedded_words_of_rank_3():
     nodes = [node("EmbedLayerNormalization", ["i", "", "w", "p"], ["y"], name="bad", domain="com.microsoft")]
     inputs = [value("i", (1, 2, 3), TensorProto.INT32), value("w", (9, 4)), value("p", (5, 4))]

@@ -349,10 +349,17 @@ def _runs(indices: Sequence[int]) -> list[tuple[int, int, int]]:
 
 @lowering("Tile", 1)
 def tile_1(node: Node, x: ir.Value, tiles: ir.Value, axis: ir.Value) -> ir.Value:
+    """Repeats along one axis; both numbers have x's element type."""
     repeats = [1] * hlo.rank(x)
-    along = hlo.normalize_axis(node.number(axis, "axis"), hlo.rank(x))
-    repeats[along] = node.number(tiles, "tiles")
+    repeats[hlo.normalize_axis(_whole(node, axis, "axis"), hlo.rank(x))] = _whole(node, tiles, "tiles")
     return hlo.tile(x, repeats)
+
+
+def _whole(node: Node, value: ir.Value, what: str) -> int:
+    number = float(node.number(value, what))
+    if not number.is_integer():
+        raise node.error(f"input {what!r} is {number}, expected a whole number")
+    return int(number)
 
 
 @lowering("Tile", 6, 13)
