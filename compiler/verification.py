@@ -17,6 +17,8 @@ from oxide.oracles import Oracle, interpreter_oracle, onnxruntime_oracle
 if TYPE_CHECKING:
     from onnx import NodeProto
 
+    from oxide.frontends.onnx.custom import Given
+
 Source = Path | bytes
 
 
@@ -78,19 +80,21 @@ def verify_layers(
     *,
     dims: Mapping[str, int] | None = None,
     shapes: Mapping[str, Sequence[int]] | None = None,
+    lowerings: Given | None = None,
     platform: str = "cpu",
     tolerance: float | None = None,
 ) -> LayerReport:
     """Compare every value that the nodes of an ONNX model compute, and find the first that diverges.
 
-    onnxruntime runs the nodes as they stand in the file, without its optimisations.
+    onnxruntime runs the nodes as they stand in the file, without its optimisations; it must know all operators,
+    those of `lowerings` (as in `import_onnx`) too.
     """
     from oxide.frontends.onnx import import_onnx
     from oxide.frontends.onnx.layers import expose_layers
 
     folder = "" if isinstance(source, bytes) else str(source.parent.resolve())
     layers = expose_layers(source if isinstance(source, bytes) else source.read_bytes())
-    model = import_onnx(layers.model, base_dir=folder or None, dims=dims, shapes=shapes)
+    model = import_onnx(layers.model, base_dir=folder or None, dims=dims, shapes=shapes, lowerings=lowerings)
     oracle = onnxruntime_oracle(layers.model.SerializeToString(), base_dir=folder, optimize=False)
     comparisons = verify(model, oracle, inputs, platform=platform, tolerance=tolerance).comparisons
     return _report(oracle.name, comparisons, layers.producers)

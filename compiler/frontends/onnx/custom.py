@@ -143,6 +143,11 @@ def installed(domain: str) -> Table:
     return table
 
 
+def installed_domains() -> list[str]:
+    """The domains that installed packages provide lowerings for."""
+    return sorted({normal_domain(point.name) for point in entry_points(group=GROUP)})
+
+
 def _read_package(point: EntryPoint) -> Table:
     try:
         return read_given(point.load())

@@ -19,6 +19,8 @@ from onnx_builders import OPSET, import_and_run, model, node, run, sample, value
 from oxide import OnnxLowerings, OxideError, import_onnx, load
 from oxide.dialects import hlo
 from oxide.frontends.onnx import custom
+from oxide.frontends.onnx.support import supported_operators
+from oxide.verification import LayerReport, verify_layers
 
 DOMAIN = "my.domain"
 X = sample()
@@ -302,6 +304,21 @@ def test_the_message_about_unknown_operators_says_how_to_give_one():
         import_onnx(one_call("Swish"))
 
 
+def test_layers_of_a_given_lowering_are_verified():
+    """onnxruntime has Microsoft's Inverse; a lowering that is wrong is found at its node."""
+    nodes = [node("Inverse", ["x"], ["y"], name="inverse", domain="com.microsoft"), node("Neg", ["y"], ["z"])]
+    shapes = [value(name, (2, 2)) for name in "xyz"]
+    proto = model(nodes, shapes[:1], shapes[1:], opsets={"com.microsoft": 1})
+    x = np.array([[2, 1], [1, 3]], np.float32)
+
+    def verified(function: Callable) -> LayerReport:
+        lowerings = {"com.microsoft.Inverse": function}
+        return verify_layers(proto.SerializeToString(), {"x": x}, lowerings=lowerings)
+
+    assert verified(jnp.linalg.inv).first_divergence is None
+    assert verified(lambda x: x.T).node_name == "inverse"
+
+
 # -------------------------------------------------------------------------------------- installed packages
 
 
@@ -333,6 +350,15 @@ DOUBLE = "LOWERINGS = {'my.domain.Twice': lambda x: 2 * x}\n"
 def test_installed_jax_function(install):
     install("fake-ops", DOUBLE)
     np.testing.assert_array_equal(import_and_run(one_call("Twice"), X)[0], 2 * X)
+
+
+def test_the_list_of_operators_names_packages(install):
+    assert "my.domain.Twice" not in {operator.name for operator in supported_operators()}
+    install("fake-ops", DOUBLE)
+    found = {operator.name: operator for operator in supported_operators()}
+    assert found["my.domain.Twice"].how == "lowering of the package fake-ops 1.2"
+    assert found["my.domain.Twice"].versions == (1,)
+    assert found["Gemm"].how == "lowering"
 
 
 def test_installed_lowerings_object(install):
