@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 from torch_oracle import check
 
 
@@ -38,15 +39,16 @@ def train(module: nn.Module, *inputs: torch.Tensor, rtol: float = 1e-5, atol: fl
     torch.testing.assert_close(module.state_dict(), reference.state_dict(), rtol=10 * rtol, atol=atol)
 
 
-def gradients(function: Callable[..., torch.Tensor], *inputs: torch.Tensor, **tolerances: float) -> None:
-    """The gradients by all inputs of a weighted sum of the function's result."""
-    weights = torch.randn_like(function(*inputs))
+def gradients(function: Callable[..., Any], *inputs: torch.Tensor) -> None:
+    """The gradients by all inputs of weighted sums of the function's results."""
+    weights = [torch.randn_like(y) for y in tree_leaves(function(*inputs))]
     found = []
     for forward in (torch.compile(function, backend="oxide"), function):
         leaves = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in inputs]
-        (forward(*leaves) * weights).sum().backward()
+        results = tree_leaves(forward(*leaves))
+        torch.stack([(y * w).sum() for y, w in zip(results, weights, strict=True)]).sum().backward()
         found.append([leaf.grad for leaf in leaves])
-    torch.testing.assert_close(*found, **{"rtol": 1e-4, "atol": 1e-5, **tolerances})
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
 
 
 class Residual(nn.Module):
@@ -170,17 +172,21 @@ POOLINGS: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {
 }
 
 
-@pytest.mark.parametrize(("function", "shape"), POOLINGS.values(), ids=list(POOLINGS))
-def test_pooling(function: Callable[..., Any], shape: tuple[int, ...]) -> None:
-    gradients(function, torch.randn(shape))
+def test_pooling() -> None:
+    def pool(*inputs: torch.Tensor) -> list[torch.Tensor]:
+        return [function(x) for x, (function, _) in zip(inputs, POOLINGS.values(), strict=True)]
+
+    gradients(pool, *(torch.randn(shape) for _, shape in POOLINGS.values()))
 
 
 ACTIVATIONS = ["gelu", "silu", "mish", "elu", "leaky_relu", "hardswish", "hardsigmoid", "softplus", "logsigmoid"]
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activations(name: str) -> None:
-    gradients(getattr(f, name), torch.linspace(-5, 5, 50))
+def test_activations() -> None:
+    def activate(x: torch.Tensor) -> list[torch.Tensor]:
+        return [getattr(f, name)(x) for name in ACTIVATIONS]
+
+    gradients(activate, torch.linspace(-5, 5, 50))
 
 
 MASKS = {
@@ -198,3 +204,42 @@ def test_attention(mask: str, causal: bool) -> None:
         return f.scaled_dot_product_attention(q, k, v, MASKS[mask], is_causal=causal)
 
     gradients(attention, *(torch.randn(shape) for shape in shapes))
+
+
+# Operator, output size, input shape and what else it takes.
+RESIZINGS: list[tuple[str, list[int], list[int], tuple[Any, ...]]] = [
+    ("upsample_nearest1d", [11], [2, 3, 7], ()),
+    ("upsample_nearest2d", [10, 8], [2, 3, 5, 4], (2.0, 2.0)),
+    ("upsample_nearest3d", [3, 7, 4], [1, 2, 3, 4, 5], ()),
+    ("_upsample_nearest_exact2d", [7, 3], [2, 3, 5, 4], ()),
+    ("upsample_linear1d", [11], [2, 3, 7], (False,)),
+    ("upsample_bilinear2d", [9, 3], [2, 3, 5, 4], (False,)),
+    ("upsample_bilinear2d", [9, 1], [2, 3, 5, 4], (True,)),
+    ("upsample_bilinear2d", [8, 6], [2, 3, 5, 4], (False, 1.7, 1.7)),
+    ("upsample_trilinear3d", [5, 2, 7], [1, 2, 3, 4, 5], (False,)),
+    ("upsample_bicubic2d", [9, 3], [2, 3, 5, 4], (False,)),
+    ("upsample_bicubic2d", [9, 3], [2, 3, 5, 4], (True,)),
+    ("_upsample_bilinear2d_aa", [9, 2], [2, 3, 5, 7], (False,)),
+    ("_upsample_bilinear2d_aa", [3, 9], [2, 3, 5, 7], (True,)),
+    ("_upsample_bicubic2d_aa", [9, 2], [2, 3, 5, 7], (False,)),
+]
+
+
+def test_gradients_of_resizing() -> None:
+    def backward(*grads: torch.Tensor) -> list[torch.Tensor]:
+        return [
+            getattr(torch.ops.aten, f"{name}_backward")(grad, size, shape, *options)
+            for grad, (name, size, shape, options) in zip(grads, RESIZINGS, strict=True)
+        ]
+
+    check(backward, *(torch.randn(*shape[:2], *size) for _, size, shape, _ in RESIZINGS))
+
+
+def test_resizing_with_antialiasing() -> None:
+    def resize(x: torch.Tensor, image: torch.Tensor) -> list[torch.Tensor]:
+        sizes = [(9, 2), (3, 7), (2, 12)]
+        modes = ["bilinear", "bicubic"]
+        found = [f.interpolate(x, size, mode=mode, antialias=True) for size in sizes for mode in modes]
+        return [*found, f.interpolate(image, (3, 4), mode="bilinear", antialias=True)]
+
+    check(resize, torch.randn(2, 3, 5, 7), torch.rand(1, 3, 6, 9).double())

@@ -71,6 +71,7 @@ from oxide.frontends.torch.ops import (
     special,
     striding,
     symbols,
+    upsampling,
     views,
 )
 
@@ -114,5 +115,6 @@ __all__ = [
     "special",
     "striding",
     "symbols",
+    "upsampling",
     "views",
 ]
