@@ -5,19 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-import jax
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects import hlo
-from oxide.dialects.context import parse_module
-from oxide.frontends.jax import import_jax
+from oxide.frontends.jax.inlining import inline
 from oxide.frontends.onnx.graph import Graph
 from oxide.frontends.onnx.node import Node
 from oxide.frontends.onnx.weights import is_small
-from oxide.signature import entry_function
 
 
 @dataclass(frozen=True)
@@ -44,11 +40,7 @@ def inline_jax_function(function: Callable[..., Any], node: Node, /, *inputs: An
         present[:] = [result is not None for result in results]
         return [_one_array(node, result) for result in results if result is not None]
 
-    with jax.enable_x64(True):  # ONNX's integers have 64 bits
-        traced = import_jax(call, *(jax.ShapeDtypeStruct(hlo.shape(t), hlo.dtype(t)) for t in tensors))
-    traced.run_passes("inline,decompose-composites,symbol-dce")
-    weights = [node.constant(np.asarray(traced.parameters[spec.name])) for spec in traced.parameter_specs]
-    moved = iter(_move(traced.module, [*tensors, *weights], node))
+    moved = iter(inline(call, tensors, node.constant, node.name))
     return [next(moved) if is_present else None for is_present in present]
 
 
@@ -71,8 +63,6 @@ def _place(node: Node, value: Any, tensors: list[ir.Value]) -> Any:
     known = node.static_or_none(value)
     if known is not None and is_small(known):
         return np.array(known)
-    if not ir.RankedTensorType(value.type).has_static_shape:
-        raise node.error(f"JAX functions are traced for fixed sizes, and an input is {value.type}; fix its sizes")
     tensors.append(value)
     return _Traced(len(tensors) - 1)
 
@@ -87,35 +77,3 @@ def _one_array(node: Node, result: Any) -> Any:
     if not hasattr(result, "dtype") and not isinstance(result, bool | int | float | complex):
         raise node.error(f"the JAX function returns a {type(result).__name__} where an array is expected")
     return result
-
-
-def _move(module: ir.Module, arguments: Sequence[ir.Value], node: Node) -> list[ir.Value]:
-    """Move the body of a module's `@main` to the insertion point; returns its results."""
-    # As text: the bytecode of some dialects JAX uses (sdy) cannot be read back.
-    text = str(module.operation.get_asm(enable_debug_info=True))
-    here = parse_module(text, cast(ir.Context, ir.Context.current))
-    left = [op.operation for op in here.body.operations if op.operation != entry_function(here)]
-    if left:
-        raise node.error(f"the JAX function calls {left[0].attributes['sym_name']}, which cannot be inlined")
-    (block,) = entry_function(here).regions[0].blocks
-    for argument, value in zip(block.arguments, arguments, strict=True):
-        argument.replace_all_uses_with(value)
-    *body, terminator = (view.operation for view in block.operations)
-    point = cast(ir.InsertionPoint, ir.InsertionPoint.current)
-    for op in body:
-        _locate(op, node.name)
-        op.detach_from_parent()
-        point.insert(op)
-    results = list(terminator.operands)
-    terminator.erase()
-    return results
-
-
-def _locate(op: ir.Operation, name: str) -> None:
-    """Name an operation and all in it after the node; its place in the JAX function stays beside the name."""
-
-    def visit(inner: ir.Operation) -> ir.WalkResult:
-        inner.location = ir.Location.name(name, inner.location)
-        return ir.WalkResult.ADVANCE
-
-    op.walk(visit)

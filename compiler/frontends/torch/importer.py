@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ def import_torch(
     *,
     dynamic_shapes: Any = None,
     name: str | None = None,
+    lowerings: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Model:
     """Import an exported program, or a module through `torch.export.export` on example arguments.
 
@@ -50,18 +51,21 @@ def import_torch(
     changes has its new value as a further result.  A program that draws random numbers (dropout in training) takes
     the generator's state as a last input, `random_state` (ui64[2], any bits), and returns the next one likewise.
 
+    `lowerings` are JAX functions for operators that other libraries define: `{"mylib::scale": scale}` is called
+    with the operator's arguments by name, tensors as JAX arrays, and returns its result or a tuple of them.
+
     Raises OxideError when torch.export refuses the module, and for everything that cannot be lowered.
     """
     if isinstance(module_or_program, ExportedProgram):
         if args or kwargs or dynamic_shapes:
             raise OxideError("an exported program has its arguments and shapes already; give the program alone")
-        return _import(module_or_program, name or "model")
+        return _import(module_or_program, name or "model", lowerings)
     if not isinstance(module_or_program, torch.nn.Module):
         raise OxideError(
             f"a torch.nn.Module or an ExportedProgram is needed, not {type(module_or_program).__name__}"
         )
     program = _export(module_or_program, tuple(args), dict(kwargs or {}), dynamic_shapes)
-    return _import(program, name or type(module_or_program).__name__)
+    return _import(program, name or type(module_or_program).__name__, lowerings)
 
 
 def load_exported(source: str | os.PathLike[str] | bytes, *, name: str = "model", label: str = "") -> Model:
@@ -90,7 +94,9 @@ def _export(
         ) from error
 
 
-def _import(program: ExportedProgram, name: str) -> Model:
+def _import(
+    program: ExportedProgram, name: str, lowerings: Mapping[str, Callable[..., Any]] | None = None
+) -> Model:
     if any(getattr(n.target, "__module__", "") == _TRANSFORMS for n in program.graph.nodes if n.op != "output"):
         # torch.func transforms (vmap, grad) are calls in the program as exported; running it resolves them.
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # about its own use of itself
@@ -109,6 +115,7 @@ def _import(program: ExportedProgram, name: str) -> Model:
         output_names=output_names(program),
         random_state=RANDOM_STATE,
         mutations=mutations(program),
+        lowerings=lowerings,
     )
 
 

@@ -18,6 +18,7 @@ from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
 from oxide.dialects.dims import Dim
 from oxide.frontends.torch import ops as _registers_lowerings  # noqa: F401
+from oxide.frontends.torch.custom import read_given
 from oxide.frontends.torch.diagnostics import NodeErrors
 from oxide.frontends.torch.dtypes import to_numpy
 from oxide.frontends.torch.numbers import value_of
@@ -59,6 +60,7 @@ def lower_graph_module(
     output_names: Sequence[str] | None = None,
     random_state: str | None = None,
     mutations: Mapping[int, int] | None = None,
+    lowerings: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Model:
     """Lower a graph of ATen operators whose placeholders are `arguments`, in order, and whose output is flat.
 
@@ -66,12 +68,13 @@ def lower_graph_module(
     for each argument the graph mutates, its new value, marked `oxide.updates = "<argument>"`.
     `random_state` names one more input, after the others, that a graph which draws random numbers gets: the state
     of the generator, ui64[2], whose new value is among the results like that of a mutated argument.  Without it
-    random operators are refused.
+    random operators are refused.  `lowerings` are JAX functions for operators of other libraries.
     `mutations` says which outputs of a functional graph are no results but new values of arguments: positions of
     outputs to positions of arguments.
     A number that depends on the sizes of inputs, or is an input, is a tensor of rank 0: int64, float64 or bool.
     Raises OxideError for everything that cannot be lowered, naming the nodes.
     """
+    given = read_given(lowerings)
     context = make_context()
     symbols = Symbols(argument.value for argument in arguments if argument.kind == "input")
     with context, ir.Location.name(name), captured(context) as seen, named(symbols.names):
@@ -82,7 +85,7 @@ def lower_graph_module(
         tensors = {argument.name: Tensor(_add_input(block, argument)) for argument in inputs}
         random = _RandomState(block, random_state, tensors) if random_state else None
         weights = Weights(block, taken=[*tensors, *([random.name] if random else [])])
-        program = Program(weights, symbols, random.tensor if random else None)
+        program = Program(weights, symbols, random.tensor if random else None, given)
         with ir.InsertionPoint(block), composites.library(module) as library:
             known = _symbols_of(inputs)
             symbols.require_ranges(known)

@@ -28,6 +28,8 @@ class Tracer(Protocol):
 
     def random_bits(self, node: Node, dims: Sequence[Any], dtype: np.dtype) -> ir.Value: ...
 
+    def weight(self, node: Node, array: np.ndarray) -> ir.Value: ...
+
     def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]: ...
 
 
@@ -144,6 +146,11 @@ class Node:
     def trace(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         """Lower what a Python function of PyTorch tensors computes, of arguments of a higher-order operator."""
         return self._tracer.trace(self, function, arguments)
+
+    def constant(self, array: np.ndarray) -> ir.Value:
+        """An array as a value: a weight of the model where it is large."""
+        known = array.dtype.isbuiltin and array.flags.writeable  # what a PyTorch tensor can be made on
+        return self._tracer.weight(self, array) if known else hlo.constant(array)
 
     def random_bits(self, dims: Sequence[Any], dtype: np.dtype) -> ir.Value:
         """Fresh uniform random bits; the program's random state moves on.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import torch
 from torch._ops import OpOverload
+
+from oxide.dialects.diagnostics import OxideError
 
 REQUIRED = object()
 
@@ -103,3 +106,29 @@ def functional_variant(op: OpOverload) -> OpOverload | None:
             if not other.mutated and [(a.name, a.type) for a in other.arguments] == inputs:
                 return found
     return None
+
+
+def bind(schema: Schema, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Every argument by name, with the schema's defaults."""
+    bound: dict[str, Any] = {}
+    for index, argument in enumerate(schema.arguments):
+        if index < len(args):
+            bound[argument.name] = args[index]
+        elif argument.name in kwargs:
+            bound[argument.name] = kwargs[argument.name]
+        elif argument.name.rstrip("_") in kwargs:
+            bound[argument.name] = kwargs[argument.name.rstrip("_")]
+        elif argument.default is REQUIRED:
+            raise OxideError(f"argument {argument.name} is missing")
+        else:
+            bound[argument.name] = argument.default
+    return bound
+
+
+def is_default(value: Any, default: Any) -> bool:
+    """Whether an argument, which is no tensor, is the schema's default."""
+    if default is REQUIRED:
+        return False
+    if isinstance(value, list | tuple):
+        return isinstance(default, list | tuple) and list(value) == list(default)
+    return type(value) is type(default) and value == default

@@ -13,15 +13,16 @@ from jaxlib.mlir import ir
 from torch._ops import HigherOrderOperator, OpOverload
 from torch.utils import _pytree as pytree
 
-from oxide.dialects import dims, hlo
+from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.torch import numbers, registry
+from oxide.frontends.torch.checks import check_numbers, check_result
 from oxide.frontends.torch.decompositions import Expansions, has_decomposition, trace
 from oxide.frontends.torch.diagnostics import NodeError
 from oxide.frontends.torch.dtypes import to_numpy, to_torch
 from oxide.frontends.torch.locations import location, node_name, place_text
 from oxide.frontends.torch.node import Node
-from oxide.frontends.torch.schemas import REQUIRED, Schema, find_overload, functional_variant, schema_of
+from oxide.frontends.torch.schemas import Schema, bind, find_overload, functional_variant, is_default, schema_of
 from oxide.frontends.torch.sizes import Symbols, size, sizes
 from oxide.frontends.torch.tensors import Tensor, View, read, wrap
 from oxide.frontends.torch.weights import Weights
@@ -32,10 +33,14 @@ log = logging.getLogger("oxide.torch")
 class Program:
     """What all graphs of one import share: weights, symbols of sizes, expansions and failures.
 
-    `random` is the state of the random generator, None where the caller threads none through the program.
+    `random` is the state of the random generator, None where the caller threads none through the program; `given`
+    are lowerings of this import by operator, which come before the registry's.
     """
 
-    def __init__(self, weights: Weights, symbols: Symbols, random: Tensor | None = None) -> None:
+    def __init__(
+        self, weights: Weights, symbols: Symbols, random: Tensor | None, given: Mapping[str, Callable[..., Any]]
+    ) -> None:
+        self.given = {name: registry.Lowering(name, function) for name, function in given.items()}
         self.weights = weights
         self.symbols = symbols
         self.random = random
@@ -128,7 +133,7 @@ class _Walk:
             schema = schema_of(target)
             meta = source.meta.get("val")
             place = place or place_text(source)
-            call = _Call(self, target, schema, _bind(schema, args, kwargs), meta, name, place, source)
+            call = _Call(self, target, schema, bind(schema, args, kwargs), meta, name, place, source)
             return call.lower()
         if isinstance(target, HigherOrderOperator):
             if target._name not in registry.HIGHER_ORDER:
@@ -162,7 +167,7 @@ class _Walk:
         if op is None:
             raise OxideError(f"this PyTorch has no operator {name}")
         schema = schema_of(op)
-        bound = _bind(schema, [wrap(a) for a in arguments], {key: wrap(value) for key, value in keywords.items()})
+        bound = bind(schema, [wrap(a) for a in arguments], {key: wrap(value) for key, value in keywords.items()})
         return read(_Call(self, op, schema, bound, None, node.name, node.place, None).lower())
 
     def inline(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> Any:
@@ -184,6 +189,9 @@ class _Walk:
         following, bits = hlo.rng_bits(state.read(), dims, dtype)
         state.write(following)
         return bits
+
+    def weight(self, node: Node, array: np.ndarray) -> ir.Value:
+        return self.program.weights.constant(torch.from_numpy(array), f"{node.name}/constant").read()
 
     def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]:
         random = self.program.random
@@ -225,7 +233,7 @@ class _Call:
 
     def lower(self) -> Any:
         """What the operator returns, tensors as `Tensor`s."""
-        entry = registry.REGISTRY.get(str(self.op))
+        entry = self.walk.program.given.get(str(self.op)) or registry.REGISTRY.get(str(self.op))
         if entry is not None:
             return self._by_lowering(entry)
         if self.schema.mutated:
@@ -241,7 +249,7 @@ class _Call:
         """The fake tensor the graph has for an argument; None where no graph has this call."""
         if self.source is None:
             return self.mutating.fake(name) if self.mutating else None
-        given = _bind(self.schema, self.source.args, self.source.kwargs)[name]
+        given = bind(self.schema, self.source.args, self.source.kwargs)[name]
         return given.meta.get("val") if isinstance(given, torch.fx.Node) else None
 
     def owner(self, name: str) -> tuple[Tensor, torch.Tensor] | None:
@@ -253,12 +261,12 @@ class _Call:
 
     def _by_lowering(self, entry: registry.Lowering) -> Any:
         node = self._node()
-        self._check_numbers()
+        check_numbers(self.schema, self.arguments)
         result = entry.function(node, **{key: read(value) for key, value in self.arguments.items()})
         if entry.is_view:
             return self._bind_views(result)
         if self.meta is not None:
-            self._check(result, self.meta)
+            check_result(result, self.meta)
         return wrap(result)
 
     def _bind_views(self, result: Any) -> Any:
@@ -267,12 +275,12 @@ class _Call:
         base = self.arguments[aliased]
         shares = not (self.schema.is_view and self.op._can_decompose()) or self._shares_memory()
 
-        def bind(part: Any) -> Any:
+        def tensor(part: Any) -> Any:
             if not isinstance(part, View):
                 return wrap(part)
             return base.alias(part) if shares else Tensor(part.forward(base.read()))
 
-        return [bind(part) for part in result] if isinstance(result, list | tuple) else bind(result)
+        return [tensor(part) for part in result] if isinstance(result, list | tuple) else tensor(result)
 
     def _shares_memory(self) -> bool:
         """Whether this call of an operator that may alias or copy (reshape, contiguous, to) aliases."""
@@ -346,11 +354,11 @@ class _Call:
     def _given(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """As positions and keywords, without those that have their default: a decomposition may lack them."""
         positional = [a for a in self.schema.arguments if not a.keyword]
-        while positional and _is_default(arguments[positional[-1].name], positional[-1].default):
+        while positional and is_default(arguments[positional[-1].name], positional[-1].default):
             positional.pop()
         args = [arguments[a.name] for a in positional]
         named = [a for a in self.schema.arguments if a.keyword]
-        kwargs = {a.keyword: arguments[a.name] for a in named if not _is_default(arguments[a.name], a.default)}
+        kwargs = {a.keyword: arguments[a.name] for a in named if not is_default(arguments[a.name], a.default)}
         return args, kwargs
 
     def _meta(self) -> Any:
@@ -366,59 +374,10 @@ class _Call:
             return None
         return frozenset(cast(int, user.args[1]) for user in self.source.users)
 
-    def _check(self, result: Any, meta: Any) -> None:
-        """What a lowering returns must be of the dtype and shape that PyTorch gives."""
-        if isinstance(result, list | tuple):
-            for part, expected in zip(result, meta, strict=True):
-                self._check(part, expected)
-        elif isinstance(result, ir.Value) and isinstance(meta, torch.Tensor):
-            dtype, shape = to_numpy(meta.dtype), tuple(sizes(meta.shape))
-            message = f"internal error: lowered to {result.type}, but PyTorch gives {dtype}{list(shape)}"
-            if hlo.dtype(result) != dtype:
-                raise OxideError(message)
-            dims.require_same(hlo.shape(result), shape, message)
-
-    def _check_numbers(self) -> None:
-        """Sizes, axes and options must be known; only arguments that are called `Scalar` may be computed."""
-        for argument in self.schema.arguments:
-            given = self.arguments[argument.name]
-            if "Tensor" in argument.type or "number" in argument.type:
-                continue
-            if any(isinstance(leaf, Tensor) for leaf in (given if isinstance(given, list) else [given])):
-                raise OxideError(
-                    f"argument {argument.name!r} must be known when the model is imported, but it depends on the "
-                    "values of tensors (.item()) or on a number that the model takes; make it a Python number"
-                )
-
 
 UNSUPPORTED = "not supported"
 # The value of a node that failed, and of all that depends on it: they are not reported again.
 FAILED = object()
-
-
-def _bind(schema: Schema, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Every argument by name, with the schema's defaults."""
-    bound: dict[str, Any] = {}
-    for index, argument in enumerate(schema.arguments):
-        if index < len(args):
-            bound[argument.name] = args[index]
-        elif argument.name in kwargs:
-            bound[argument.name] = kwargs[argument.name]
-        elif argument.name.rstrip("_") in kwargs:
-            bound[argument.name] = kwargs[argument.name.rstrip("_")]
-        elif argument.default is REQUIRED:
-            raise OxideError(f"argument {argument.name} is missing")
-        else:
-            bound[argument.name] = argument.default
-    return bound
-
-
-def _is_default(value: Any, default: Any) -> bool:
-    if default is REQUIRED or isinstance(value, Tensor | torch.Tensor):
-        return False
-    if isinstance(value, list | tuple):
-        return isinstance(default, list | tuple) and list(value) == list(default)
-    return type(value) is type(default) and value == default
 
 
 def _write(targets: Sequence[Any], results: Sequence[Any]) -> None:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
+import pytest
 import torch
-from torch_oracle import check
+from torch_oracle import check, compare
+
+import oxide
+from oxide.dialects.diagnostics import OxideError
 
 
 @torch.library.custom_op("oxide_test::affine", mutates_args=())
@@ -38,6 +44,60 @@ def test_an_operator_that_changes_its_argument():
         return y, z, row
 
     check(changed, X)
+
+
+@torch.library.custom_op("oxide_test::mix", mutates_args=())
+def mix(xs: list[torch.Tensor], weights: torch.Tensor, power: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+    """Written in numpy, which nothing can trace."""
+    arrays = [x.numpy() ** power for x in xs]
+    total = sum(w * a for w, a in zip(weights.numpy(), arrays, strict=True))
+    return torch.from_numpy(np.asarray(total)), torch.from_numpy(arrays[0].argmax(-1))
+
+
+@mix.register_fake
+def _(xs, weights, power=2):
+    return torch.empty_like(xs[0]), torch.empty(xs[0].shape[:-1], dtype=torch.int64)
+
+
+TABLE = np.arange(2000, dtype=np.float32).reshape(2, 1000)
+
+
+def jax_mix(xs, weights, power):
+    powers = [x**power for x in xs]
+    mixed = sum(weights[i] * p for i, p in enumerate(powers))
+    return mixed + jnp.asarray(TABLE)[0, 0], jnp.argmax(powers[0], -1)
+
+
+class Mixing(torch.nn.Module):
+    def forward(self, x, w):
+        mixed, where = torch.ops.oxide_test.mix([x, x + 1], w, 3)
+        return mixed * 2, where
+
+
+def test_a_jax_function_for_an_operator():
+    w = torch.tensor([0.25, 0.5])
+    with pytest.raises(OxideError, match="mix"):
+        oxide.import_torch(Mixing(), (X, w))
+    model = oxide.import_torch(Mixing(), (X, w), lowerings={"oxide_test::mix": jax_mix})
+    found = model.compile(cache=False).run({"x": X.numpy(), "w": w.numpy()})
+    for actual, expected in zip(found.values(), Mixing()(X, w), strict=True):
+        compare(np.asarray(actual), expected, 1e-5, 1e-6)
+    assert [spec.shape for spec in model.parameter_specs] == [(2, 1000)]
+    assert 'loc("mix"' in str(model.module.operation.get_asm(enable_debug_info=True))
+
+
+@pytest.mark.parametrize(
+    ("lowerings", "message"),
+    [
+        ({"oxide_test::unknown": jax_mix}, "no operator 'oxide_test::unknown'"),
+        ({"oxide_test::add_into": jax_mix}, "changes its arguments"),
+        ({"oxide_test::mix": 3}, "is no function but a int"),
+        ({"oxide_test::mix": lambda xs, weights, power: xs[0]}, "returns 1 results, the operator 2"),
+    ],
+)
+def test_lowerings_that_do_not_fit(lowerings, message):
+    with pytest.raises(OxideError, match=message):
+        oxide.import_torch(Mixing(), (X, torch.ones(2)), lowerings=lowerings)
 
 
 def test_foreach():
