@@ -66,6 +66,20 @@ def _batch_norm_shapes(types: Types, axis: int, epsilon: float) -> None:
     _check_epsilon(epsilon)
 
 
+def _group_norm_shapes(types: Types, groups: int, epsilon: float) -> None:
+    _require_float(types)
+    x = types[0]
+    if x.rank < 2:
+        raise OxideError(f"group_norm needs [batch, channels, ...], not {x}")
+    channels = _sizes(x)[1]
+    if groups < 1:
+        raise OxideError(f"groups is {groups}, expected at least 1")
+    dims.require_equal(channels % groups, 0, f"{channels} channels are no multiple of {groups} groups")
+    for tensor in types[1:]:
+        _require_shape(tensor, [channels], f"scale and bias need shape [{channels}], not {tensor}")
+    _check_epsilon(epsilon)
+
+
 def _sizes(tensor: ir.RankedTensorType) -> tuple[dims.Size, ...]:
     if tensor.has_static_shape or isinstance(tensor.encoding, ir.StringAttr):
         return hlo.type_shape(tensor)
@@ -131,6 +145,17 @@ def log_softmax(x: ir.Value, *, axis: int) -> ir.Value:
     return _narrow(hlo.subtract(shifted, hlo.log(total)), x)
 
 
+@composite("logsumexp", operands=(1, 1), verify=_axis_in_range, axis=int)
+def logsumexp(x: ir.Value, *, axis: int) -> ir.Value:
+    """log sum exp x along an axis, which the result does not have; finite maxima are subtracted first."""
+    wide = _widen(x)
+    largest = hlo.reduce_max(wide, [axis])
+    largest = hlo.select(hlo.is_finite(largest), largest, 0)
+    kept = [a for a in range(hlo.rank(x)) if a != axis]
+    shifted = hlo.subtract(wide, _spread(largest, x, kept))
+    return _narrow(hlo.add(hlo.log(hlo.reduce_sum(hlo.exp(shifted), [axis])), largest), x)
+
+
 @composite("gelu", operands=(1, 1), verify=_gelu_kind, approximate=str)
 def gelu(x: ir.Value, *, approximate: str) -> ir.Value:
     """x * Phi(x): by erf, or by tanh(sqrt(2/pi) (x + 0.044715 x^3)) (Hendrycks and Gimpel, 2016)."""
@@ -146,6 +171,19 @@ def gelu(x: ir.Value, *, approximate: str) -> ir.Value:
 def silu(x: ir.Value) -> ir.Value:
     """x * sigmoid(x)."""
     return hlo.multiply(x, hlo.logistic(x))
+
+
+@composite("mish", operands=(1, 1), verify=_float_only)
+def mish(x: ir.Value) -> ir.Value:
+    """x * tanh(log(1 + e^x)) (Misra, 2019), with a logarithm that neither overflows nor loses small terms."""
+    softplus = hlo.add(hlo.maximum(x, 0), hlo.log1p(hlo.exp(hlo.negate(hlo.abs(x)))))
+    return hlo.multiply(x, hlo.tanh(softplus))
+
+
+@composite("hard_swish", operands=(1, 1), verify=_float_only)
+def hard_swish(x: ir.Value) -> ir.Value:
+    """x * clamp(0, x + 3, 6) / 6 (Howard et al., 2019)."""
+    return hlo.multiply(x, hlo.divide(hlo.clamp(0, hlo.add(x, 3), 6), 6))
 
 
 @composite("layer_norm", operands=(2, 3), verify=_norm_shapes, axes=tuple, epsilon=float)
@@ -168,6 +206,20 @@ def rms_norm(x: ir.Value, scale: ir.Value, *, axes: tuple[int, ...], epsilon: fl
     power = hlo.reduce_mean(hlo.multiply(wide, wide), axes, keepdims=True)
     normal = _narrow(hlo.multiply(wide, hlo.rsqrt(hlo.add(power, epsilon))), x)
     return hlo.multiply(normal, _spread(scale, x, axes))
+
+
+@composite("group_norm", operands=(3, 3), verify=_group_norm_shapes, groups=int, epsilon=float)
+def group_norm(x: ir.Value, scale: ir.Value, bias: ir.Value, *, groups: int, epsilon: float) -> ir.Value:
+    """(x - mean) / sqrt(variance + epsilon) * scale + bias of x [batch, channels, ...] (Wu and He, 2018).
+
+    Mean and population variance are of one group of consecutive channels, scale and bias of one channel.
+    """
+    batch, channels, *rest = hlo.shape(x)
+    wide = hlo.reshape(_widen(x), [batch, groups, channels // groups * math.prod(rest)])
+    centred = hlo.subtract(wide, hlo.reduce_mean(wide, [2], keepdims=True))
+    variance = hlo.reduce_mean(hlo.multiply(centred, centred), [2], keepdims=True)
+    normal = hlo.reshape(hlo.multiply(centred, hlo.rsqrt(hlo.add(variance, epsilon))), hlo.shape(x))
+    return hlo.add(hlo.multiply(_narrow(normal, x), _spread(scale, x, [1])), _spread(bias, x, [1]))
 
 
 @composite("batch_norm", operands=(5, 5), verify=_batch_norm_shapes, axis=int, epsilon=float)

@@ -66,9 +66,12 @@ def _gelu(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
     return call("jax.nn.gelu", e.array(op.operands[0]), approximate=literal(tanh))
 
 
-def _silu(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
-    del attributes
-    return call("jax.nn.silu", e.array(op.operands[0]))
+def _activation(function: str) -> Callable[[Emitter, ir.OpView, Attributes], ast.expr]:
+    def emit(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+        del attributes
+        return call(function, e.array(op.operands[0]))
+
+    return emit
 
 
 def _norm(helper: str) -> Callable[[Emitter, ir.OpView, Attributes], ast.expr]:
@@ -83,6 +86,12 @@ def _norm(helper: str) -> Callable[[Emitter, ir.OpView, Attributes], ast.expr]:
         return syntax.call(e.helper(helper), *nodes, axes=literal(axes), epsilon=epsilon)
 
     return emit
+
+
+def _group_norm(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    nodes = [e.array(v) for v in op.operands]
+    groups, epsilon = literal(attributes["groups"]), _number(e, op, attributes["epsilon"])
+    return syntax.call(e.helper("group_norm"), *nodes, groups=groups, epsilon=epsilon)
 
 
 def _batch_norm(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
@@ -100,10 +109,14 @@ def _attention(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
 _EMITTERS: dict[str, Callable[[Emitter, ir.OpView, Attributes], ast.expr | None]] = {
     "oxide.softmax": _softmax("jax.nn.softmax"),
     "oxide.log_softmax": _softmax("jax.nn.log_softmax"),
+    "oxide.logsumexp": _softmax("jax.nn.logsumexp"),
     "oxide.gelu": _gelu,
-    "oxide.silu": _silu,
+    "oxide.silu": _activation("jax.nn.silu"),
+    "oxide.mish": _activation("jax.nn.mish"),
+    "oxide.hard_swish": _activation("jax.nn.hard_swish"),
     "oxide.layer_norm": _norm("layer_norm"),
     "oxide.rms_norm": _norm("rms_norm"),
+    "oxide.group_norm": _group_norm,
     "oxide.batch_norm": _batch_norm,
     "oxide.attention": _attention,
 }

@@ -132,6 +132,15 @@ def rms_norm(x, scale, *, axes, epsilon):
     return (wide * lax.rsqrt(power + epsilon)).astype(x.dtype) * along(scale, x, axes)
 
 
+def group_norm(x, scale, bias, *, groups, epsilon):
+    """(x - mean) / sqrt(variance + epsilon) * scale + bias within groups of channels, x [batch, channels, ...]."""
+    wide = float32_or_wider(x).reshape(x.shape[0], groups, -1)
+    centred = wide - wide.mean(2, keepdims=True)
+    variance = (centred * centred).mean(2, keepdims=True)
+    normal = (centred * lax.rsqrt(variance + epsilon)).reshape(x.shape).astype(x.dtype)
+    return normal * along(scale, x, [1]) + along(bias, x, [1])
+
+
 def along(weights, x, axes):
     """Weights for the given axes of x, reshaped so that they broadcast against it."""
     axes = [a % x.ndim for a in axes]

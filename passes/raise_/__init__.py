@@ -1,0 +1,64 @@
+"""Raise: the operations a decomposed graph is made of become the composites they compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxlib.mlir import ir
+
+from oxide.dialects import composites
+from oxide.dialects.attributes import symbol
+from oxide.dialects.rewrite import Pattern, PatternSet
+from oxide.passes.base import Pass, PassLog, register
+from oxide.passes.raise_ import activations, attention, batch_norm, norms, softmax
+
+# What a phase makes the next one reads, and a larger pattern is tried before the smaller ones it contains.
+_PHASES: tuple[list[Pattern], ...] = (
+    [*softmax.PATTERNS, *activations.PATTERNS, *norms.AFFINE, *batch_norm.PATTERNS],
+    norms.SCALED,
+    norms.BARE,
+    attention.PATTERNS,
+    softmax.AFTERWARDS,
+)
+
+
+@register
+@dataclass(frozen=True)
+class Raise(Pass):
+    """Recognise softmax, activations, normalisations and attention in their decompositions.
+
+    A composite replaces operations that compute the same function of real numbers with the same constants, and
+    that treat what overflows in the same way; only the order of rounding may differ.  Constants, axes and masks are
+    read, never assumed.  Operations whose results are used elsewhere stay, and so do those of open sizes.  Run
+    `inline`, `canonicalize` and `cse` before, which write equal programs in one way, and `dce` after.
+    """
+
+    name = "raise"
+
+    def run(self, module: ir.Module, log: PassLog) -> None:
+        functions = _functions(module)
+        with composites.library(module):
+            for phase in _PHASES:
+                engine = PatternSet(phase, module.context, log.remark_at)
+                for function in functions:
+                    engine.apply_greedily(function)
+                log.rules.update(engine.statistics)
+        log.count("composites made", sum(rule.hits for rule in log.rules.values()))
+
+    @classmethod
+    def rules(cls) -> list[tuple[str, str]]:
+        return [(rule.name, rule.summary) for phase in _PHASES for rule in phase]
+
+
+def _functions(module: ir.Module) -> list[ir.Operation]:
+    """The functions of a module that decompose no composite: those would become calls of themselves."""
+    decompositions: set[str] = set()
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "stablehlo.composite":
+            decompositions.add(symbol(op, "decomposition"))
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    functions = [view.operation for view in module.body.operations if view.operation.name == "func.func"]
+    return [op for op in functions if ir.StringAttr(op.attributes["sym_name"]).value not in decompositions]

@@ -1,0 +1,89 @@
+"""What the rules of raising share: a rule checks, then builds, and does no arithmetic twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import getdoc
+
+from jaxlib.mlir import ir
+
+from oxide.dialects import composites, hlo
+from oxide.dialects.composites.registry import AttributeValue
+from oxide.dialects.rewrite import Pattern, Rewriter
+from oxide.passes.canonicalize.matching import Declined, is_static, shape_of
+
+# Operations that only place values: what they make may stay in use, as no arithmetic is done twice.
+_PLACING = frozenset(
+    f"stablehlo.{name}" for name in ("broadcast_in_dim", "constant", "convert", "iota", "reshape", "transpose")
+)
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A composite that a rule found: its name, operands and attributes.
+
+    `inputs` are the values the pattern ends at; `operands` builds the composite's operands from them, and `finish`
+    the value that replaces the matched result.
+    """
+
+    name: str
+    inputs: Sequence[ir.Value]
+    attributes: dict[str, AttributeValue]
+    operands: Callable[[], Sequence[ir.Value]] | None = None
+    finish: Callable[[ir.Value], ir.Value] | None = None
+
+
+Match = Callable[[ir.Operation], "Raised | Declined | None"]
+
+
+def rule(name: str, roots: Sequence[str], match: Match) -> Pattern:
+    """A named pattern that replaces a single-result operation by the composite `match` finds.
+
+    Its meaning is the first paragraph of the function's docstring.
+    """
+
+    def rewrite(op: ir.Operation, rewriter: Rewriter) -> bool:
+        if not is_static(op):
+            return False
+        found = match(op)
+        if found is None:
+            return False
+        if isinstance(found, Raised):
+            found = _kept_alive(op, found) or found
+        if isinstance(found, Declined):
+            return rewriter.decline(found.reason)
+        operands = list(found.inputs) if found.operands is None else found.operands()
+        (value,) = composites.build(found.name, operands, **found.attributes)
+        if found.finish is not None:
+            value = found.finish(value)
+        if hlo.dtype(value) == hlo.dtype(op.results[0]):
+            value = hlo.reshape(value, shape_of(op.results[0]))
+        rewriter.replace(op, value)
+        return True
+
+    summary = (getdoc(match) or "").split("\n\n")[0]
+    return Pattern(name, tuple(roots), rewrite, summary=summary)
+
+
+def _kept_alive(root: ir.Operation, found: Raised) -> Declined | None:
+    """A refusal when arithmetic between the inputs and the root is used elsewhere, and would be done twice."""
+    inputs = set(found.inputs)
+    inside: list[ir.Operation] = []
+    members = {root}
+    pending = list(root.operands)
+    while pending:
+        value = pending.pop()
+        if value in inputs or isinstance(value.owner, ir.Block) or value.owner.operation in members:
+            continue
+        op = value.owner.operation
+        members.add(op)
+        inside.append(op)
+        pending.extend(op.operands)
+    for op in inside:
+        if op.name in _PLACING:
+            continue
+        if any(use.owner.operation not in members for result in op.results for use in result.uses):
+            short = op.name.removeprefix("stablehlo.")
+            return Declined(f"oxide.{found.name} would be computed beside its {short}, which is used elsewhere")
+    return None

@@ -1,0 +1,175 @@
+"""Reading values through the operations that only place them: broadcasts, and reshapes of unit dimensions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.dialects import dtypes, hlo
+from oxide.dialects.attributes import integers, tensor
+from oxide.dialects.fold.contraction import reducer
+from oxide.passes.canonicalize.matching import number, producer, shape_of
+
+# A view's dimension that lies along none of the observed tensor's: its size is 1.
+NOWHERE = -1
+
+
+@dataclass(frozen=True)
+class View:
+    """A value as part of a larger tensor: its dimension i lies along dimension `along[i]` of that tensor.
+
+    Dimensions of size 1 repeat, wherever they lie.
+    """
+
+    value: ir.Value
+    along: tuple[int, ...]
+
+    @classmethod
+    def whole(cls, value: ir.Value) -> View:
+        return cls(value, tuple(range(tensor(value).rank)))
+
+    def of(self, value: ir.Value) -> View:
+        """Another value of the same shape, an operand of an elementwise operation."""
+        return View(value, self.along)
+
+    def source(self) -> View:
+        """What is broadcast, without the broadcasts and the reshapes of unit dimensions."""
+        view = self
+        while True:
+            owner = view.value.owner
+            if isinstance(owner, ir.Block):
+                return view
+            op = owner.operation
+            if op.name == "stablehlo.broadcast_in_dim":
+                view = View(op.operands[0], tuple(view.along[i] for i in integers(op, "broadcast_dimensions")))
+            elif op.name == "stablehlo.reshape" and _same_but_units(op):
+                wide = iter(a for a, size in zip(view.along, shape_of(view.value), strict=True) if size != 1)
+                sizes = shape_of(op.operands[0])
+                view = View(op.operands[0], tuple(NOWHERE if size == 1 else next(wide) for size in sizes))
+            else:
+                return view
+
+    def lies_along(self) -> tuple[int, ...]:
+        """The dimensions of the observed tensor in which this view differs."""
+        return tuple(a for a, size in zip(self.along, shape_of(self.value), strict=True) if size != 1)
+
+    def operands(self, name: str) -> list[View] | None:
+        """The operands of the elementwise operation of this name that the source is, or None."""
+        source = self.source()
+        op = producer(source.value, name)
+        return None if op is None else [source.of(operand) for operand in op.operands]
+
+    def number(self) -> np.generic | None:
+        """The number this view repeats, or None."""
+        return number(self.source().value)
+
+
+def _same_but_units(op: ir.Operation) -> bool:
+    shapes = [[size for size in shape_of(v) if size != 1] for v in (op.operands[0], op.results[0])]
+    return shapes[0] == shapes[1]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """The sum or maximum of `operand` over `axes`."""
+
+    operand: ir.Value
+    axes: tuple[int, ...]
+
+
+def reduction(view: View, kind: str) -> Reduction | None:
+    """A view that reduces a tensor of the observed shape: `kind` is "add" or "maximum"."""
+    source = view.source()
+    op = producer(source.value, "stablehlo.reduce")
+    if op is None or len(op.operands) != 2 or reducer(op) != f"stablehlo.{kind}":
+        return None
+    axes = tuple(sorted(integers(op, "dimensions")))
+    sizes = shape_of(op.operands[0])
+    kept = tuple(a for a in range(len(sizes)) if a not in axes and sizes[a] != 1)
+    initial = number(op.operands[1])
+    neutral = 0 if kind == "add" else hlo.lowest(hlo.dtype(op.operands[0]))
+    if initial is None or initial != neutral or source.lies_along() != kept:
+        return None
+    return Reduction(op.operands[0], axes)
+
+
+def mean(view: View) -> Reduction | None:
+    """A sum divided by the number of its terms, or multiplied by the inverse of that number."""
+    for name in ("stablehlo.divide", "stablehlo.multiply"):
+        parts = view.operands(name)
+        by = None if parts is None else parts[1].number()
+        total = None if parts is None else reduction(parts[0], "add")
+        if by is None or total is None:
+            continue
+        count = math.prod(shape_of(total.operand)[axis] for axis in total.axes)
+        if count and by == np.asarray(count if name == "stablehlo.divide" else 1 / count).astype(by.dtype):
+            return total
+    return None
+
+
+def shortest(x: np.generic) -> float:
+    """The shortest decimal that is this number in its type: 1e-05 for a float32, not 9.999999747378752e-06."""
+    if not isinstance(x, np.floating):
+        return float(x)
+    return float(np.format_float_scientific(x, unique=True))
+
+
+def reshaped(value: ir.Value) -> ir.Value:
+    """What a value is a reshape of."""
+    while (op := producer(value, "stablehlo.reshape")) is not None:
+        value = op.operands[0]
+    return value
+
+
+def same(x: ir.Value | None, y: ir.Value) -> bool:
+    """True when there is an x, and it is y."""
+    return x is not None and x == y
+
+
+def is_half(value: ir.Value) -> bool:
+    dtype = hlo.dtype(value)
+    return dtypes.is_float(dtype) and dtype.itemsize < 4
+
+
+def widened(value: ir.Value) -> ir.Value:
+    """The half-precision value that `value` is as float32, or `value` itself."""
+    op = producer(value, "stablehlo.convert")
+    if op is not None and hlo.dtype(value) == np.float32 and is_half(op.operands[0]):
+        return op.operands[0]
+    return value
+
+
+def narrowed(value: ir.Value) -> ir.Value:
+    """The float32 value that `value` is in half precision, or `value` itself."""
+    op = producer(value, "stablehlo.convert")
+    if op is not None and is_half(value) and hlo.dtype(op.operands[0]) == np.float32:
+        return op.operands[0]
+    return value
+
+
+def parameter(view: View, axes: Sequence[int]) -> Parameter | None:
+    """What a view repeats of a tensor of the given axes; None when it differs along another axis."""
+    source = view.source()
+    along = source.lies_along()
+    if list(along) != sorted(set(along)) or not set(along) <= set(axes):
+        return None
+    return Parameter(source, tuple(axes))
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A weight of a normalisation: `view` lies along some of `axes`."""
+
+    view: View
+    axes: tuple[int, ...]
+
+    def build(self, like: ir.Value) -> ir.Value:
+        """The weight as a tensor of the axes of `like`."""
+        sizes = shape_of(like)
+        along = self.view.lies_along()
+        value = hlo.reshape(self.view.value, [sizes[a] for a in along])
+        return hlo.broadcast_in_dim(value, [sizes[a] for a in self.axes], [self.axes.index(a) for a in along])
