@@ -243,3 +243,39 @@ def test_resizing_with_antialiasing() -> None:
         return [*found, f.interpolate(image, (3, 4), mode="bilinear", antialias=True)]
 
     check(resize, torch.randn(2, 3, 5, 7), torch.rand(1, 3, 6, 9).double())
+
+
+BAGS: list[dict[str, Any]] = [
+    {"mode": "sum"},
+    {"mode": "mean", "padding_idx": 2},
+    {"mode": "max"},
+    {"mode": "sum", "include_last_offset": True},
+    {"mode": "sum", "padding_idx": 1, "per_sample_weights": torch.tensor([0.5, 2, 3, -1, 4, 1])},
+]
+
+
+def test_bags_of_embeddings() -> None:
+    indices, offsets = torch.tensor([1, 2, 1, 4, 0, 2]), torch.tensor([0, 3, 3, 4, 6])
+
+    def bags(*weights: torch.Tensor) -> list[torch.Tensor]:
+        return [f.embedding_bag(indices, w, offsets, **options) for w, options in zip(weights, BAGS, strict=True)]
+
+    weights = [torch.randn(5, 3) for _ in BAGS]
+    check(bags, *weights)
+    gradients(bags, *weights)
+
+
+def test_bags_whose_gradients_are_scaled_by_frequency() -> None:
+    """As PyTorch documents it and its other embedding does it; its bags on the CPU take counts of other indices."""
+    indices, offsets = torch.tensor([1, 2, 1, 4, 0, 2]), torch.tensor([0, 3])
+    weight = torch.randn(5, 3, requires_grad=True)
+    reference = weight.detach().clone().requires_grad_()
+
+    @torch.compile(backend="oxide")
+    def bags(w: torch.Tensor) -> torch.Tensor:
+        return f.embedding_bag(indices, w, offsets, mode="sum", scale_grad_by_freq=True)
+
+    bags(weight).square().sum().backward()
+    rows = f.embedding(indices, reference, scale_grad_by_freq=True)
+    torch.stack([rows[:3].sum(0), rows[3:].sum(0)]).square().sum().backward()
+    torch.testing.assert_close(weight.grad, reference.grad)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects import hlo
+from oxide.dialects import dtypes, hlo
 from oxide.frontends.torch.promotion import compute_dtype
 from oxide.frontends.torch.registry import Node, lowering
 
@@ -129,6 +129,8 @@ def upsample(
     scales_w: float | None = None,
 ) -> Value:
     """[N, C, spatial...] to other spatial sizes."""
+    if not dtypes.is_float(hlo.dtype(self)):
+        raise node.error("PyTorch resizes integers with weights of 16 bits; convert the tensor to float before")
     matrices = _matrices(node, hlo.shape(self)[2:], output_size, [scales_h, scales_w], align_corners)
     return _products(self, matrices, 0)
 
@@ -183,7 +185,4 @@ def _products(x: Value, matrices: Sequence[np.ndarray], inner: int) -> Value:
     for axis, matrix in enumerate(matrices, 2):
         product = hlo.dot_general(y, hlo.constant(matrix, hlo.dtype(y)), contract=([axis], [inner]))
         y = hlo.move_axis(product, hlo.rank(y) - 1, axis)
-    if dtype.kind in "iu":  # uint8 images: the nearest whole number within range
-        limits = np.iinfo(dtype)
-        y = hlo.clamp(float(limits.min), hlo.round_half_even(y), float(limits.max))
     return hlo.convert(y, dtype)
