@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.export import ExportedProgram
 from torch.export.graph_signature import (
     ConstantArgument,
@@ -97,10 +98,9 @@ def _export(
 def _import(
     program: ExportedProgram, name: str, lowerings: Mapping[str, Callable[..., Any]] | None = None
 ) -> Model:
+    _refuse_lost_gradients(program)
     if any(getattr(n.target, "__module__", "") == _TRANSFORMS for n in program.graph.nodes if n.op != "output"):
-        # torch.func transforms (vmap, grad) are calls in the program as exported; running it resolves them.
-        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # about its own use of itself
-            program = program.run_decompositions({})
+        program = _without_transforms(program)
     specs = program.graph_signature.input_specs
     placeholders = {node.name: node for node in program.graph.find_nodes(op="placeholder")}
     users = iter(input_names(program, taken=[str(spec.target) for spec in specs if spec.target is not None]))
@@ -117,6 +117,28 @@ def _import(
         mutations=mutations(program),
         lowerings=lowerings,
     )
+
+
+def _refuse_lost_gradients(program: ExportedProgram) -> None:
+    """Raise OxideError for torch.func.grad in a program, which as exported lacks the arguments it is of."""
+    if any(isinstance(v, torch.Tensor) and is_functorch_wrapped_tensor(v) for v in program.constants.values()):
+        raise OxideError(
+            "torch.export loses the arguments of torch.func.grad; trace the function instead, and import what "
+            "comes out: import_torch(torch.fx.experimental.proxy_tensor.make_fx(function)(*args), args)"
+        )
+
+
+def _without_transforms(program: ExportedProgram) -> ExportedProgram:
+    """torch.func's transforms are calls in the program as exported; running it resolves them.
+
+    Raises OxideError when PyTorch cannot.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # about its own use of itself
+            return program.run_decompositions({})
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise OxideError(f"torch.export cannot resolve the transforms in the program: {reason}") from error
 
 
 def _argument(
