@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import ModelProto
-from onnx_builders import import_and_run
-from onnx_oracle import check, one_node
+from onnx_builders import import_and_run, model, node, value
+from onnx_oracle import check, one_node, onnxruntime_results
 
 from oxide import import_onnx
 from oxide.dialects.diagnostics import OxideError
+from oxide.frontends.onnx.ops import resize_coordinates as rc
 
 SHAPE = (1, 2, 6, 9)
 X = np.random.default_rng(0).random(SHAPE, np.float32) * 100
@@ -134,6 +135,77 @@ def test_first_versions(op_type: str, opset: int, scale: float, mode: str) -> No
 
 def test_upsample_7() -> None:
     check(one_node("Upsample", {"x": X}, opset=7, scales=[1.0, 1.0, 2.0, 3.0]), X)
+
+
+# ---------------------------------------------------------------------------------------------- open sizes
+
+
+def check_open(proto: ModelProto, *shapes: tuple[int, ...]) -> None:
+    """Imported once, the model gives what onnxruntime gives for inputs of several shapes."""
+    executable = import_onnx(proto).compile(cache=False)
+    for shape in shapes:
+        x = np.random.default_rng(2).random(shape, np.float32) * 100
+        (wanted,) = onnxruntime_results(proto, [x])
+        y = np.asarray(executable(x))
+        assert y.shape == wanted.shape
+        np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-3)
+
+
+def opened(proto: ModelProto) -> ModelProto:
+    """The same model with the height and width of its input open."""
+    for dimension, name in zip(proto.graph.input[0].type.tensor_type.shape.dim[2:], "hw", strict=True):
+        dimension.dim_param = name
+    return proto
+
+
+@pytest.mark.parametrize("coordinates", ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"])
+@pytest.mark.parametrize("mode", MODES)
+def test_open_sizes_by_scales(mode: str, coordinates: str) -> None:
+    """Fractions that floor exactly; onnxruntime counts whole corners, as opset 18 says."""
+    options: dict[str, Any] = {"mode": mode, "coordinate_transformation_mode": coordinates, "opset": 18}
+    check_open(
+        opened(resize(scales=[1, 1, 2.5, 0.75], roi=[], **options)), (1, 2, 6, 9), (1, 2, 3, 4), (1, 2, 1, 2)
+    )
+
+
+@pytest.mark.parametrize("coordinates", ["half_pixel", "pytorch_half_pixel", "align_corners"])
+@pytest.mark.parametrize("mode", MODES)
+def test_open_sizes_to_sizes(mode: str, coordinates: str) -> None:
+    options: dict[str, Any] = {"mode": mode, "coordinate_transformation_mode": coordinates}
+    check_open(opened(resize(sizes=[1, 2, 13, 1], **options)), (1, 2, 6, 9), (1, 2, 20, 1))
+
+
+@pytest.mark.parametrize("nearest", ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+def test_open_sizes_nearest_modes(nearest: str) -> None:
+    check_open(opened(resize(sizes=[1, 2, 13, 4], nearest_mode=nearest)), (1, 2, 6, 9), (1, 2, 20, 3))
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_resize_to_the_size_of_another(mode: str) -> None:
+    """As a feature pyramid does: F.interpolate(x, y.shape[2:])."""
+    inputs = [value("x", (1, 2, "h", "w")), value("like", (1, 2, "a", "b"))]
+    nodes = [node("Shape", ["like"], ["s"]), node("Resize", ["x", "", "", "s"], ["y"], mode=mode)]
+    proto = model(nodes, inputs, [value("y", (1, 2, "a", "b"))], opset=19)
+    executable = import_onnx(proto).compile(cache=False)
+    for size, target in (((6, 9), (13, 5)), ((3, 4), (3, 8))):
+        x, like = (np.random.default_rng(3).random((1, 2, *s), np.float32) for s in (size, target))
+        (wanted,) = onnxruntime_results(proto, [x, like])
+        np.testing.assert_allclose(np.asarray(executable(x, like)), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("open_axis", [0, 2])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("coordinates", sorted(rc.COORDINATES))
+def test_open_sizes_import_or_are_refused_by_node(coordinates: str, mode: str, open_axis: int) -> None:
+    """Which sizes must be known is said, whatever the mode; those that stay as they are never must be."""
+    options: dict[str, Any] = {"coordinate_transformation_mode": coordinates, "mode": mode}
+    proto = resize(scales=[1, 1, 0.7, 1.3], roi=[0.0] * 4 + [1.0] * 4, **options)
+    proto.graph.input[0].type.tensor_type.shape.dim[open_axis].dim_param = "n"
+    if open_axis == 0:
+        import_onnx(proto)
+    else:
+        with pytest.raises(OxideError, match="the size n must be known here, and depends on n"):
+            import_onnx(proto)
 
 
 @pytest.mark.parametrize(

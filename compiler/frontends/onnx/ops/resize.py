@@ -7,8 +7,9 @@ length.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import ml_dtypes
 import numpy as np
@@ -16,6 +17,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes, hlo
 from oxide.frontends.onnx.ops import resize_coordinates as rc
+from oxide.frontends.onnx.ops import resize_open
 from oxide.frontends.onnx.registry import Node, lowering
 
 # Larger interpolation matrices than this many elements are not worth their memory.
@@ -64,9 +66,19 @@ def resize(
         taps = {
             i: rc.taps(kernel, coordinates, axis, **options)
             for i, axis in plans.items()
-            if not axis.is_identity and axis.size
+            if not axis.is_identity and not axis.is_open and axis.size
         }
-        y = _interpolate(node, x, plans, taps)
+        if (antialias or exclude_outside) and any(axis.is_open for axis in plans.values()):
+            raise node.error(
+                "antialias and exclude_outside need sizes that are known at import; give them with --dim"
+            )
+        y = _interpolate(
+            node,
+            x,
+            plans,
+            taps,
+            partial(resize_open.interpolate, coordinates=coordinates, mode=mode, a=cubic_coeff_a),
+        )
     return _extrapolate(y, plans, coordinates, extrapolation_value)
 
 
@@ -162,7 +174,12 @@ def _nearest(x: ir.Value, plans: dict[int, rc.Axis], coordinates: str, nearest_m
         if axis.is_identity:
             continue
         times = rc.repeats_of_open_axis(coordinates, nearest_mode, axis)
-        x = _repeat(x, a, times) if times else _pick(x, a, rc.nearest_indices(coordinates, nearest_mode, axis))
+        if times:
+            x = _repeat(x, a, times)
+        elif axis.is_open:
+            x = resize_open.nearest(x, a, axis, coordinates, nearest_mode)
+        else:
+            x = _pick(x, a, rc.nearest_indices(coordinates, nearest_mode, axis))
     return x
 
 
@@ -190,7 +207,11 @@ def _pick(x: ir.Value, axis: int, indices: np.ndarray) -> ir.Value:
 
 
 def _interpolate(
-    node: Node, x: ir.Value, plans: dict[int, rc.Axis], taps: dict[int, tuple[np.ndarray, np.ndarray]]
+    node: Node,
+    x: ir.Value,
+    plans: dict[int, rc.Axis],
+    taps: dict[int, tuple[np.ndarray, np.ndarray]],
+    interpolate_open: Callable[[ir.Value, int, rc.Axis], ir.Value],
 ) -> ir.Value:
     """Weighted sums along each axis in float32 (float64 for wide integers), rounded back at the end."""
     source = hlo.dtype(x)
@@ -198,7 +219,11 @@ def _interpolate(
         raise node.error("bool tensors can only be resized with mode nearest")
     y = hlo.convert(x, _compute_dtype(source))
     for a, axis in plans.items():
-        if not axis.size:
+        if axis.is_identity:
+            continue
+        if axis.is_open:
+            y = interpolate_open(y, a, axis)
+        elif not axis.size:
             y = hlo.slice_axis(y, a, 0, 0)
         elif a in taps:
             dense = axis.size * axis.length <= MAX_MATRIX
@@ -238,6 +263,8 @@ def _extrapolate(y: ir.Value, plans: dict[int, rc.Axis], coordinates: str, value
     if coordinates != "tf_crop_and_resize":
         return y
     for a, axis in plans.items():
+        if axis.is_identity:
+            continue
         mask = rc.outside(coordinates, axis)
         if mask.any():
             dims = [axis.size if i == a else 1 for i in range(hlo.rank(y))]

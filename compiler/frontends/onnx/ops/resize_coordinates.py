@@ -1,6 +1,7 @@
 """The arithmetic of Resize along one axis: output length, source coordinates, taps and their weights.
 
-Pure numpy on values known at import.  `scale` is output length over input length.
+Pure numpy on values known at import; `resize_open` is for lengths that are not.  `scale` is output length over
+input length.
 """
 
 from __future__ import annotations
@@ -8,22 +9,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from oxide.dialects.dims import Dim, Size
+
+# n * scale is exact in float32 for lengths below 2^16 and fractions up to this one.
+MAX_DENOMINATOR = 1 << 8
 
 
 @dataclass(frozen=True)
 class Axis:
     """One axis: `length` in, `size` out.  `roi` is the (start, end) of the crop, normalised to the input.
 
-    `fractional` says whether the formulas' output length is `scale * length` or `size`, the integer it was made.
+    Lengths are `Size`s and `scale` a float, or None where it is known at a call only, as size / length.  They are
+    typed as Any for numpy, which gets those that are numbers.  `fractional` says whether the formulas' output
+    length is `scale * length` or `size`, the integer it was made.
     """
 
-    length: Size
-    size: Size
-    scale: float
+    length: Any
+    size: Any
+    scale: Any
     roi: tuple[float, float] = (0.0, 1.0)
     fractional: bool = True
 
@@ -34,7 +42,17 @@ class Axis:
 
     @property
     def is_identity(self) -> bool:
-        return math.isclose(self.scale, 1.0) and self.size == self.length and self.roi == (0.0, 1.0)
+        return (
+            self.scale is not None
+            and math.isclose(self.scale, 1.0)
+            and self.size == self.length
+            and self.roi == (0.0, 1.0)
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it changes in a way that is known at a call only."""
+        return not self.is_identity and (isinstance(self.length, Dim) or isinstance(self.size, Dim))
 
 
 # ------------------------------------------------------------------------------------------------- sizes
@@ -43,23 +61,26 @@ class Axis:
 def sizes_from_scales(lengths: Sequence[Size], scales: Sequence[float]) -> list[Size]:
     """floor(length * scale) in float32, as shape inference rounds it: 1/3 of 3 is 1.
 
-    An open length can be multiplied by integers only.
+    An open length can be multiplied by fractions that float32 has no rounding for, such as 2 and 0.75.
     """
-    return [
-        n * int(s) if isinstance(n, Dim) and float(s).is_integer() else int(np.float32(n) * np.float32(s))  # pyright: ignore[reportArgumentType]
-        for n, s in zip(lengths, scales, strict=True)
-    ]
+    return [_scaled(n, s) for n, s in zip(lengths, scales, strict=True)]
 
 
-def scale_of(length: Size, size: Size) -> float:
-    """size / length, which for open lengths must be an integer; 1 for a length of 0."""
+def _scaled(length: Size, scale: float) -> Size:
+    factor = Fraction(float(scale))
+    if isinstance(length, Dim) and factor.denominator <= MAX_DENOMINATOR:
+        return length * factor.numerator // factor.denominator
+    return int(np.float32(length) * np.float32(scale))  # pyright: ignore[reportArgumentType]
+
+
+def scale_of(length: Size, size: Size) -> float | None:
+    """size / length, None where it depends on open lengths; 1 for a length of 0."""
     if length == 0:
         return 1.0
-    if isinstance(length, Dim):
-        times, rest = divmod(size, length)
-        if isinstance(times, int) and rest == 0:
-            return float(times)
-    return size / length
+    if isinstance(length, int) and isinstance(size, int):
+        return size / length
+    times, rest = divmod(size, length)
+    return float(times) if isinstance(times, int) and rest == 0 else None
 
 
 def repeats_of_open_axis(coordinates: str, nearest_mode: str, axis: Axis) -> int:
@@ -68,7 +89,9 @@ def repeats_of_open_axis(coordinates: str, nearest_mode: str, axis: Axis) -> int
     Positions of these modes advance by one whenever the output advances by the scale, so one length tells all.
     """
     periodic = ("half_pixel", "pytorch_half_pixel", "asymmetric", "tf_half_pixel_for_nn")
-    if isinstance(axis.length, int) or coordinates not in periodic or not float(axis.scale).is_integer():
+    if isinstance(axis.length, int) or axis.scale is None or not float(axis.scale).is_integer():
+        return 0
+    if coordinates not in periodic:
         return 0
     times = int(axis.scale)
     sample = nearest_indices(coordinates, nearest_mode, Axis(4, 4 * times, axis.scale))
