@@ -279,3 +279,21 @@ def test_bags_whose_gradients_are_scaled_by_frequency() -> None:
     rows = f.embedding(indices, reference, scale_grad_by_freq=True)
     torch.stack([rows[:3].sum(0), rows[3:].sum(0)]).square().sum().backward()
     torch.testing.assert_close(weight.grad, reference.grad)
+
+
+PADS: list[tuple[str, list[int], tuple[int, ...]]] = [
+    ("replicate", [2, 3], (2, 3, 4)),
+    ("replicate", [1, 0, -1, 2], (2, 3, 4, 5)),
+    ("replicate", [1, 2, 0, 1, 3, 0], (1, 2, 3, 4, 5)),
+    ("reflect", [2, 3], (2, 3, 4)),
+    ("reflect", [1, 0, 2, 2], (2, 3, 4, 5)),
+    ("circular", [1, 0, 2, 2], (2, 3, 4, 5)),
+    ("constant", [1, -1, 2, 2], (2, 3, 4, 5)),
+]
+
+
+def test_padding() -> None:
+    def pad(*inputs: torch.Tensor) -> list[torch.Tensor]:
+        return [f.pad(x, amounts, mode=mode) for x, (mode, amounts, _) in zip(inputs, PADS, strict=True)]
+
+    gradients(pad, *(torch.randn(shape) for _, _, shape in PADS))
