@@ -394,3 +394,36 @@ def test_chains_of_spellings_keep_their_values(seed: int) -> None:
         return x
 
     check(of_jax(chain, np.zeros((4, 8), np.float32)), [name for name, _ in chosen], rtol=1e-4)
+
+
+# -------------------------------------------------------------------------------------------- exported layers
+
+
+class Layer(torch.nn.Module):
+    """A transformer layer in the operations people write it in."""
+
+    def __init__(self, width: int = 16, heads: int = 2) -> None:
+        super().__init__()
+        self.heads, self.norm, self.after = heads, torch.nn.LayerNorm(width), torch.nn.LayerNorm(width)
+        self.qkv, self.out = torch.nn.Linear(width, 3 * width), torch.nn.Linear(width, width)
+        self.up, self.down = torch.nn.Linear(width, 32), torch.nn.Linear(32, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, length, width = x.shape
+        parts = self.qkv(self.norm(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = parts[0], parts[1], parts[2]
+        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        kept = torch.tril(torch.ones(length, length, dtype=torch.bool))
+        weights = torch.softmax(torch.where(kept, scores, -math.inf), -1)
+        x = x + self.out((weights @ v).transpose(1, 2).reshape(batch, length, width))
+        return x + self.down(F.gelu(self.up(self.after(x))))
+
+
+@pytest.mark.parametrize("decomposed", [False, True])
+def test_exported_layer(decomposed: bool) -> None:
+    program = torch.export.export(Layer().eval(), (torch.rand(2, 5, 16),), strict=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = program.run_decompositions() if decomposed else program
+    module = check(import_torch(program).module, ["layer_norm", "attention", "layer_norm", "gelu"])
+    assert attributes_of(composites_of(module)[1])["causal"] is True
