@@ -91,12 +91,27 @@ def masked(value: ir.Value, guard: Guard) -> Mask | Declined | None:
     if guard.empty_rows_of is not None and not same(guard.empty_rows_of, value):
         return None
     chosen = producer(value, "stablehlo.select")
+    if chosen is not None and number(chosen.operands[1]) is not None:
+        return _filled(chosen, guard)
     if chosen is not None:
         return _selected(View.whole(chosen.operands[0]), chosen.operands[1], number(chosen.operands[2]), guard)
     if guard.kept is not None:
         return None
     total = producer(value, "stablehlo.add")
     return Mask(value) if total is None else _added(total, guard)
+
+
+def _filled(chosen: ir.Operation, guard: Guard) -> Mask | None:
+    """select(masked, -inf, scores) where `masked` is a constant that leaves each query a key."""
+    source = View.whole(chosen.operands[0]).source()
+    rank = hlo.rank(chosen.results[0])
+    masked_out = constant_value(source.value)
+    if masked_out is None or not _is_lowest(number(chosen.operands[1])) or guard.kept is not None:
+        return None
+    kept = np.logical_not(masked_out)
+    if source.along[-2:] != (rank - 2, rank - 1) or not _is_triangle(kept):
+        return None
+    return Mask(chosen.operands[2], None, causal=True)
 
 
 def _selected(kept: View, scores: ir.Value, fill: np.generic | None, guard: Guard) -> Mask | Declined | None:

@@ -276,6 +276,11 @@ ATTENTION: dict[str, tuple[dict, int, Callable]] = {
         3,
         lambda q, k, v: attend(q, k, v, lambda s: jnp.where(TRIANGLE, s, -jnp.inf)),
     ),
+    "causal by what is masked": (
+        {"scale": 1.0, "causal": True},
+        3,
+        lambda q, k, v: attend(q, k, v, lambda s: jnp.where(~TRIANGLE, -jnp.inf, s)),
+    ),
     "causal of a large number": (
         {"scale": 1.0, "causal": True},
         3,
