@@ -154,3 +154,12 @@ EMPTY = [(0, 3, 3), (2, 0, 0)]
 )  # fmt: skip
 def test_no_matrices_and_matrices_of_nothing(function: Call, shape: tuple[int, ...]) -> None:
     check(function, torch.ones(shape))
+
+
+@pytest.mark.parametrize("name", ["_linalg_det", "_linalg_slogdet"])
+@pytest.mark.parametrize("order", ["rows", "columns", "complex"])
+def test_determinants_keep_the_factors_that_their_gradients_read(name: str, order: str) -> None:
+    torch.manual_seed(0)
+    a = torch.randn(2, 4, 4)
+    given = {"rows": a, "columns": a.mT, "complex": torch.complex(a, a + 1)}[order]
+    check(lambda x: getattr(torch.ops.aten, name)(x), given)

@@ -46,10 +46,17 @@ def inv_ex(node: Node, A: Value, check_errors: bool = False) -> list[Value]:
     return restored(lead, inverse, linalg.first_zero(linalg.diagonal(factors)))
 
 
+def _factored(node: Node, A: Value) -> Value:
+    """The matrix whose factors PyTorch keeps for the gradient: the transpose of a real one in row-major order."""
+    fake = node.fake("A")
+    transposed = hlo.dtype(A).kind != "c" and (fake is None or fake.is_contiguous())
+    return hlo.swap_axes(A, -1, -2) if transposed else A
+
+
 @lowering("aten._linalg_det.default")
 def det(node: Node, A: Value) -> list[Value]:
-    """The determinant, A's factors and pivots."""
-    lead, (a,) = matrices(A)
+    """The determinant, factors and pivots as `_factored` has them."""
+    lead, (a,) = matrices(_factored(node, A))
     factors, swaps, _ = linalg.lu(a)
     sign = hlo.convert(linalg.parity(swaps), hlo.dtype(A))
     result = hlo.multiply(sign, hlo.reduce_prod(linalg.diagonal(factors), [1]))
@@ -58,8 +65,8 @@ def det(node: Node, A: Value) -> list[Value]:
 
 @lowering("aten._linalg_slogdet.default")
 def slogdet(node: Node, A: Value) -> list[Value]:
-    """The determinant's sign (phase) and the logarithm of its size; A's factors and pivots."""
-    lead, (a,) = matrices(A)
+    """The determinant's sign (phase) and the logarithm of its size; factors and pivots as `_factored` has them."""
+    lead, (a,) = matrices(_factored(node, A))
     factors, swaps, _ = linalg.lu(a)
     pivots = linalg.diagonal(factors)
     sign = hlo.multiply(hlo.convert(linalg.parity(swaps), hlo.dtype(A)), hlo.reduce_prod(hlo.sign(pivots), [1]))
