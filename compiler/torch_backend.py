@@ -6,7 +6,8 @@
 TorchDynamo cuts the program into graphs and guards them; AOTAutograd makes each functional and derives its backward
 graph; every graph then is imported, compiled and called here.  Tensors go in and come out through DLPack, so
 parameters are never copied.  A graph with symbolic sizes is compiled again for each set of sizes it meets, since
-XLA's programs have fixed ones.
+XLA's programs have fixed ones.  Random operators draw from a state that each call takes from PyTorch's default
+generator: torch.manual_seed makes them repeat, with other numbers than eager PyTorch's.
 
 Options:
 
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import numpy as np
 import torch
 from functorch.compile import make_boxed_func  # pyright: ignore[reportPrivateImportUsage]
 from torch._dynamo.backends.common import aot_autograd
@@ -40,6 +42,7 @@ from oxide.frontends.torch.lower import Argument, lower_graph_module
 
 # Programs kept for one graph with symbolic sizes.
 MAX_PROGRAMS = 32
+_RANDOM_STATE = "random state"
 _PLATFORMS = {"cpu": "cpu", "cuda": "gpu"}
 
 
@@ -164,13 +167,16 @@ class _Program:
         self.outputs = list(returned) if isinstance(returned, list | tuple) else [returned]
         self.executable: Executable | None = None
         if any(isinstance(output, torch.fx.Node) for output in self.outputs):
-            model = lower_graph_module(graph, arguments, name="graph")
+            model = lower_graph_module(graph, arguments, name="graph", random_state=_RANDOM_STATE)
+            self.draws = any(spec.name == _RANDOM_STATE for spec in model.inputs)
             self.executable = model.compile(options.platform or _platform(values))
 
     def __call__(self, shared: _Shared, arguments: Sequence[Any]) -> Any:
         results: Sequence[Any] = ()
         if self.executable is not None:
-            given = [shared.array(arguments[index]) for index in self.tensors]
+            given: list[Any] = [shared.array(arguments[index]) for index in self.tensors]
+            if self.draws:
+                given.append(_random_state())
             found = self.executable(*given)
             results = found if isinstance(found, tuple) else (found,)
         tensors = iter([_tensor(result) for result in results])
@@ -195,6 +201,11 @@ class _Shared:
         if tensor.numel() and array.unsafe_buffer_pointer() == tensor.data_ptr():
             self._arrays[tensor] = layout, array
         return array
+
+
+def _random_state() -> np.ndarray:
+    low, high = torch.iinfo(torch.int64).min, torch.iinfo(torch.int64).max
+    return torch.randint(low, high, (2,), dtype=torch.int64).numpy().view(np.uint64)
 
 
 def _tensor(array: jax.Array) -> torch.Tensor:

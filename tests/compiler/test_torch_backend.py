@@ -150,6 +150,23 @@ def test_training_a_recurrent_net() -> None:
     train(Recurrent(), torch.randn(2, 5, 6))
 
 
+def test_dropout_draws_anew_and_repeats_after_a_seed() -> None:
+    module = nn.Sequential(nn.Linear(64, 64), nn.Dropout(0.25))
+    compiled = torch.compile(module, backend="oxide")
+    x = torch.randn(32, 64)
+    torch.manual_seed(3)
+    first, second = compiled(x), compiled(x)
+    assert not torch.equal(first, second)
+    torch.manual_seed(3)
+    torch.testing.assert_close(compiled(x), first)
+    kept = first != 0
+    assert 0.7 < kept.float().mean() < 0.8
+    torch.testing.assert_close(first[kept], module[0](x)[kept] / 0.75, rtol=1e-5, atol=1e-6)
+    first.sum().backward()
+    expected = (kept / 0.75).T @ x
+    torch.testing.assert_close(module[0].weight.grad, expected, rtol=1e-4, atol=1e-4)
+
+
 @torch.library.custom_op("oxide_test::shuffled", mutates_args=())
 def shuffled(x: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(x.numpy()[::-1] + 1)  # numpy cannot be traced
