@@ -7,6 +7,7 @@ the test's name says what for.
 import inspect
 
 import jax
+import ml_dtypes
 import numpy as np
 import pytest
 from jax.extend import backend
@@ -103,3 +104,9 @@ def test_devices_that_are_not_here(platform: str, index: int) -> None:
 
 def test_array_type_is_the_one_jax_makes() -> None:
     assert type(jax.numpy.ones(2)) is xla_client.ArrayImpl
+
+
+def test_element_types_the_platform_does_not_know() -> None:
+    array = np.zeros(2, ml_dtypes.float6_e3m2fn)
+    with pytest.raises(OxideError, match=r"cannot put float6_e3m2fn of shape \(2,\) on cpu: INVALID_ARGUMENT"):
+        find_device("cpu").put(array, array.dtype, array.shape)

@@ -88,16 +88,21 @@ class Device:
     def put(self, array: Any, dtype: np.dtype, shape: tuple[int, ...], *, share: bool = False) -> jax.Array:
         """An array on this device, of any dtype, 64-bit ones whatever JAX's x64 setting.
 
-        With `share` the device may keep using the host's memory, which then must never change.
+        With `share` the device may keep using the host's memory, which then must never change.  Raises OxideError
+        where the platform has no such element type, or no room.
         """
-        return xla_client.batched_device_put(
-            _aval(shape, dtype),
-            self.sharding,
-            [array],
-            [self.device],
-            host_buffer_semantics=_SHARE if share else _COPY,
-            enable_x64=True,
-        )
+        try:
+            return xla_client.batched_device_put(
+                _aval(shape, dtype),
+                self.sharding,
+                [array],
+                [self.device],
+                host_buffer_semantics=_SHARE if share else _COPY,
+                enable_x64=True,
+            )
+        except jax.errors.JaxRuntimeError as error:
+            place = self.client.platform
+            raise OxideError(f"cannot put {dtype} of shape {shape} on {place}: {error}") from error
 
     def move(self, array: jax.Array) -> jax.Array:
         """A JAX array that lies elsewhere, copied to this device."""
