@@ -42,6 +42,7 @@ def zeta(x: Value, q: Value) -> Value:
     below = hlo.select(hlo.equal(hlo.remainder(x, 2), 0), below, hlo.negate(below))
     below = hlo.select(hlo.equal(x, hlo.floor(x)), below, math.nan)
     value = hlo.select(negative, hlo.add(above, below), above)
+    value = hlo.select(hlo.less(x, 1), math.nan, value)
     pole = _all(hlo.less_equal(q, 0), hlo.equal(q, hlo.floor(q)), hlo.greater_equal(x, 1))
     pole = hlo.or_(pole, hlo.equal(x, 1))
     return hlo.select(pole, math.inf, value)

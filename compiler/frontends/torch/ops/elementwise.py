@@ -313,12 +313,17 @@ def div_mode(node: Node, self: Value, other: Any, rounding_mode: str | None) -> 
 def pow(node: Node, self: Any, exponent: Any) -> Value:
     """self ** exponent; small whole exponents are products, which are exact for integers and cheap for floats."""
     x, y = prepared(self, exponent)
+    if isinstance(y, complex) and y.imag == 0:
+        y = y.real
     if isinstance(x, ir.Value) and not isinstance(y, ir.Value) and y in (0, 1, 2, 3, 0.5, -1, -0.5):
-        return wide(lambda v: _fixed_power(v, y))(x)
+        return node.cast(wide(lambda v: _fixed_power(v, y))(x), node.dtype)
     return power(*hlo.broadcast_operands(x, y))
 
 
 def power(x: Value, y: Value) -> Value:
+    if dtypes.is_complex(hlo.dtype(x)):
+        vanishes = hlo.and_(hlo.equal(x, 0), hlo.greater(hlo.real(y), 0))  # which XLA makes NaN
+        return hlo.select(vanishes, 0, hlo.power(x, y))
     return wide(_integer_power if _is_integral(x) else hlo.power)(x, y)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects import hlo, special
+from oxide.dialects import dtypes, hlo, special
 from oxide.frontends.torch.ops.elementwise import wide
 from oxide.frontends.torch.promotion import compute_dtype, result_dtype
 from oxide.frontends.torch.registry import Kind, Node, elementwise, lowering
@@ -89,12 +89,16 @@ def hypot(x: Value, y: Value) -> Value:
 
 
 def log_add_exp(x: Value, y: Value) -> Value:
-    """log(exp(x) + exp(y)), from the larger one and their distance."""
+    """log(exp(x) + exp(y)), from the one of larger (real part) and their distance."""
     x, y = hlo.broadcast_operands(x, y)
-    large = hlo.maximum(x, y)
-    same = hlo.and_(hlo.equal(x, y), hlo.equal(hlo.abs(x), float("inf")))  # their distance is NaN
-    distance = hlo.abs(hlo.subtract(x, hlo.select(same, 0, y)))
-    return hlo.select(same, x, hlo.add(large, hlo.log1p(hlo.exp(hlo.negate(distance)))))
+    parts = [hlo.real(v) if dtypes.is_complex(hlo.dtype(v)) else v for v in (x, y)]
+    swapped = hlo.less(*parts)
+    large, small = hlo.select(swapped, y, x), hlo.select(swapped, x, y)
+    # The distance of two equal infinities is NaN.
+    same = hlo.and_(hlo.equal(x, y), hlo.equal(hlo.abs(parts[0]), float("inf")))
+    distance = hlo.subtract(small, hlo.select(same, 0, large))
+    total = hlo.add(large, hlo.log1p(hlo.exp(distance)))
+    return hlo.select(same, x, hlo.select(hlo.is_nan(y), y, total))
 
 
 def log_add_exp2(x: Value, y: Value) -> Value:
