@@ -1,7 +1,7 @@
 """Chebyshev series of special functions: the coefficients c_0, c_1, ... of sum c_k T_k(t), t in [-1, 1].
 
 Interpolated at 64 nodes in 40-digit arithmetic (mpmath) and cut at 2^-56 of the largest; the functions made of them
-are tested against mpmath.  A table's comment says what it is the series of, on which interval and in which variable;
+are tested against mpmath.  A table's comment says what it is the series of, on which interval, in which variable;
 t runs over [-1, 1] as that variable runs over its interval.
 """
 
