@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from conformance.opinfo import PASS, REFUSED, WRONG, NotApplicable, Outcome, case_names, run_case
 
 # The table as the test reads it back: `| name | verdict | ... |`.
-_ROW = re.compile(r"^\| (\w+) \| (passes|refused|wrong) \|", re.MULTILINE)
+_ROW = re.compile(r"^\| ([\w-]+) \| (passes|refused|wrong) \|", re.MULTILINE)
 
 
 def table_verdicts(text: str) -> dict[str, str]:
