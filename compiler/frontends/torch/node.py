@@ -124,10 +124,6 @@ class Node:
         assert isinstance(target, Tensor)
         target.write(self.cast(value, hlo.dtype(target.read())))
 
-    def current(self, argument: str) -> ir.Value:
-        """The value an argument has now, after `write`."""
-        return self.arguments[argument].read()
-
     def call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
         """What the lowering of another operator returns, for one that is defined by it.
 
