@@ -144,9 +144,7 @@ def _string(attributes: ir.DictAttr | None, key: str) -> str | None:
     return value.value
 
 
-def _spec(
-    function: ir.Operation, name: str, type: ir.Type, attributes: ir.DictAttr | None = None
-) -> TensorSpec:
+def _spec(function: ir.Operation, name: str, type: ir.Type, attributes: ir.DictAttr | None = None) -> TensorSpec:
     if not isinstance(type, ir.RankedTensorType):
         raise _refused(function, f"{name!r} is {type}; inputs, weights and outputs must be ranked tensors")
     shape = tuple(None if type.is_dynamic_dim(i) else type.get_dim_size(i) for i in range(type.rank))
