@@ -18,23 +18,15 @@ from collections.abc import Mapping, Sequence
 
 from jaxlib.mlir import ir
 
-from oxide.dialects.attributes import CONSTRAINTS
 from oxide.dialects.diagnostics import Diagnostic, OxideError
-from oxide.dialects.dims import Constraint, Size, find_sources, parse_constraint, rename, symbols
+from oxide.dialects.dims import Constraint, Size, find_sources, rename, symbols
+from oxide.dialects.shapes import declared_constraints
 from oxide.signature import TensorSpec, entry_function
 
 
 def read_constraints(module: ir.Module) -> tuple[Constraint, ...]:
     """The constraints of `@main`."""
-    function = entry_function(module)
-    if CONSTRAINTS not in function.attributes:
-        return ()
-    found: list[Constraint] = []
-    with module.context:
-        for row in ir.ArrayAttr(function.attributes[CONSTRAINTS]):
-            fields = {named.name: ir.StringAttr(named.attr).value for named in ir.DictAttr(row)}
-            found.append(parse_constraint(fields["relation"], fields.get("origin", "")))
-    return tuple(found)
+    return declared_constraints(entry_function(module))
 
 
 def bind_sizes(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from jaxlib.mlir import ir
 
 from oxide.backends.jax_source import idioms
-from oxide.backends.jax_source.symbolic import Symbolic, is_assertion
+from oxide.dialects.shapes import Symbolic, is_assertion
 
 RETURNS = frozenset({"func.return", "stablehlo.return"})
 

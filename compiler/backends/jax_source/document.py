@@ -28,7 +28,6 @@ from oxide.backends.jax_source import (  # noqa: F401  (the tables register them
 )
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.names import RESERVED, Namespace, identifier, printable
-from oxide.backends.jax_source.open_sizes import open_sizes
 from oxide.backends.jax_source.registry import Unsupported
 from oxide.backends.jax_source.size_header import (
     SizedArray,
@@ -37,9 +36,9 @@ from oxide.backends.jax_source.size_header import (
     size_definitions,
     used_sizes,
 )
-from oxide.backends.jax_source.symbolic import Symbolic
 from oxide.backends.jax_source.terms import WIDE, Bound, TensorType, Term
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
+from oxide.dialects.shapes import Symbolic, UnknownShapes, open_sizes
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
         body = emitter.main(main, terms, names)
         body = [*_header(emitter, block, terms, signature, body), *body]
         results = [emitter.type(t) for t in block.operations[len(block.operations) - 1].operands]
-    except Unsupported as reason:
+    except (Unsupported, UnknownShapes) as reason:
         emitter.errors.append(Diagnostic("error", str(reason), location_text(main.location)))
         body, results = [], []
     except RecursionError as error:
@@ -111,9 +110,15 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
 def _symbolic(
     module: ir.Module, symbols: Mapping[str, ir.OpView], names: Namespace, signature: Signature
 ) -> Symbolic:
+    inputs = {identifier(name) for _, name in signature.inputs}
+
+    def fresh(wanted: str) -> str:
+        name = identifier(wanted) or "n"
+        return names.fresh(f"{name}_size" if name in inputs else name)
+
     try:
-        return open_sizes(module, symbols, names, {identifier(name) for _, name in signature.inputs})
-    except Unsupported as reason:
+        return open_sizes(module, symbols, fresh)
+    except UnknownShapes as reason:
         error = Diagnostic("error", str(reason), location_text(symbols["main"].location))
         raise OxideError("cannot write this module as JAX source", [error]) from reason
 

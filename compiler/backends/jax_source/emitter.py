@@ -31,6 +31,7 @@ from oxide.backends.jax_source.terms import (
 from oxide.backends.jax_source.values import Values
 from oxide.dialects.diagnostics import Diagnostic, location_text
 from oxide.dialects.effects import SHAPE_OPERANDS
+from oxide.dialects.shapes import UnknownShapes
 
 # An expression with more operations, or wider, than this gets a name.
 MOST_OPERATIONS = 5
@@ -242,7 +243,7 @@ class Emitter(Values):
                     self._terms[result] = self.read_sizes(result)
             else:
                 self._bind(op, self._emitted(op))
-        except Unsupported as reason:
+        except (Unsupported, UnknownShapes) as reason:
             self.errors.append(Diagnostic("error", f"{op.operation.name}: {reason}", location_text(op.location)))
             for result in op.results:
                 # Go on, so that all refusals are reported at once.

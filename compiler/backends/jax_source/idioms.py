@@ -14,14 +14,14 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
 from oxide.backends.jax_source import regions, syntax
-from oxide.backends.jax_source.shape_rules import added_sizes, slice_sizes
 from oxide.dialects.attributes import integers, keyword
 from oxide.dialects.constants import read_constant
 from oxide.dialects.dims import Size
+from oxide.dialects.shapes.rules import added_sizes, slice_sizes
 
 if TYPE_CHECKING:
     from oxide.backends.jax_source.emitter import Emitter
-    from oxide.backends.jax_source.symbolic import Symbolic
+    from oxide.dialects.shapes import Symbolic
 
 
 @dataclass(frozen=True)

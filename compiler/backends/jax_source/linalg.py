@@ -12,10 +12,10 @@ from jaxlib.mlir.dialects import stablehlo
 from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits, refuse
-from oxide.backends.jax_source.shape_rules import IDENTITIES, TOP_K
-from oxide.backends.jax_source.symbolic import is_assertion
 from oxide.backends.jax_source.syntax import attribute, call, literal, method
 from oxide.dialects.attributes import integer, integers, keyword, string
+from oxide.dialects.shapes import is_assertion
+from oxide.dialects.shapes.rules import IDENTITIES, TOP_K
 
 _FFT = {"FFT": "jnp.fft.fft", "IFFT": "jnp.fft.ifft", "RFFT": "jnp.fft.rfft", "IRFFT": "jnp.fft.irfft"}
 _RANDOM = {

@@ -11,7 +11,7 @@ from oxide.dialects.constants import constant_value
 from oxide.dialects.dims import Dim, Size
 
 if TYPE_CHECKING:
-    from oxide.backends.jax_source.symbolic import Symbolic
+    from oxide.dialects.shapes import Symbolic
 
 
 def body(region: ir.Region) -> list[ir.OpView]:

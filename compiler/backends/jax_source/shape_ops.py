@@ -11,7 +11,6 @@ from jaxlib.mlir import ir
 from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits
-from oxide.backends.jax_source.shape_rules import added_sizes
 from oxide.backends.jax_source.syntax import call, literal, method
 from oxide.backends.jax_source.terms import (
     Bound,
@@ -25,6 +24,7 @@ from oxide.backends.jax_source.terms import (
 )
 from oxide.dialects.attributes import integer, integers
 from oxide.dialects.dims import Size
+from oxide.dialects.shapes.rules import added_sizes
 
 # Element types whose jnp.arange is an iota.
 _COUNTED = frozenset({"i32", "i64", "f32", "f64"})

@@ -14,7 +14,6 @@ from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.constants import array_expression, is_large, scalar
 from oxide.backends.jax_source.names import source_name, variable_name
 from oxide.backends.jax_source.registry import Unsupported
-from oxide.backends.jax_source.symbolic import Symbolic
 from oxide.backends.jax_source.terms import (
     JNP_NAMES,
     WIDE,
@@ -31,6 +30,7 @@ from oxide.backends.jax_source.terms import (
 from oxide.dialects.constants import read_constant
 from oxide.dialects.diagnostics import OxideError
 from oxide.dialects.dims import Size
+from oxide.dialects.shapes import Symbolic
 
 # An operand of an operator that broadcasts: expression, its shape, whether it is a Python number.
 Loose = tuple[ast.expr, tuple[Size, ...], bool]

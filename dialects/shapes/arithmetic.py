@@ -18,7 +18,7 @@ from oxide.dialects.constants import read_constant
 from oxide.dialects.dims import Atom, Dim, Size
 
 if TYPE_CHECKING:
-    from oxide.backends.jax_source.symbolic import Symbolic
+    from oxide.dialects.shapes.facts import Symbolic
 
 # Larger values are data.
 _MOST_ELEMENTS = 64

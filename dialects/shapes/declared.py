@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from jaxlib.mlir import ir
 
-from oxide.backends.jax_source.names import Namespace, identifier
-from oxide.backends.jax_source.shape_rules import Shape
-from oxide.backends.jax_source.symbolic import Relation, Symbolic, has_open_shapes
 from oxide.dialects import dims
+from oxide.dialects.attributes import CONSTRAINTS, SHAPE
 from oxide.dialects.dims import Constraint, Size
-from oxide.dialects.hlo.resolve import SHAPE
-from oxide.sizes import read_constraints
+from oxide.dialects.shapes.facts import Relation, Symbolic, has_open_shapes
+from oxide.dialects.shapes.rules import Shape
 
 # Renaming equal sizes can show further ones to be equal.
 _MOST_ROUNDS = 8
 
 
-def open_sizes(
-    module: ir.Module, functions: Mapping[str, ir.OpView], names: Namespace, inputs: Collection[str]
-) -> Symbolic:
+def open_sizes(module: ir.Module, functions: Mapping[str, ir.OpView], fresh: Callable[[str], str]) -> Symbolic:
     """What is known about the shapes in a module whose types leave some open.
 
-    Symbols are called as the module calls them (`oxide.shape` of an argument) where Python, `names` and the names
-    of the inputs allow.
+    `functions` are the module's by name, @main among them.  `fresh` gives each symbol a name of its own: that of
+    `oxide.shape` where it can.  Raises UnknownShapes where calls cannot be followed.
     """
     if not has_open_shapes(module):
         return Symbolic()
     main = functions["main"]
     bodies = {name: f.regions[0].blocks[0] for name, f in functions.items() if f.regions and f.regions[0].blocks}
-    symbolic = Symbolic(bodies, lambda name: names.fresh(f"{name}_size" if name in inputs else name), active=True)
+    symbolic = Symbolic(bodies, fresh, active=True)
     own = _Names(symbolic)
     block = main.regions[0].blocks[0]
     shapes = [own.shape(a, text) for a, text in zip(block.arguments, _declared(main), strict=True)]
-    given = [_relation(own, constraint) for constraint in read_constraints(module)]
+    given = [_relation(own, constraint) for constraint in declared_constraints(main.operation)]
     for _ in range(_MOST_ROUNDS):
         symbolic.start(given)
         symbolic.enter(block, shapes)
@@ -46,8 +42,20 @@ def open_sizes(
     return symbolic
 
 
+def declared_constraints(function: ir.Operation) -> tuple[Constraint, ...]:
+    """The relations of `oxide.constraints`."""
+    if CONSTRAINTS not in function.attributes:
+        return ()
+    found: list[Constraint] = []
+    with function.context:
+        for row in ir.ArrayAttr(function.attributes[CONSTRAINTS]):
+            fields = {named.name: ir.StringAttr(named.attr).value for named in ir.DictAttr(row)}
+            found.append(dims.parse_constraint(fields["relation"], fields.get("origin", "")))
+    return tuple(found)
+
+
 class _Names:
-    """Python names of the module's symbols."""
+    """This module's own names of its symbols."""
 
     def __init__(self, symbolic: Symbolic) -> None:
         self._symbolic = symbolic
@@ -72,7 +80,7 @@ class _Names:
     def size(self, size: Size) -> Size:
         for name in dims.symbols(size):
             if name not in self._known:
-                self._known[name] = self._symbolic.new_symbol(identifier(name) or "n")
+                self._known[name] = self._symbolic.new_symbol(name)
         return dims.rename(size, self._known)
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
-from oxide.backends.jax_source.size_arithmetic import extreme
 from oxide.dialects.attributes import integer, integers, string
 from oxide.dialects.dims import Size
 from oxide.dialects.effects import ELEMENTWISE
+from oxide.dialects.shapes.arithmetic import extreme
 
 if TYPE_CHECKING:
-    from oxide.backends.jax_source.symbolic import Symbolic
+    from oxide.dialects.shapes.facts import Symbolic
 
 Shape = tuple[Size, ...]
 # Targets of custom calls that give what they take, and those that give the largest elements.

@@ -2,7 +2,7 @@
 
 The types of such a module say `?`.  Which of those sizes are equal, and which follow from others, is found by
 walking the program: every operation's result shape follows from its operands' shapes, and where it takes a shape
-as an operand, from that operand's contents, which are followed too (`size_arithmetic`).
+as an operand, from that operand's contents, which are followed too (`arithmetic`).
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from typing import cast
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.backends.jax_source import shape_rules, size_arithmetic
-from oxide.backends.jax_source.registry import Unsupported
-from oxide.backends.jax_source.shape_rules import Shape
 from oxide.dialects import dims
 from oxide.dialects.attributes import keyword, string, symbol
 from oxide.dialects.dims import Size
 from oxide.dialects.effects import CALLEE_ATTRIBUTE, SHAPE_OPERANDS
+from oxide.dialects.shapes import arithmetic, rules
+from oxide.dialects.shapes.rules import Shape
 
 # Functions inside one another that are followed.
 _DEEPEST = 100
+
+
+class UnknownShapes(Exception):
+    """The shapes of a program cannot be followed; the message says what stands in the way."""
 
 
 _ASSERTION = "shape_assertion"
@@ -121,7 +124,7 @@ class Symbolic:
             return
         relation = comparison_of(self, predicate)
         if relation is None:
-            raise Unsupported("an assertion that is not a comparison of sizes")
+            raise UnknownShapes("an assertion that is not a comparison of sizes")
         self._require(relation)
 
     def enter(self, block: ir.Block, shapes: Sequence[Shape]) -> None:
@@ -168,7 +171,7 @@ class Symbolic:
             self._region(op, region)
         for result, shape in zip(op.results, self._inferred(op), strict=False):
             self._set_shape(result, shape, op)
-        known = size_arithmetic.evaluate(self, op)
+        known = arithmetic.evaluate(self, op)
         if known is not None:
             self._contents[op.results[0]] = known
 
@@ -184,16 +187,16 @@ class Symbolic:
     def _call(self, op: ir.OpView, callee: str) -> None:
         block = self.bodies.get(callee)
         if block is None:
-            raise Unsupported(f"@{callee} has no body")
+            raise UnknownShapes(f"@{callee} has no body")
         operands = list(op.operands)
         key = (callee, self.call_key(operands))
         # What is done with an operand of unknown contents depends on where it comes from.
-        repeatable = not any(size_arithmetic.is_small(v) and v not in self._contents for v in operands)
+        repeatable = not any(arithmetic.is_small(v) and v not in self._contents for v in operands)
         results = self._results.get(key) if repeatable else None
         returned: list[ir.Value] | None = None
         if results is None:
             if self._depth >= _DEEPEST:
-                raise Unsupported(f"@{callee} calls itself")
+                raise UnknownShapes(f"@{callee} calls itself")
             self._depth += 1
             self.enter_call(block, operands)
             self._depth -= 1
@@ -212,7 +215,7 @@ class Symbolic:
     def _inferred(self, op: ir.OpView) -> Sequence[Shape]:
         if not any(_is_open(r.type) for r in op.results):
             return ()
-        rule = shape_rules.RULES.get(op.operation.name)
+        rule = rules.RULES.get(op.operation.name)
         shapes = rule(self, op) if rule is not None else None
         return [()] * len(op.results) if shapes is None else shapes
 
