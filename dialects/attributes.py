@@ -6,9 +6,21 @@ from typing import cast
 
 from jaxlib.mlir import ir
 
+# On an input or a result of `@main`: what the source program calls it.
+NAME = "oxide.name"
+# On an argument of `@main`: it is a weight, and this is its name.
+PARAM = "oxide.param"
+# On `@main`: the name of the function that computes some of its weights from others, `"prepare"`.  That function's
+# arguments are weights (`oxide.param`), and each result has the name (`oxide.name`) of the weight of `@main` it is.
+PREPARE = "oxide.prepare"
+
 # On a result of `@main`: the name of the argument (an input's `oxide.name` or a weight's `oxide.param`) whose new
 # value it is.  The source program mutates that argument; who runs the model may donate its memory to the result.
 UPDATES = "oxide.updates"
+
+# On an int32 result of rank 0 of `@main`: what the source program asserts, `["x is positive", ...]`.  The result is the
+# number of the first assertion that failed, from 1, or 0; who runs the model reports it.
+CHECKS = "oxide.checks"
 
 # On an argument or result of `@main` with dynamic dimensions: their sizes, `"batch, 3, 2*seq + 1"` (the syntax of
 # `oxide.dialects.dims.parse_sizes`).  A name means one size throughout the function.

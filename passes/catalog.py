@@ -3,11 +3,14 @@
 from oxide.passes import (
     assign_buffers,
     canonicalize,
+    cost_analysis,
     cse,
     dce,
     decompose_composites,
     fuse,
+    hoist_params,
     inline,
+    inline_prepare,
     print_op_stats,
     raise_,
 )
@@ -15,4 +18,17 @@ from oxide.passes.base import REGISTRY
 
 __all__ = ["MODULES", "REGISTRY"]
 
-MODULES = (assign_buffers, canonicalize, cse, dce, decompose_composites, fuse, inline, print_op_stats, raise_)
+MODULES = (
+    assign_buffers,
+    canonicalize,
+    cost_analysis,
+    cse,
+    dce,
+    decompose_composites,
+    fuse,
+    hoist_params,
+    inline,
+    inline_prepare,
+    print_op_stats,
+    raise_,
+)

@@ -1,0 +1,90 @@
+"""Moving operations from `@main` to `@prepare`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from jaxlib.mlir import ir
+
+from oxide.passes.base import PassLog
+from oxide.passes.hoist_params import functions
+from oxide.passes.hoist_params.names import name_values
+from oxide.passes.hoist_params.plan import Group, copied
+from oxide.passes.hoist_params.weight_values import WeightValues
+
+
+def move(
+    module: ir.Module, main: ir.Operation, program: WeightValues, groups: Sequence[Group], log: PassLog
+) -> None:
+    """Let `@prepare` compute the values of the groups, and `@main` take them as weights.
+
+    A `@prepare` that is there is extended: what `@main` takes from it is at hand inside.
+    """
+    prepare = functions.prepare_function(module, main) or functions.add_prepare_function(module, main)
+    weights = functions.weights(main)
+    operations = copied(program, [position for group in groups for position in group.operations])
+    values = [value for group in groups for value in group.values]
+    named = name_values(program, values, weights, {*weights, *functions.weights(prepare)})
+
+    inner = _at_hand(prepare, weights)
+    missing = _weights_read(program, operations, weights, inner)
+    inner.update(zip(missing.values(), functions.add_weights(prepare, missing.items()), strict=True))
+    _copy([program.operations[position] for position in operations], inner, functions.terminator(prepare))
+
+    for value, argument in zip(values, functions.add_weights(main, named.items()), strict=True):
+        value.replace_all_uses_with(argument)
+        text = argument.type
+        name = functions.names(main, "arg_attrs", "oxide.param")[argument.arg_number]
+        log.remark_at(argument.location, f"hoist-params: @prepare computes {name}: {text}")
+    log.count("operations moved", _erase_unused([program.operations[position] for position in operations]))
+    log.count("values prepared", len(values))
+
+    returned = functions.results(prepare) | {name: inner[value] for name, value in named.items()}
+    freed = [name for name, argument in functions.weights(main).items() if functions.is_unused(argument)]
+    freed = [name for name in freed if name in returned or name in functions.weights(prepare)]
+    functions.drop_weights(main, freed)
+    functions.give_back(prepare, {name: value for name, value in returned.items() if name not in freed})
+    log.count("weights only @prepare takes", len([name for name in freed if name not in returned]))
+
+
+def _at_hand(prepare: ir.Operation, weights: Mapping[str, ir.Value]) -> dict[ir.Value, ir.Value]:
+    """The values inside `@prepare` of those weights of `@main` that it takes or computes."""
+    inside = functions.weights(prepare) | functions.results(prepare)
+    return {value: inside[name] for name, value in weights.items() if name in inside}
+
+
+def _weights_read(
+    program: WeightValues,
+    operations: Sequence[int],
+    weights: Mapping[str, ir.Value],
+    inner: Mapping[ir.Value, ir.Value],
+) -> dict[str, ir.Value]:
+    """The weights of `@main` that the operations read and `@prepare` has not, in the order of `@main`."""
+    read = {value for position in operations for value in program.reads[position]}
+    return {name: value for name, value in weights.items() if value in read and value not in inner}
+
+
+def _copy(operations: Sequence[ir.Operation], inner: dict[ir.Value, ir.Value], before: ir.Operation) -> None:
+    """Copy operations before another one; they read what `inner` has for their operands, and are added to it."""
+
+    def redirect(op: ir.Operation) -> ir.WalkResult:
+        for number, value in enumerate(op.operands):
+            if value in inner:
+                op.operands[number] = inner[value]
+        return ir.WalkResult.ADVANCE
+
+    with ir.InsertionPoint(before):
+        for op in operations:
+            copy = op.clone().operation
+            copy.walk(redirect)
+            inner.update(zip(op.results, copy.results, strict=True))
+
+
+def _erase_unused(operations: Sequence[ir.Operation]) -> int:
+    """Erase those operations, given in order, that nothing uses any more; answers how many."""
+    erased = 0
+    for op in reversed(operations):
+        if all(map(functions.is_unused, op.results)):
+            op.erase()
+            erased += 1
+    return erased

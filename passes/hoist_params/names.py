@@ -1,0 +1,53 @@
+"""What a prepared weight is called: `layer1.conv.weight.transposed`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from jaxlib.mlir import ir
+
+from oxide.passes.hoist_params.plan import nbytes
+from oxide.passes.hoist_params.weight_values import WeightValues
+
+_DONE = {
+    "concatenate": "concatenated",
+    "convert": "converted",
+    "divide": "scaled",
+    "dot_general": "product",
+    "dynamic_slice": "sliced",
+    "gather": "gathered",
+    "multiply": "scaled",
+    "pad": "padded",
+    "reduce": "reduced",
+    "reverse": "reversed",
+    "slice": "sliced",
+    "transpose": "transposed",
+}
+
+
+def name_values(
+    program: WeightValues, values: Collection[ir.Value], weights: Mapping[str, ir.Value], taken: Collection[str]
+) -> dict[str, ir.Value]:
+    """Each value under the name of the largest weight it comes from and what was done last; none of `taken`."""
+    sources = _sources(program, weights)
+    used, named = set(taken), dict[str, ir.Value]()
+    for value in values:
+        done = _DONE.get(value.owner.name.removeprefix("stablehlo."), "prepared")
+        wanted = name = f"{sources[value]}.{done}"
+        number = 1
+        while name in used:
+            number += 1
+            name = f"{wanted}.{number}"
+        used.add(name)
+        named[name] = value
+    return named
+
+
+def _sources(program: WeightValues, weights: Mapping[str, ir.Value]) -> dict[ir.Value, str]:
+    """The largest weight each value depends on; of equal ones the first that is read."""
+    largest: dict[ir.Value, tuple[int, str]] = {value: (nbytes(value), name) for name, value in weights.items()}
+    for position, op in enumerate(program.operations):
+        if program.reads_weights(position):
+            found = max((largest[v] for v in program.reads[position] if v in largest), key=lambda item: item[0])
+            largest.update((result, found) for result in op.results)
+    return {value: name for value, (_, name) in largest.items()}

@@ -1,0 +1,115 @@
+"""What moves to `@prepare`, in groups small enough to be judged one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from jaxlib.mlir import ir
+
+from oxide.dialects import hlo
+from oxide.passes.hoist_params.weight_values import WeightValues
+
+# They cost nothing where they are used, so they move only with what reads them.
+_FREE = frozenset(f"stablehlo.{name}" for name in ("broadcast_in_dim", "broadcast", "constant", "iota", "reshape"))
+
+
+@dataclass
+class Group:
+    """Operations that read the same weights, by position in `@main`.
+
+    `values` are what `@main` then takes instead, `freed` the weights it no longer does, and `growth` the difference
+    in bytes.
+    """
+
+    operations: list[int] = field(default_factory=list)
+    values: list[ir.Value] = field(default_factory=list)
+    freed: list[ir.Value] = field(default_factory=list)
+
+    @property
+    def growth(self) -> int:
+        return sum(map(nbytes, self.values)) - sum(map(nbytes, self.freed))
+
+
+def groups(program: WeightValues, weights: Sequence[ir.Value]) -> list[Group]:
+    """Everything worth moving, in the order of `@main`.
+
+    Weights of one element are in no group's account: sharing such a scalar would tie whole models together.
+    """
+    moving = _moving(program)
+    freed = [
+        weight
+        for weight in weights
+        if hlo.size(weight) > 1 and (users := program.users.get(weight)) and moving.issuperset(users)
+    ]
+    sets = _Sets()
+    for position in moving:
+        for result in program.operations[position].results:
+            sets.unite([position, *(user for user in program.users.get(result, ()) if user in moving)])
+    for weight in freed:
+        sets.unite(program.users[weight])
+    found: dict[int, Group] = {}
+    for position in sorted(moving):
+        group = found.setdefault(sets.find(position), Group())
+        group.operations.append(position)
+        group.values += [
+            result
+            for result in program.operations[position].results
+            if not moving.issuperset(program.users.get(result, ()))
+        ]
+    for weight in freed:
+        found[sets.find(program.users[weight][0])].freed.append(weight)
+    return list(found.values())
+
+
+def _moving(program: WeightValues) -> set[int]:
+    """Operations on weights that `@main` no longer needs: all but those that are free and used by what stays."""
+    moving: set[int] = set()
+    for position in reversed(range(len(program.operations))):
+        users = [user for result in program.operations[position].results for user in program.users.get(result, ())]
+        is_free = program.operations[position].name in _FREE
+        if users and program.reads_weights(position) and not (is_free and not moving.issuperset(users)):
+            moving.add(position)
+    return moving
+
+
+def copied(program: WeightValues, moved: Sequence[int]) -> list[int]:
+    """The operations that compute what moves, in order: with the free ones that stay in `@main` as well."""
+    produced = {
+        result: position
+        for position, op in enumerate(program.operations)
+        if program.is_known(position)
+        for result in op.results
+    }
+    needed: set[int] = set()
+    pending = list(moved)
+    while pending:
+        position = pending.pop()
+        if position not in needed:
+            needed.add(position)
+            pending += [produced[value] for value in program.reads[position] if value in produced]
+    return sorted(needed)
+
+
+def nbytes(value: ir.Value) -> int:
+    """Bytes of a tensor as an array holds it."""
+    return hlo.size(value) * hlo.dtype(value).itemsize
+
+
+class _Sets:
+    """Disjoint sets of positions."""
+
+    def __init__(self) -> None:
+        self._parents: dict[int, int] = {}
+
+    def find(self, item: int) -> int:
+        root = item
+        while (parent := self._parents.setdefault(root, root)) != root:
+            root = parent
+        while item != root:
+            self._parents[item], item = root, self._parents[item]
+        return root
+
+    def unite(self, items: Sequence[int]) -> None:
+        for item in items[1:]:
+            self._parents[self.find(item)] = self.find(items[0])

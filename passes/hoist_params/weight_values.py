@@ -1,0 +1,109 @@
+"""Which values of `@main` are known as soon as its weights are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from jaxlib.mlir import ir
+
+from oxide.dialects import dtypes
+from oxide.dialects.attributes import PARAM, UPDATES
+from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.effects import Effects
+from oxide.passes.hoist_params import functions
+
+# Pure, but where they stand means something: a generator's stream, and a border no optimisation may cross.
+_STAYING = frozenset({"stablehlo.rng_bit_generator", "stablehlo.optimization_barrier"})
+
+
+@dataclass
+class WeightValues:
+    """What the walk over `@main` finds.
+
+    `known` has every value that depends on weights and constants alone, and says whether it reads a weight;
+    `users` the positions in `operations` of what uses a value, inside of regions too; `declined` operations that
+    read nothing but such values and must stay, with the reason.
+    """
+
+    operations: list[ir.Operation] = field(default_factory=list)
+    reads: list[Sequence[ir.Value]] = field(default_factory=list)
+    known: dict[ir.Value, bool] = field(default_factory=dict)
+    users: dict[ir.Value, list[int]] = field(default_factory=dict)
+    declined: list[tuple[ir.Operation, str]] = field(default_factory=list)
+
+    def is_known(self, position: int) -> bool:
+        """True of an operation that can move: its results are known."""
+        results = self.operations[position].results
+        return len(results) > 0 and results[0] in self.known
+
+    def reads_weights(self, position: int) -> bool:
+        results = self.operations[position].results
+        return len(results) > 0 and self.known.get(results[0], False)
+
+
+def find_weight_values(main: ir.Operation, effects: Effects) -> WeightValues:
+    """Walk the operations of `@main`'s block; what regions compute belongs to the operation that has them.
+
+    A weight that the model updates (`oxide.updates`) is no weight here.
+    """
+    updated = functions.names(main, "res_attrs", UPDATES)
+    found = WeightValues()
+    for name, argument in zip(
+        functions.names(main, "arg_attrs", PARAM), functions.body(main).arguments, strict=True
+    ):
+        if name is not None and name not in updated and why_no_array(argument) is None:
+            found.known[argument] = True
+    for position, view in enumerate(functions.body(main).operations):
+        op = view.operation
+        reads = values_read(op)
+        found.operations.append(op)
+        found.reads.append(reads)
+        for value in reads:
+            found.users.setdefault(value, []).append(position)
+        if len(op.results) == 0 or not all(value in found.known for value in reads):
+            continue
+        reason = _why_it_stays(op, effects)
+        reads_weights = any(found.known[value] for value in reads)
+        if reason is None:
+            found.known.update((result, reads_weights) for result in op.results)
+        elif reads_weights:
+            found.declined.append((op, reason))
+    return found
+
+
+def values_read(op: ir.Operation) -> Sequence[ir.Value]:
+    """An operation's operands, and what its regions take from outside."""
+    if len(op.regions) == 0:
+        return list(op.operands)
+    inside: set[ir.Value] = set()
+    read: dict[ir.Value, None] = {}
+
+    def visit(inner: ir.Operation) -> ir.WalkResult:
+        read.update(dict.fromkeys(inner.operands))
+        inside.update(inner.results)
+        inside.update(a for region in inner.regions for block in region.blocks for a in block.arguments)
+        return ir.WalkResult.ADVANCE
+
+    op.walk(visit)
+    return [value for value in read if value not in inside]
+
+
+def _why_it_stays(op: ir.Operation, effects: Effects) -> str | None:
+    if op.name in _STAYING:
+        return "is not moved past others"
+    if not effects.is_pure(op):
+        return "may have effects"
+    return next((reason for result in op.results if (reason := why_no_array(result))), None)
+
+
+def why_no_array(value: ir.Value) -> str | None:
+    """Why a value cannot be kept as an array, or None."""
+    type = value.type
+    if not isinstance(type, ir.RankedTensorType) or not type.has_static_shape:
+        return f"gives {type}, whose size is not known"
+    try:
+        dtypes.to_numpy(type.element_type)
+    except OxideError:
+        return f"gives {type}, which is no array"
+    return None
