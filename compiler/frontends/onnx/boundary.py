@@ -10,7 +10,7 @@ from jaxlib.mlir import ir
 from onnx import TypeProto
 
 from oxide.dialects.diagnostics import OxideError
-from oxide.frontends.onnx.bounded import Bounded
+from oxide.frontends.bounded import Bounded
 from oxide.frontends.onnx.diagnostics import quoted
 from oxide.nesting import Structure
 

@@ -16,7 +16,7 @@ from onnx import ModelProto
 from oxide.dialects import composites, hlo
 from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
-from oxide.frontends.onnx import bounded
+from oxide.frontends import bounded
 from oxide.frontends.onnx import ops as _registers_lowerings  # noqa: F401
 from oxide.frontends.onnx.boundary import Leaf, Shape, expand_inputs, output_leaves
 from oxide.frontends.onnx.custom import Given, read_given

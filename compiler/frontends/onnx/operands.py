@@ -18,7 +18,7 @@ from onnx import defs
 
 from oxide.dialects import dtypes, hlo
 from oxide.dialects.diagnostics import OxideError
-from oxide.frontends.onnx.bounded import buffer_of
+from oxide.frontends.bounded import buffer_of
 from oxide.frontends.onnx.diagnostics import quoted
 
 ABSENT, SEQUENCE = "absent", "a sequence"

@@ -10,8 +10,8 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects.diagnostics import OxideError
+from oxide.frontends.bounded import is_bounded
 from oxide.frontends.onnx.attributes import decode
-from oxide.frontends.onnx.bounded import is_bounded
 from oxide.frontends.onnx.bounded_rules import apply, has_rule, refuse
 from oxide.frontends.onnx.diagnostics import NodeError, node_error, quoted
 from oxide.frontends.onnx.functions import MAX_DEPTH, body_graph, check_call, schema_body, schema_defaults

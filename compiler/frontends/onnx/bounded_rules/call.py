@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
-from oxide.frontends.onnx.bounded import Bounded
+from oxide.frontends import bounded
+from oxide.frontends.bounded import Bounded
 from oxide.frontends.onnx.node import Node
-from oxide.frontends.onnx.ranges import upper_bound
+from oxide.frontends.ranges import upper_bound
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def size(value: Bounded) -> Any:
 
 def valid(value: Bounded) -> ir.Value:
     """bool in the buffer's shape: which elements count."""
-    return hlo.less(hlo.iota(hlo.shape(value.buffer), value.axis, np.int64), value.count)
+    return bounded.valid(hlo.shape(value.buffer), value.axis, value.count)
 
 
 def masked(value: Bounded, filler: hlo.Operand) -> ir.Value:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.frontends.onnx.bounded import Bounded
+from oxide.frontends.bounded import Bounded
 from oxide.frontends.onnx.bounded_rules.call import Call, buffer_of, masked, rule, same_size
 
 # An index that no dimension has: a scatter leaves such updates out.

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from oxide.dialects import hlo
-from oxide.frontends.onnx.bounded import Bounded
+from oxide.frontends.bounded import Bounded
 from oxide.frontends.onnx.bounded_rules.call import Call, buffer_of, masked, only, rule, size
-from oxide.frontends.onnx.ranges import upper_bound
+from oxide.frontends.ranges import upper_bound
 
 REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
 

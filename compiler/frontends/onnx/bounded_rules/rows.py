@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from oxide.dialects import hlo
-from oxide.frontends.onnx.bounded import Bounded
+from oxide.frontends.bounded import Bounded
 from oxide.frontends.onnx.bounded_rules.call import Call, buffer_of, masked, only, rule, same_size
 
 UNARY = """

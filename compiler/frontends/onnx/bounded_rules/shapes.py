@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.dims import Size
-from oxide.frontends.onnx.bounded import Bounded
+from oxide.frontends.bounded import Bounded, joined
 from oxide.frontends.onnx.bounded_rules.call import Call, buffer_of, only, rule, same_size, size
-from oxide.frontends.onnx.ranges import elements, upper_bound
+from oxide.frontends.ranges import elements, upper_bound
 
 # A bound of a slice, or a size: known, or an i64 scalar.
 Number = int | ir.Value
@@ -229,14 +230,9 @@ def concat(call: Call) -> list[Any]:
         return [Bounded(call.on_buffers()[0], bounded[0].axis, bounded[0].count)]
     if any(value.axis != axis for value in bounded):
         call.refuse("two dimensions have sizes that depend on data")
-    whole = call.on_buffers()[0]
-    end: Any = hlo.constant(0, np.int64)
-    nothing = hlo.constant(0, np.int64)
-    for part in parts:
-        buffer = buffer_of(part)
-        starts = [end if i == axis else nothing for i in range(hlo.rank(buffer))]
-        whole = hlo.dynamic_update_slice(whole, buffer, starts)
-        end = hlo.add(end, part.count if isinstance(part, Bounded) else hlo.shape(buffer)[axis])
+    lengths = [p.count if isinstance(p, Bounded) else hlo.shape(p)[axis] for p in parts]
+    whole = joined([(buffer_of(p), length) for p, length in zip(parts, lengths, strict=True)], axis)
+    end = reduce(hlo.add, lengths, hlo.constant(0, np.int64))
     return [Bounded(whole, axis, end)]
 
 

@@ -14,11 +14,11 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
-from oxide.frontends.onnx.bounded import Bounded
+from oxide.frontends.bounded import Bounded
 from oxide.frontends.onnx.diagnostics import UnknownValueError
 from oxide.frontends.onnx.graph import Graph
-from oxide.frontends.onnx.ranges import upper_bound
 from oxide.frontends.onnx.registry import ABSENT, Node, lowering
+from oxide.frontends.ranges import upper_bound
 from oxide.nesting import leaves, nest, structure_of
 
 # A loop is not unrolled into more nodes than this.

@@ -11,17 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects import dtypes, hlo
+from oxide.dialects import hlo
 from oxide.dialects.dims import require_same
-from oxide.frontends.onnx.bounded import Bounded
+from oxide.frontends.bounded import Bounded, compaction, coordinates
+from oxide.frontends.distinct import equal_rows
 from oxide.frontends.onnx.registry import Node, lowering
-
-
-def compaction(mask: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """The positions of a bool vector, those of true ones first in order, and how many these are (int64)."""
-    size = hlo.size(mask)
-    _, order = hlo.sort([hlo.not_(mask), hlo.iota([size], 0, np.int32)], 0)
-    return order, hlo.reduce_sum(hlo.convert(mask, np.int64))
 
 
 @lowering("NonZero", 9, 13)
@@ -34,12 +28,7 @@ def non_zero(node: Node, x: ir.Value) -> ir.Value | Bounded:
     # A mask as it is, so that its count is seen to be the one of Compress by the same mask.
     is_set = x if hlo.dtype(x) == np.bool_ else hlo.not_equal(x, hlo.full_like(x, 0))
     order, count = compaction(hlo.reshape(is_set, [hlo.size(x)]))
-    rest = hlo.convert(order, np.int64)
-    rows: list[ir.Value] = []
-    for axis, size in enumerate(dims):
-        stride = math.prod(dims[axis + 1 :])
-        rows.append(hlo.remainder(hlo.divide(rest, max(stride, 1)), max(size, 1)))
-    return Bounded(hlo.stack(rows, 0), 1, count)
+    return Bounded(hlo.stack(coordinates(order, dims), 0), 1, count)
 
 
 @lowering("Compress", 9, 11, 28)
@@ -74,45 +63,13 @@ def unique(node: Node, x: ir.Value, *, axis: int | None = None, sorted: int = 1)
     if not hlo.size(x):
         raise node.error(f"slices of shape {hlo.shape(x)} along axis {axis} have no elements to compare")
     rows = hlo.reshape(hlo.move_axis(x, axis, 0), [size, hlo.size(x) // size])
-    group, order, count = _groups(rows)
-    # Position p of the sorted rows holds row order[p], which belongs to group[p].
-    nothing = hlo.full([size], size, np.int64)
-    first = _scatter(nothing, group, order, "min")
-    counts = _scatter(hlo.full([size], 0, np.int64), group, hlo.full([size], 1, np.int64), "add")
+    groups = equal_rows(rows, nan_is_one=True)
     if not sorted:
-        first, rank_to_group = hlo.sort([first, hlo.iota([size], 0, np.int64)], 0)
-        counts = hlo.take(counts, rank_to_group, 0)
-        new_rank = _scatter(nothing, rank_to_group, hlo.iota([size], 0, np.int64), "set")
-        group = hlo.take(new_rank, group, 0)
-    inverse = _scatter(nothing, order, group, "set")
+        groups = groups.by_occurrence()
+    first = groups.first()
     values = hlo.take(x, hlo.minimum(first, size - 1), axis)
-    outputs = [Bounded(values, axis, count), Bounded(first, 0, count), inverse, Bounded(counts, 0, count)]
-    return outputs[: node.output_count]
-
-
-def _groups(rows: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
-    """For [n, width]: the group number at each position of the sorted rows, the row there, the group count."""
-    size, width = hlo.shape(rows)
-    keys = [_key(hlo.squeeze(c, [1])) for c in hlo.split(rows, 1, [1] * width)]
-    *keys, order = hlo.sort([*keys, hlo.iota([size], 0, np.int64)], 0, keys=width)
-    starts = hlo.full([size - 1], False, np.bool_)
-    for key in keys:
-        before, after = hlo.slice_axis(key, 0, 0, size - 1), hlo.slice_axis(key, 0, 1, size)
-        is_float = dtypes.is_float(hlo.dtype(key))
-        starts = hlo.or_(starts, hlo.compare(before, after, "NE", total_order=is_float))
-    group = hlo.cumulative(hlo.pad(hlo.convert(starts, np.int64), 0, [1], [0]), "add", 0)
-    return group, order, hlo.add(hlo.reduce_max(group), 1)
-
-
-def _key(x: ir.Value) -> ir.Value:
-    """Equal numbers in one form, as `hlo.sort` orders them: there is one zero and one NaN."""
-    if not dtypes.is_float(hlo.dtype(x)):
-        return x
-    return hlo.select(hlo.is_nan(x), math.nan, hlo.select(hlo.equal(x, 0), 0.0, x))
-
-
-def _scatter(target: ir.Value, positions: ir.Value, updates: ir.Value, kind: str) -> ir.Value:
-    return hlo.scatter_nd(target, hlo.expand_dims(positions, [1]), updates, kind)
+    distinct = [Bounded(part, 0, groups.count) for part in (first, groups.sizes())]
+    return [Bounded(values, axis, groups.count), distinct[0], groups.of_each(), distinct[1]][: node.output_count]
 
 
 # ----------------------------------------------------------------------------------------- NonMaxSuppression

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.bounded import BOUNDED, Bound, to_attribute
+from oxide.dialects import hlo
+from oxide.dialects.dims import Size, maximum
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,44 @@ def result_attributes(names: Sequence[str], bounds: Mapping[int, Bound]) -> ir.A
             attributes[BOUNDED] = to_attribute(bounds[number])
         items.append(ir.DictAttr.get(attributes))
     return ir.ArrayAttr.get(items)
+
+
+# ------------------------------------------------------------------------------------------------ buffers
+
+
+def valid(dims: Sequence[Size], axis: int, count: ir.Value) -> ir.Value:
+    """bool in a buffer's shape: which elements count."""
+    return hlo.less(hlo.iota(dims, axis, np.int64), count)
+
+
+def compaction(mask: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """The positions of a bool vector, those of true ones first in order, and how many these are (int64)."""
+    size = hlo.size(mask)
+    _, order = hlo.sort([hlo.not_(mask), hlo.iota([size], 0, np.int32)], 0)
+    return order, hlo.reduce_sum(hlo.convert(mask, np.int64))
+
+
+def coordinates(positions: ir.Value, dims: Sequence[Size]) -> list[ir.Value]:
+    """int64 for each dimension: where elements lie that have these positions in the flattened tensor."""
+    rest = hlo.convert(positions, np.int64)
+    below = [math.prod(dims[axis + 1 :]) for axis in range(len(dims))]
+    return [
+        hlo.remainder(hlo.divide(rest, maximum(stride, 1)), maximum(size, 1))
+        for stride, size in zip(below, dims, strict=True)
+    ]
+
+
+def joined(parts: Sequence[tuple[ir.Value, ir.Value | Size]], axis: int) -> ir.Value:
+    """Buffers, each with how much of it counts along the axis, joined so that what counts is in front.
+
+    Each is written behind what counts of those before it, over their padding.
+    """
+    whole = hlo.concatenate([buffer for buffer, _ in parts], axis)
+    end: Any = hlo.constant(0, np.int64)
+    nothing = hlo.constant(0, np.int64)
+    for buffer, count in parts:
+        whole = hlo.dynamic_update_slice(
+            whole, buffer, [end if i == axis else nothing for i in range(hlo.rank(buffer))]
+        )
+        end = hlo.add(end, count)
+    return whole
