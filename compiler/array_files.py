@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from oxide.dialects.diagnostics import OxideError
-from oxide.files import write_file
+from oxide.dialects.files import write_file
 
 
 def read_npy(path: str | os.PathLike[str], dtype: np.dtype | None = None) -> np.ndarray:

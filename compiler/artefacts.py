@@ -18,7 +18,7 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native, location_text
-from oxide.files import OutputFiles, writing
+from oxide.dialects.files import OutputFiles, writing
 from oxide.parameters import check_parameters
 from oxide.safetensors import dump_safetensors, open_safetensors
 from oxide.signature import Signature

@@ -7,18 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from oxide.costs import module_cost
 from oxide.dialects import dtypes
+from oxide.dialects.dims import Size
 from oxide.model import Model
+from oxide.passes.cost_analysis import module_cost
+from oxide.passes.cost_analysis.report import plain
 from oxide.signature import TensorSpec
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """A summary of a model; `oxide.costs` says how FLOPs and bytes are counted.
+    """A summary of a model; `passes/cost_analysis` says how FLOPs and bytes are counted.
 
     `operations` maps names to counts, most frequent first; a composite counts under its own name.
-    `uncounted` are operations without FLOPs and bytes, because a shape is dynamic.
+    Counts are expressions over the sizes that are open; `uncounted` are operations whose FLOPs no expression says.
     """
 
     name: str
@@ -26,8 +28,9 @@ class Inspection:
     outputs: list[TensorSpec]
     parameters: list[TensorSpec]
     operations: dict[str, int]
-    flops: int
-    bytes: int
+    flops: Size
+    transcendentals: Size
+    bytes: Size
     uncounted: dict[str, int]
 
     @property
@@ -39,7 +42,7 @@ class Inspection:
         return sum(element_count(spec) * spec.dtype.itemsize for spec in self.parameters)
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain data; a dynamic dimension is null."""
+        """The same as plain data; a dynamic dimension is null, a count over open sizes its text."""
         return {
             "name": self.name,
             "inputs": [spec_json(spec) for spec in self.inputs],
@@ -48,8 +51,9 @@ class Inspection:
             "parameter_count": self.parameter_count,
             "parameter_bytes": self.parameter_bytes,
             "operations": self.operations,
-            "flops": self.flops,
-            "bytes": self.bytes,
+            "flops": plain(self.flops),
+            "transcendentals": plain(self.transcendentals),
+            "bytes": plain(self.bytes),
             "uncounted": self.uncounted,
         }
 
@@ -65,8 +69,9 @@ def inspect(model: Model) -> Inspection:
             parameters=model.parameter_specs,
             operations=by_frequency(cost.operations.items()),
             flops=cost.flops,
+            transcendentals=cost.transcendentals,
             bytes=cost.bytes,
-            uncounted=by_frequency(cost.dynamic.items()),
+            uncounted=by_frequency(cost.uncounted.items()),
         )
 
 

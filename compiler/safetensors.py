@@ -22,7 +22,7 @@ import numpy as np
 
 from oxide.dialects import dtypes
 from oxide.dialects.diagnostics import OxideError
-from oxide.files import writing
+from oxide.dialects.files import writing
 from oxide.parameters import FileSlice, ParameterStore, map_bytes
 
 # Everything safetensors 0.8 can store.  F4 and F6 are packed in the file.

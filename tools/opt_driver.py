@@ -15,7 +15,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.context import BYTECODE_MAGIC, make_context, parse_module, reject_unregistered
 from oxide.dialects.diagnostics import Diagnostic, OxideError
-from oxide.files import write_file
+from oxide.dialects.files import write_file
 from oxide.passes.instrumentation import IRPrinting, Selection
 from oxide.passes.manager import PassManager, check_native_options, verify_module
 from oxide.passes.pipeline import Pipeline, make_items, parse_pipeline, unknown_pass

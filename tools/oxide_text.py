@@ -8,6 +8,7 @@ import numpy as np
 
 from oxide.benchmarking import Timing
 from oxide.comparison import Comparison
+from oxide.dialects.dims import Size
 from oxide.frontends.onnx.support import OperatorSupport
 from oxide.inspection import Inspection
 from oxide.signature import TensorSpec
@@ -45,13 +46,18 @@ def inspection_text(report: Inspection) -> str:
     lines = [f"{report.name}", "inputs", *_specs(report.inputs), "outputs", *_specs(report.outputs)]
     weights = f"{len(report.parameters)} parameters, {report.parameter_count:,} values"
     lines.append(f"{weights}, {scaled(report.parameter_bytes, 'B')}")
-    lines.append(f"{scaled(report.flops, 'FLOP')}, {scaled(report.bytes, 'B')} read and written before fusion")
+    work = f"{_count(report.flops, 'FLOP')}, {_count(report.transcendentals, 'transcendental')}"
+    lines.append(f"{work}, {_count(report.bytes, 'B')} read and written before fusion")
     lines.append("operations")
     lines.append(table(((name, str(count)) for name, count in report.operations.items()), numbers=1, indent="  "))
     if report.uncounted:
         names = ", ".join(f"{name} ({count})" for name, count in report.uncounted.items())
-        lines.append(f"not counted, because of dynamic shapes: {names}")
+        lines.append(f"FLOPs not counted, because of open sizes: {names}")
     return "\n".join(lines)
+
+
+def _count(count: Size, unit: str) -> str:
+    return scaled(count, unit) if isinstance(count, int) else f"{count} {unit}"
 
 
 def _specs(specs: Iterable[TensorSpec]) -> list[str]:

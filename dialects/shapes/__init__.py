@@ -9,6 +9,7 @@ from oxide.dialects.shapes.facts import (
     has_open_shapes,
     is_assertion,
 )
+from oxide.dialects.shapes.loops import trip_count
 from oxide.dialects.shapes.rules import Shape
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "has_open_shapes",
     "is_assertion",
     "open_sizes",
+    "trip_count",
 ]

@@ -10,11 +10,11 @@ from jaxlib.mlir import ir
 from oxide.backends.jax_source import regions, syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.idioms import producer
-from oxide.backends.jax_source.regions import trip_count
 from oxide.backends.jax_source.registry import Emitted, emits
 from oxide.backends.jax_source.syntax import call, comparison, literal
 from oxide.dialects.attributes import integer, keyword, symbol
 from oxide.dialects.constants import constant_value
+from oxide.dialects.shapes import trip_count
 
 
 @emits("func.call")

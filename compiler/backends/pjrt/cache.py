@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oxide.dialects.diagnostics import OxideError
-from oxide.files import write_file
+from oxide.dialects.files import write_file
 
 _DIGEST = 32
 # What the cache may hold before the entries used longest ago are dropped.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from oxide.dialects.diagnostics import OxideError
-from oxide.files import write_file, writing
+from oxide.dialects.files import write_file, writing
 
 
 def names(folder: Path) -> list[str]:
