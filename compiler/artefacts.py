@@ -114,21 +114,21 @@ def attach_parameters(
     Raises OxideError when the weights file is missing, belongs to another artefact, or its tensors are not
     exactly those the module takes.
     """
-    if not signature.parameters:
+    if not signature.weights:
         return {}
     place = weights or weights_path(path)
     if not place.exists():
-        raise OxideError(f"{path}: its {len(signature.parameters)} weights should lie in {place}, which is missing")
+        raise OxideError(f"{path}: its {len(signature.weights)} weights should lie in {place}, which is missing")
     store = open_safetensors(place)
     tie = store.metadata.get(TIE)
     if tie is not None and tie != hashlib.sha256(data).hexdigest():
         raise OxideError(f"{place}: these weights belong to another artefact than {path} (the sha256 differs)")
-    names = {spec.name for spec in signature.parameters}
+    names = {spec.name for spec in signature.weights}
     extra = sorted(name for name in store if name not in names)
     if tie is not None and extra:
         raise OxideError(f"{place}: {len(extra)} tensors belong to no weight of {path}: {', '.join(extra[:5])}")
     try:
-        check_parameters(signature.parameters, store)
+        check_parameters(signature.weights, store)
     except OxideError as error:
         raise OxideError(f"{place}: {error.message}", error.diagnostics) from error
     return store
@@ -170,7 +170,7 @@ def _save_hlo(files: OutputFiles, model: Model, signature: Signature, path: Path
 def _save_weights(
     files: OutputFiles, model: Model, signature: Signature, path: Path, metadata: dict[str, str]
 ) -> list[Path]:
-    if not signature.parameters:
+    if not signature.weights:
         return []
     place = weights_path(path)
     with files.open(place) as stream:
@@ -185,7 +185,7 @@ def text_of(module: ir.Module) -> str:
 
 
 def _used(model: Model, signature: Signature) -> dict[str, np.ndarray]:
-    return {spec.name: model.parameters[spec.name] for spec in signature.parameters}
+    return {spec.name: model.parameters[spec.name] for spec in signature.weights}
 
 
 def _refuse_foreign(module: ir.Module) -> None:

@@ -7,8 +7,8 @@ from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import constants
 from oxide.model import Model
-from oxide.passes.manager import clone_module
-from oxide.signature import entry_function
+from oxide.passes.manager import run_pipeline
+from oxide.signature import entry_function, read_signature
 
 
 def inline_weights(model: Model) -> Model:
@@ -16,8 +16,9 @@ def inline_weights(model: Model) -> Model:
 
     The values are copied into the module's context.  Raises OxideError when one is missing or does not fit.
     """
-    signature = model.check()
-    module = clone_module(model.module)
+    model.check()
+    module = run_pipeline(model.module, "inline-prepare")
+    signature = read_signature(module)
     function = entry_function(module)
     block = function.regions[0].blocks[0]
     first = len(signature.inputs)

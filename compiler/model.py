@@ -46,8 +46,8 @@ class Model:
 
     @property
     def parameter_specs(self) -> list[TensorSpec]:
-        """The weights `@main` takes, in its order, whether or not `parameters` has their values."""
-        return list(self.signature.parameters)
+        """The weights the model is given, in the module's order, whether or not `parameters` has their values."""
+        return list(self.signature.weights)
 
     def check(self) -> Signature:
         """The signature, after comparing it with the weights.
@@ -55,7 +55,7 @@ class Model:
         Raises OxideError that lists every weight which is missing or has another shape or dtype.
         """
         signature = self.signature
-        check_parameters(signature.parameters, self.parameters)
+        check_parameters(signature.weights, self.parameters)
         return signature
 
     def run_passes(self, pipeline: str) -> Model:

@@ -13,6 +13,8 @@ from oxide.bounded import read_bounds, trim, trimmed_specs
 from oxide.dialects.diagnostics import OxideError
 from oxide.interpreter import interpret
 from oxide.model import Model
+from oxide.passes.manager import run_pipeline
+from oxide.signature import read_signature
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -76,14 +78,16 @@ def interpreter_oracle(model: Model) -> Oracle:
 
     Open shapes are fixed to those of the inputs first.
     """
-    signature = model.check()
+    model.check()
+    raw = run_pipeline(model.module, "inline-prepare")
+    signature = read_signature(raw)
     parameters = [model.parameters[spec.name] for spec in signature.parameters]
-    bounds = read_bounds(model.module)
+    bounds = read_bounds(raw)
     outputs = trimmed_specs(signature.outputs, bounds)
 
     def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         arguments = [inputs[spec.name] for spec in signature.inputs]
-        module = model.module
+        module = raw
         if not signature.is_static:
             from oxide.backends.pjrt.program import specialize
 

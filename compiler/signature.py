@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes
-from oxide.dialects.attributes import SHAPE
+from oxide.dialects.attributes import NAME, PARAM, PREPARE, SHAPE
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 from oxide.dialects.dims import Size, parse_sizes
 
 ENTRY = "main"
-NAME = "oxide.name"
-PARAM = "oxide.param"
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,31 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
+class Preparation:
+    """What the function that `hoist-params` makes takes, and what it gives `@main` as parameters."""
+
+    function: str
+    parameters: tuple[TensorSpec, ...]
+    results: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True)
 class Signature:
     """Inputs, then parameters, in the order of `@main`'s arguments; outputs in the order of its results."""
 
     inputs: tuple[TensorSpec, ...]
     parameters: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    preparation: Preparation | None = None
+
+    @property
+    def weights(self) -> tuple[TensorSpec, ...]:
+        """What the model must be given: the parameters, or what they are prepared from."""
+        if self.preparation is None:
+            return self.parameters
+        prepared = {spec.name for spec in self.preparation.results}
+        given = [*self.preparation.parameters, *(spec for spec in self.parameters if spec.name not in prepared)]
+        return tuple({spec.name: spec for spec in given}.values())
 
     @property
     def is_static(self) -> bool:
@@ -91,11 +108,39 @@ def read_signature(module: ir.Module) -> Signature:
     """Read `@main`'s signature.
 
     An argument with `oxide.param` is a weight; inputs and results without `oxide.name` are called `arg0`...,
-    `result0`... by position.  Raises OxideError for a weight before an input, a name given twice, or a type
-    that is no ranked tensor.
+    `result0`... by position.  Raises OxideError for a weight before an input, a name given twice, a type
+    that is no ranked tensor, or weights that the function named by `oxide.prepare` does not give as `@main` takes
+    them.
     """
-    function = entry_function(module)
+    main = entry_function(module)
+    signature = _read(main)
     with module.context:
+        if PREPARE not in main.attributes:
+            return signature
+        return replace(signature, preparation=_preparation(module, main, signature))
+
+
+def _preparation(module: ir.Module, main: ir.Operation, signature: Signature) -> Preparation:
+    name = ir.StringAttr(main.attributes[PREPARE]).value
+    symbols = ir.SymbolTable(module.operation)
+    if name not in symbols or symbols[name].operation.name != "func.func":
+        raise _refused(main, f"its weights come from @{name}, and the module has no such function")
+    function = symbols[name].operation
+    found = _read(function)
+    taken = {spec.name: spec for spec in found.parameters}
+    for spec in found.inputs:
+        raise _refused(function, f"argument {spec} is no weight")
+    for spec in found.outputs:
+        if spec not in signature.parameters or spec.name in taken:
+            raise _refused(function, f"result {spec} is no weight of @{ENTRY}")
+    for spec in signature.parameters:
+        if taken.get(spec.name, spec) != spec:
+            raise _refused(function, f"{taken[spec.name]} is {spec} in @{ENTRY}")
+    return Preparation(name, found.parameters, found.outputs)
+
+
+def _read(function: ir.Operation) -> Signature:
+    with function.context:
         kind = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
         inputs: list[TensorSpec] = []
         parameters: list[TensorSpec] = []
@@ -172,4 +217,5 @@ def _refuse_duplicates(function: ir.Operation, what: str, specs: list[TensorSpec
 
 
 def _refused(function: ir.Operation, why: str) -> OxideError:
-    return OxideError(f"@{ENTRY}: {why}", [Diagnostic("note", "the function", location_text(function.location))])
+    name = ir.StringAttr(function.attributes["sym_name"]).value
+    return OxideError(f"@{name}: {why}", [Diagnostic("note", "the function", location_text(function.location))])

@@ -13,7 +13,7 @@ from jaxlib import xla_client
 from jaxlib.mlir import ir
 
 from oxide.backends.jax_source import JaxSource, emit_jax_source
-from oxide.backends.jax_source.document import weight_paths
+from oxide.backends.jax_source.entry import weight_paths
 from oxide.dialects import dtypes
 from oxide.dialects.attributes import string
 from oxide.dialects.context import parse_module

@@ -31,11 +31,9 @@ def move(
     inner.update(zip(missing.values(), functions.add_weights(prepare, missing.items()), strict=True))
     _copy([program.operations[position] for position in operations], inner, functions.terminator(prepare))
 
-    for value, argument in zip(values, functions.add_weights(main, named.items()), strict=True):
+    for (name, value), argument in zip(named.items(), functions.add_weights(main, named.items()), strict=True):
         value.replace_all_uses_with(argument)
-        text = argument.type
-        name = functions.names(main, "arg_attrs", "oxide.param")[argument.arg_number]
-        log.remark_at(argument.location, f"hoist-params: @prepare computes {name}: {text}")
+        log.remark_at(value.location, f"hoist-params: @prepare computes {name}: {value.type}")
     log.count("operations moved", _erase_unused([program.operations[position] for position in operations]))
     log.count("values prepared", len(values))
 

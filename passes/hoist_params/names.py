@@ -26,7 +26,7 @@ _DONE = {
 
 
 def name_values(
-    program: WeightValues, values: Collection[ir.Value], weights: Mapping[str, ir.Value], taken: Collection[str]
+    program: WeightValues, values: Collection[ir.OpResult], weights: Mapping[str, ir.Value], taken: Collection[str]
 ) -> dict[str, ir.Value]:
     """Each value under the name of the largest weight it comes from and what was done last; none of `taken`."""
     sources = _sources(program, weights)

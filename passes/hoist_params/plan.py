@@ -23,7 +23,7 @@ class Group:
     """
 
     operations: list[int] = field(default_factory=list)
-    values: list[ir.Value] = field(default_factory=list)
+    values: list[ir.OpResult] = field(default_factory=list)
     freed: list[ir.Value] = field(default_factory=list)
 
     @property
@@ -75,7 +75,7 @@ def _moving(program: WeightValues) -> set[int]:
 
 def copied(program: WeightValues, moved: Sequence[int]) -> list[int]:
     """The operations that compute what moves, in order: with the free ones that stay in `@main` as well."""
-    produced = {
+    produced: dict[ir.Value, int] = {
         result: position
         for position, op in enumerate(program.operations)
         if program.is_known(position)

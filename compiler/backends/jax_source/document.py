@@ -1,13 +1,11 @@
-"""The generated file: imports, parameters, helpers, functions, `forward`."""
+"""The generated file: imports, parameters, helpers, functions, `prepare`, `forward`."""
 
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import cast
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -27,6 +25,7 @@ from oxide.backends.jax_source import (  # noqa: F401  (the tables register them
     syntax,
 )
 from oxide.backends.jax_source.emitter import Emitter
+from oxide.backends.jax_source.entry import Signature, free_key, item, signature_of, symbols_of, weight_paths
 from oxide.backends.jax_source.names import RESERVED, Namespace, identifier, printable
 from oxide.backends.jax_source.registry import Unsupported
 from oxide.backends.jax_source.size_header import (
@@ -37,6 +36,7 @@ from oxide.backends.jax_source.size_header import (
     used_sizes,
 )
 from oxide.backends.jax_source.terms import WIDE, Bound, TensorType, Term
+from oxide.dialects.attributes import PREPARE, string
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 from oxide.dialects.shapes import Symbolic, UnknownShapes, open_sizes
 
@@ -53,58 +53,87 @@ class JaxSource:
     constants: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Signature:
-    """The entry function's inputs, weights (by block argument position) and outputs under the model's names."""
-
-    inputs: list[tuple[int, str]]
-    weights: list[tuple[int, str]]
-    outputs: list[str]
-
-
 def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str | None) -> JaxSource:
     """One self-contained Python file for a StableHLO module, whose function `forward` computes `@main`.
 
     `forward(params, x, ...)` takes the weights as nested dicts (what `load_params` in the file returns, from
     `parameters_file` beside it) and the inputs in the model's order; it returns the output, or a tuple of
-    all outputs in the model's order.  The same module gives the same text.
+    all outputs in the model's order.  Where `hoist-params` has made a function of the weights, the file has
+    `prepare(params)`, and `forward` takes what that returns.  The same module gives the same text.
     Raises OxideError that names every operation which cannot be written as JAX, with its location.
     """
-    symbols = _symbols(module)
+    symbols = symbols_of(module)
     main = symbols.get("main")
     if main is None:
         raise OxideError("the module has no function @main")
-    signature = _signature(main)
+    signature = signature_of(main)
     block = main.regions[0].blocks[0]
-    paths = weight_paths([name for _, name in signature.weights])
+    given, prepare = _given(main, signature, symbols)
+    paths = weight_paths(list(given))
     module_names = Namespace(_reserved())
-    prefix = _constants_key({path[0] for path in paths.values()})
+    prefix = free_key("constants", {path[0] for path in paths.values()})
+    key = free_key("prepared", {prefix, *(path[0] for path in paths.values())})
+    prepared = {name: [key, name] for _, name in signature.weights if name not in given}
     emitter = Emitter(
-        lambda name: _item([prefix, name]),
+        lambda name: item([prefix, name]),
         symbolic=_symbolic(module, symbols, module_names, signature),
         symbols=symbols,
         module_names=module_names,
     )
     names = module_names.inner()
-    terms, parameters = _arguments(emitter, block, signature, paths, names)
+    terms, parameters = _arguments(emitter, block, signature, paths | prepared, names)
     try:
+        functions = [] if prepare is None else [_prepare(emitter, prepare, paths, key)]
         body = emitter.main(main, terms, names)
         body = [*_header(emitter, block, terms, signature, body), *body]
         results = [emitter.type(t) for t in block.operations[len(block.operations) - 1].operands]
     except (Unsupported, UnknownShapes) as reason:
         emitter.errors.append(Diagnostic("error", str(reason), location_text(main.location)))
-        body, results = [], []
+        functions, body, results = [], [], []
     except RecursionError as error:
         raise OxideError("calls are nested too deeply to write as Python") from error
     if emitter.errors:
         raise OxideError("cannot write this module as JAX source", emitter.errors)
     inputs = [(n, emitter.type(block.arguments[i])) for i, n in signature.inputs]
     constants = {f"{prefix}.{name}": value for name, value in emitter.constants.items()}
-    stored = {n: emitter.type(block.arguments[i]).dtype for i, n in signature.weights}
+    stored = {name: emitter.type(value).dtype for name, value in given.items()}
     stored |= {name: value.dtype for name, value in constants.items()}
-    forward = _forward(parameters, inputs, list(zip(signature.outputs, results, strict=True)), body)
-    text = _assemble(emitter, model_name, parameters_file, stored, signature, forward, paths)
+    functions.append(_forward(parameters, inputs, list(zip(signature.outputs, results, strict=True)), body))
+    text = _assemble(emitter, model_name, parameters_file, stored, signature, functions, paths)
     return JaxSource(text, constants)
+
+
+def _given(
+    main: ir.OpView, signature: Signature, symbols: Mapping[str, ir.OpView]
+) -> tuple[dict[str, ir.Value], ir.OpView | None]:
+    """The weights that the file's `load_params` gives, as arguments of the function that takes them; and the
+    function that prepares others of `@main`'s from them, if there is one."""
+    arguments = main.regions[0].blocks[0].arguments
+    if PREPARE not in main.attributes:
+        return {name: arguments[i] for i, name in signature.weights}, None
+    prepare = symbols.get(string(main.operation, PREPARE))
+    if prepare is None:
+        raise OxideError(f"the module has no function {main.attributes[PREPARE]}, which @main has its weights from")
+    own = signature_of(prepare)
+    given = {name: prepare.regions[0].blocks[0].arguments[i] for i, name in own.weights}
+    return given | {name: arguments[i] for i, name in signature.weights if name not in own.outputs}, prepare
+
+
+def _prepare(emitter: Emitter, function: ir.OpView, paths: dict[str, list[str]], key: str) -> ast.FunctionDef:
+    """The function that adds to `params`, under `key`, what it computes from them."""
+    signature, names = signature_of(function), Namespace(_reserved())
+    terms, _ = _arguments(emitter, function.regions[0].blocks[0], signature, paths, names)
+    *body, returned = emitter.main(function, terms, names)
+    assert isinstance(returned, ast.Return)
+    assert returned.value is not None
+    values = returned.value.elts if isinstance(returned.value, ast.Tuple) else [returned.value]
+    local = names.fresh(key)
+    made = ast.Dict([ast.Constant(name) for name in signature.outputs], values)
+    extended = ast.BinOp(syntax.name("params"), ast.BitOr(), ast.Dict([ast.Constant(key)], [syntax.name(local)]))
+    documentation = ast.Expr(ast.Constant(_PREPARE))
+    return syntax.function(
+        "prepare", ["params"], [documentation, *body, syntax.assign([local], made), ast.Return(extended)]
+    )
 
 
 def _symbolic(
@@ -128,75 +157,11 @@ def _reserved() -> frozenset[str]:
     return RESERVED | library.helpers().keys()
 
 
-def weight_paths(names: Sequence[str]) -> dict[str, list[str]]:
-    """Where `load_params` puts each weight: at its dotted parts, unless one of its prefixes is a weight."""
-    taken = set(names)
-    paths: dict[str, list[str]] = {}
-    for name in names:
-        parts = name.split(".")
-        inside = any(".".join(parts[:n]) in taken for n in range(1, len(parts)))
-        paths[name] = [name] if inside else parts
-    return paths
-
-
-def _item(keys: Sequence[str]) -> ast.expr:
-    node: ast.expr = syntax.name("params")
-    for key in keys:
-        node = syntax.index(node, ast.Constant(key))
-    return node
-
-
-def _constants_key(taken: set[str]) -> str:
-    key = "constants"
-    while key in taken:
-        key += "_"
-    return key
-
-
-def _symbols(module: ir.Module) -> dict[str, ir.OpView]:
-    found: dict[str, ir.OpView] = {}
-    for op in module.body.operations:
-        if "sym_name" in op.attributes:
-            found[cast(ir.StringAttr, op.attributes["sym_name"]).value] = op
-    return found
-
-
-def _signature(main: ir.OpView) -> Signature:
-    kind = cast(ir.FunctionType, cast(ir.TypeAttr, main.attributes["function_type"]).value)
-    arguments = _dictionaries(main, "arg_attrs", len(kind.inputs))
-    results = _dictionaries(main, "res_attrs", len(kind.results))
-    weights = [(i, _text(a, "oxide.param")) for i, a in enumerate(arguments) if a and "oxide.param" in a]
-    marked = {i for i, _ in weights}
-    inputs = [
-        (i, _text(a, "oxide.name") if a and "oxide.name" in a else f"arg{i}")
-        for i, a in enumerate(arguments)
-        if i not in marked
-    ]
-    outputs = [_text(a, "oxide.name") if a and "oxide.name" in a else f"result{i}" for i, a in enumerate(results)]
-    repeated = sorted(name for name, count in Counter(n for _, n in weights).items() if count > 1)
-    if repeated:
-        raise OxideError(f"two weights of one name: {', '.join(map(repr, repeated))}")
-    return Signature(inputs, weights, outputs)
-
-
-def _dictionaries(main: ir.OpView, name: str, count: int) -> Sequence[ir.DictAttr | None]:
-    if name not in main.attributes:
-        return [None] * count
-    return cast(list[ir.DictAttr], list(cast(ir.ArrayAttr, main.attributes[name])))
-
-
-def _text(attributes: ir.DictAttr, name: str) -> str:
-    try:
-        return cast(ir.StringAttr, attributes[name]).value
-    except UnicodeDecodeError as error:
-        raise OxideError(f"{name} {attributes[name]} is not UTF-8") from error
-
-
 def _arguments(
     emitter: Emitter, block: ir.Block, signature: Signature, paths: dict[str, list[str]], names: Namespace
 ) -> tuple[list[Term], list[str]]:
     """The terms of the block's arguments, and the Python parameters for the inputs among them."""
-    at: dict[int, ast.expr] = {position: _item(paths[name]) for position, name in signature.weights}
+    at: dict[int, ast.expr] = {position: item(paths[name]) for position, name in signature.weights}
     parameters: list[str] = []
     for position, name in signature.inputs:
         parameters.append(names.fresh(identifier(name)))
@@ -270,12 +235,12 @@ def _assemble(
     parameters_file: str | None,
     stored: Mapping[str, np.dtype],
     signature: Signature,
-    forward: ast.FunctionDef,
+    entries: Sequence[ast.FunctionDef],
     paths: dict[str, list[str]],
 ) -> str:
     """The text of the file."""
     functions = ["\n".join(_noted(f)) for f in emitter.functions.values()]
-    functions += ["\n".join(printer.statements([forward]))]
+    functions += ["\n".join(printer.statements([entry])) for entry in entries]
     helpers = library.texts(emitter.helpers)
     loader = _loader(stored, parameters_file, paths)
     code = "\n\n\n".join([*helpers, *loader, *functions])
@@ -288,8 +253,9 @@ def _assemble(
         if len(loader) > 1:
             names, types = map(syntax.literal, stored), (syntax.literal(d.name) for d in stored.values())
             facts.append(syntax.assign(["PARAMETER_DTYPES"], ast.Dict(list(names), list(types))))
+    usage = _USAGE.replace("load_params()", "prepare(load_params())") if len(entries) > 1 else _USAGE
     head = [
-        printer.docstring(f"{printable(model_name)} as JAX source, written by Oxide.\n\n{_USAGE}"),
+        printer.docstring(f"{printable(model_name)} as JAX source, written by Oxide.\n\n{usage}"),
         "",
         *_imports(code, loader, emitter.uses_wide),
         "",
@@ -301,6 +267,10 @@ def _assemble(
 _USAGE = """    outputs = jax.jit(forward)(load_params(), *inputs)
 
 `forward` is pure.  Several outputs come as a tuple, in the order of OUTPUT_NAMES."""
+
+_PREPARE = """What depends on the weights alone, computed once and added to `params` for `forward`.
+
+Gradients for the weights flow through: `loss(forward(prepare(params), x))` is a function of them."""
 
 
 def _noted(function: ast.FunctionDef) -> list[str]:

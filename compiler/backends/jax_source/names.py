@@ -17,7 +17,8 @@ from jaxlib.mlir import ir
 # What the generated file itself uses at module level.
 RESERVED = frozenset(
     {*dir(builtins), *keyword.kwlist, *keyword.softkwlist}
-    | {"jax", "jnp", "lax", "np", "params", "path", "Path", "load_file", "load_params", "forward", "deserialize"}
+    | {"jax", "jnp", "lax", "np", "params", "path", "Path", "load_file", "load_params", "deserialize"}
+    | {"prepare", "forward"}
     | {"INPUT_NAMES", "OUTPUT_NAMES", "PARAMETERS_FILE", "PARAMETER_DTYPES"}
 )
 # Variables for operations whose source has no name.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.backends.pjrt.arguments import bind, put_argument
@@ -20,10 +21,10 @@ from oxide.backends.pjrt.client import (
     memory_stats,
     optimized_hlo,
 )
-from oxide.backends.pjrt.program import bytecode, specialize
+from oxide.backends.pjrt.program import bytecode, separate, specialize
 from oxide.bounded import read_bounds, trim, trimmed_specs
 from oxide.dialects.diagnostics import OxideError
-from oxide.signature import Signature, TensorSpec
+from oxide.signature import Signature, TensorSpec, read_signature
 from oxide.sizes import bind_sizes, read_constraints
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ class Executable:
     JAX's x64 setting; `numpy.asarray` reads them.  Calls return before the device is done, as JAX's do.
 
     A model with dynamic input shapes is compiled again for each new set of shapes.  Sizes that do not fit its
-    symbols and constraints (`oxide.sizes`) are an OxideError.
+    symbols and constraints (`oxide.sizes`) are an OxideError.  What `hoist-params` moved to `@prepare` runs once,
+    when the executable is made; weights that only it reads do not stay on the device.
     """
 
     def __init__(self, model: Model, compiler: _Compiler) -> None:
@@ -95,14 +97,14 @@ class Executable:
         self.outputs: tuple[TensorSpec, ...] = trimmed_specs(signature.outputs, self._bounds)
         self._parameter_specs = signature.parameters
         self._compiler = compiler
-        self._module = model.module
+        self._module, prepare = separate(model.module, signature)
         self._specialized: OrderedDict[tuple[tuple[int, ...], ...], _Program] = OrderedDict()
         # Compile before the weights move, so that a refusal costs no transfer.
-        self._fixed = compiler.program(model.module, signature) if signature.is_static else None
-        self._parameters = [
-            compiler.device.put(array, array.dtype, array.shape, share=not array.flags.writeable)
-            for array in (model.parameters[spec.name] for spec in signature.parameters)
-        ]
+        self._fixed = compiler.program(self._module, signature) if signature.is_static else None
+        weights = {spec.name: _put(model.parameters[spec.name], compiler.device) for spec in signature.weights}
+        if prepare is not None:
+            weights |= _run_once(prepare, weights, compiler)
+        self._parameters = [weights[spec.name] for spec in signature.parameters]
 
     @property
     def platform(self) -> str:
@@ -156,6 +158,18 @@ class Executable:
         if not self._specialized:
             raise OxideError("the model has dynamic shapes and is compiled when it is called; call it first")
         return next(reversed(self._specialized.values()))
+
+
+def _put(array: np.ndarray, device: Device) -> jax.Array:
+    return device.put(array, array.dtype, array.shape, share=not array.flags.writeable)
+
+
+def _run_once(prepare: ir.Module, weights: Mapping[str, jax.Array], compiler: _Compiler) -> dict[str, jax.Array]:
+    """The outputs of a module that takes nothing but weights, by name."""
+    signature = read_signature(prepare)
+    program = compiler.program(prepare, signature)
+    results = execute(program.handle, [weights[spec.name] for spec in signature.parameters], program.handlers)
+    return dict(zip((spec.name for spec in signature.outputs), results, strict=True))
 
 
 def compile_model(model: Model, platform: str, *, device: int, options: Options, cache: bool) -> Executable:

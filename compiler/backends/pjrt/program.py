@@ -9,9 +9,10 @@ from dataclasses import replace
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.attributes import PREPARE
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
-from oxide.passes.manager import run_pipeline, verify_module
-from oxide.signature import Signature, TensorSpec, read_signature
+from oxide.passes.manager import clone_module, run_pipeline, verify_module
+from oxide.signature import ENTRY, Signature, TensorSpec, entry_function, read_signature
 
 
 def bytecode(module: ir.Module) -> bytes:
@@ -19,6 +20,21 @@ def bytecode(module: ir.Module) -> bytes:
     stream = io.BytesIO()
     module.operation.write_bytecode(stream)
     return stream.getvalue()
+
+
+def separate(module: ir.Module, signature: Signature) -> tuple[ir.Module, ir.Module | None]:
+    """`@main` alone, and a module whose `@main` is the function that prepares its weights, if there is one."""
+    if signature.preparation is None:
+        return module, None
+    main, prepare = clone_module(module), clone_module(module)
+    with module.context:
+        function = entry_function(main)
+        del function.attributes[PREPARE]
+        ir.SymbolTable(main.operation)[signature.preparation.function].erase()
+        entry_function(prepare).erase()
+        function = ir.SymbolTable(prepare.operation)[signature.preparation.function]
+        function.attributes["sym_name"] = ir.StringAttr.get(ENTRY)
+    return main, prepare
 
 
 def specialize(

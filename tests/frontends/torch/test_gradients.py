@@ -13,7 +13,7 @@ from jax_source_oracle import load, nested
 from torch import nn
 
 import oxide
-from oxide.backends.jax_source.document import weight_paths
+from oxide.backends.jax_source.entry import weight_paths
 
 
 class Block(nn.Module):
