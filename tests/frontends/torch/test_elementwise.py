@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 from torch_oracle import check
 
 INF, NAN = float("inf"), float("nan")
@@ -132,3 +133,19 @@ def test_gradients_of_activations_in_half_precision() -> None:
 
 def test_activations() -> None:
     check(forward_calls, activations_input())
+
+
+def test_half_precision_rounds_once() -> None:
+    """Numbers keep their digits in products and quotients, and formulas are computed in float32."""
+
+    def scaled(x: torch.Tensor) -> list[torch.Tensor]:
+        return [x * 0.0503, 0.0503 * x, x / 0.0503, x % 0.0503, torch._foreach_mul([x], 0.3)[0]]
+
+    def formulas(x: torch.Tensor) -> list[torch.Tensor]:
+        return [F.gelu(x), F.gelu(x, approximate="tanh"), F.silu(x), x.sigmoid()]
+
+    torch.manual_seed(0)
+    for dtype, unit in ((torch.bfloat16, 2**-7), (torch.float16, 2**-10)):
+        x = torch.randn(20, 30).to(dtype)
+        check(scaled, x, rtol=0, atol=0)
+        check(formulas, x, rtol=unit, atol=0)  # float32's last bit may tip a value to the next number

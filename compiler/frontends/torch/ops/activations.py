@@ -18,7 +18,8 @@ def _softmax(node: Node, name: str, x: Value, dim: int, dtype: Any) -> Value:
     x = node.cast(x, dtype)
     if hlo.rank(x) == 0:
         return hlo.reshape(_softmax(node, name, hlo.reshape(x, [1]), 0, None), [])
-    return composites.build(name, [x], axis=hlo.normalize_axis(dim, hlo.rank(x)))[0]
+    axis = hlo.normalize_axis(dim, hlo.rank(x))
+    return wide(lambda v: composites.build(name, [v], axis=axis)[0])(x)
 
 
 @lowering("aten.softmax.int")
@@ -43,14 +44,14 @@ def safe_log_softmax(node: Node, self: Value, dim: int, half_to_float: bool) -> 
 
 @lowering("aten.gelu.default")
 def gelu(node: Node, self: Value, approximate: str = "none") -> Value:
-    return composites.build("gelu", [self], approximate=approximate)[0]
+    return wide(lambda x: composites.build("gelu", [x], approximate=approximate)[0])(self)
 
 
 def _silu(x: Value) -> Value:
     """x * sigmoid(x); the composite is of real numbers."""
     if dtypes.is_complex(hlo.dtype(x)):
         return hlo.multiply(x, hlo.logistic(x))
-    return composites.build("silu", [x])[0]
+    return wide(lambda v: composites.build("silu", [v])[0])(x)
 
 
 elementwise("aten.silu.default", _silu, Kind.DEFAULT, ["self"])

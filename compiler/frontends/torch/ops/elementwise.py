@@ -60,6 +60,16 @@ def _abs(x: Value) -> Value:
     return x if dtypes.is_unsigned(hlo.dtype(x)) else hlo.abs(x)
 
 
+def _by_number(function: Callable[[Any, Any], Value]) -> Callable[[Any, Any], Value]:
+    """PyTorch's kernels round a product with a Python number, or a quotient, once: the number keeps its digits."""
+
+    def build(x: Any, y: Any) -> Value:
+        both = isinstance(x, ir.Value) and isinstance(y, ir.Value)
+        return function(x, y) if both else wide(function)(x, y)
+
+    return build
+
+
 def _false(x: Value) -> Value:
     return hlo.full(hlo.shape(x), False, np.bool_)
 
@@ -121,7 +131,7 @@ UNARY: dict[Kind, dict[str, Callable[[Value], Value]]] = {
         "log2": wide(lambda x: hlo.multiply(hlo.log(x), 1 / math.log(2))),
         "reciprocal": hlo.reciprocal,
         "rsqrt": hlo.rsqrt,
-        "sigmoid": hlo.logistic,
+        "sigmoid": wide(hlo.logistic),
         "sin": hlo.sin,
         "sinh": hlo.sinh,
         "sqrt": hlo.sqrt,
@@ -226,10 +236,10 @@ BINARY: dict[Kind, dict[str, Callable[[Any, Any], Value]]] = {
         "fmod": hlo.remainder,
         "maximum": hlo.maximum,
         "minimum": hlo.minimum,
-        "mul": hlo.multiply,
-        "remainder": wide(_values(_remainder)),
+        "mul": _by_number(hlo.multiply),
+        "remainder": _values(wide(_remainder)),
     },
-    Kind.INT_TO_FLOAT: {"atan2": hlo.atan2, "div": hlo.divide, "true_divide": hlo.divide},
+    Kind.INT_TO_FLOAT: {"atan2": hlo.atan2, "div": _by_number(hlo.divide), "true_divide": _by_number(hlo.divide)},
     Kind.ALWAYS_BOOL: {
         "eq": hlo.equal,
         "ge": hlo.greater_equal,
@@ -330,14 +340,10 @@ def power(x: Value, y: Value) -> Value:
 def _fixed_power(x: Value, exponent: float) -> Value:
     if exponent == 0:
         return hlo.full_like(x, 1)
+    if exponent < 0 and _is_integral(x):
+        return _integer_power(x, hlo.full_like(x, -1))
     if exponent < 0:
-        return (
-            hlo.rsqrt(x)
-            if exponent == -0.5
-            else _integer_power(x, hlo.full_like(x, -1))
-            if _is_integral(x)
-            else hlo.reciprocal(x)
-        )
+        return hlo.rsqrt(x) if exponent == -0.5 else hlo.reciprocal(x)
     return hlo.sqrt(x) if exponent == 0.5 else _product([x] * int(exponent))
 
 
