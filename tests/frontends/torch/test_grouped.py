@@ -1,5 +1,6 @@
 """Products of groups against eager PyTorch: empty groups, groups of all sizes, every form, gradients, open size."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -99,3 +100,43 @@ def test_an_open_number_of_rows() -> None:
         found = np.asarray(executable(*map(torch_array, (given, y, groups)))).astype(np.float32)
         expected = grouped_mm(given, y, offs=groups).float().numpy()
         np.testing.assert_allclose(found, expected, rtol=TOLERANCE, atol=1e-2)
+
+
+def grouped_rows(input: torch.Tensor, weight: torch.Tensor, offs: torch.Tensor) -> torch.Tensor:
+    bounds = [0, *offs.tolist()]
+    parts = [input[a:b] @ matrix for a, b, matrix in zip(bounds, bounds[1:], weight, strict=False)]
+    return torch.cat([*parts, input.new_zeros(len(input) - bounds[-1], weight.shape[2])])
+
+
+def grouped_rows_backward(
+    input: torch.Tensor, weight: torch.Tensor, offs: torch.Tensor, grad_output: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    with torch.enable_grad():
+        given = input.detach().requires_grad_(), weight.detach().requires_grad_()
+        rows, matrices = torch.autograd.grad(grouped_rows(*given, offs), given, grad_output)
+    return rows, matrices
+
+
+@pytest.fixture(scope="module")
+def library() -> Iterator[Any]:
+    """The operators of Hugging Face transformers by their schemas, without the library."""
+    with torch.library._scoped_library("transformers", "FRAGMENT") as scope:
+        scope.define("grouped_mm_fallback(Tensor input, Tensor weight, Tensor offs) -> Tensor")
+        scope.define(
+            "grouped_mm_fallback_backward(Tensor input, Tensor weight, Tensor offs, Tensor grad_output) "
+            "-> (Tensor, Tensor)"
+        )
+        scope.impl("grouped_mm_fallback", grouped_rows, "CPU")
+        scope.impl("grouped_mm_fallback_backward", grouped_rows_backward, "CPU")
+        scope.impl("grouped_mm_fallback", lambda x, w, o: x.new_empty(len(x), w.shape[2]), "Meta")
+        scope.impl(
+            "grouped_mm_fallback_backward", lambda x, w, o, g: (x.new_empty(x.shape), w.new_empty(w.shape)), "Meta"
+        )
+        yield torch.ops.transformers
+
+
+@pytest.mark.parametrize("groups", [ends(6, 12, 18, 24), ends(0, 3, 3, 20)])
+def test_experts_of_transformers(library: Any, groups: torch.Tensor) -> None:
+    x, weight, grad = normal(24, 16).float(), normal(4, 16, 8).float(), normal(24, 8).float()
+    check(lambda x, w, offs: library.grouped_mm_fallback(x, w, offs), x, weight, groups)
+    check(lambda *args: library.grouped_mm_fallback_backward(*args), x, weight, groups, grad)

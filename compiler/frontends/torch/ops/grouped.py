@@ -55,6 +55,24 @@ def grouped_mm(
     return node.cast(result, node.dtype)
 
 
+# Hugging Face transformers' operators for experts where PyTorch cannot compile its own.
+
+
+@lowering("transformers.grouped_mm_fallback.default")
+def grouped_rows(node: Node, input: Value, weight: Value, offs: Value) -> Value:
+    """[rows, k] by [groups, k, n]; rows in no group are zeros."""
+    return grouped_mm(node, input, weight, offs)
+
+
+@lowering("transformers.grouped_mm_fallback_backward.default")
+def grouped_rows_backward(node: Node, input: Value, weight: Value, offs: Value, grad_output: Value) -> list[Value]:
+    """The gradients [rows, k] of the rows and [groups, k, n] of the matrices."""
+    wide = compute_dtype(hlo.dtype(input))
+    rows = _by_rows(grad_output, hlo.swap_axes(weight, 1, 2), offs, wide)
+    matrices = _contracted(hlo.swap_axes(input, 0, 1), grad_output, offs, wide)
+    return [node.cast(rows, node.dtype_of(0)), node.cast(matrices, node.dtype_of(1))]
+
+
 @dataclass(frozen=True)
 class _Tiles:
     """`group` [tiles] of every tile, `rows` [tiles, length] it holds, and whether it does: `valid`.
