@@ -5,6 +5,7 @@ with composites.library(module):
 """
 
 from oxide.dialects.composites import definitions as _definitions
+from oxide.dialects.composites import factorizations as _factorizations
 from oxide.dialects.composites.registry import (
     PREFIX,
     REGISTRY,
@@ -30,4 +31,4 @@ __all__ = [
     "to_attribute",
     "verify_composite",
 ]
-del _definitions
+del _definitions, _factorizations

@@ -145,6 +145,8 @@ def test_equal_composites_share_one_decomposition() -> None:
         ("batch_norm", [X, (3,), (3,), (3,), (5,)], {"axis": 1, "epsilon": 1e-5}, "over 3 features"),
         ("attention", [(2, 3, 6, 8), *QKV[1:]], {"scale": 1.0, "causal": False}, "no multiple"),
         ("attention", QKV, {"scale": float("inf"), "causal": False}, "finite"),
+        ("lu", [(3, 3)], {}, "matrices [batch, rows, columns]"),
+        ("eigh", [X], {"vectors": True}, "square matrices"),
     ],
 )
 def test_the_schema_refuses(name: str, shapes: list, attributes: dict, message: str) -> None:

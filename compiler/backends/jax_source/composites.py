@@ -106,6 +106,52 @@ def _attention(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
     return syntax.call(e.helper("attention"), *nodes, scale=_number(e, op, attributes["scale"]), causal=causal)
 
 
+def _svd(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr | None:
+    a = e.array(op.operands[0])
+    if not attributes["vectors"]:
+        return call("jnp.linalg.svd", a, compute_uv=literal(False))
+    # Those of square matrices are full in any case, and JAX differentiates them only where it is not said.
+    _, rows, columns = e.type(op.operands[0]).shape
+    return call("jnp.linalg.svd", a, full_matrices=literal(attributes["full"] and rows != columns))
+
+
+def _eigh(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    return call("jnp.linalg.eigh" if attributes["vectors"] else "jnp.linalg.eigvalsh", e.array(op.operands[0]))
+
+
+def _eig(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    """Eigenvectors have the lengths and phases for which JAX's derivatives of them hold; not for TPUs."""
+    a = e.array(op.operands[0])
+    if not attributes["vectors"]:
+        return call("jnp.linalg.eigvals", a)
+    flags = {"compute_left_eigenvectors": literal(False), "enable_eigvec_derivs": literal(True)}
+    return call("lax.linalg.eig", a, **flags)
+
+
+def _qr(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr | None:
+    """What JAX does not differentiate is written out, in loops that it does."""
+    _, rows, columns = e.type(op.operands[0]).shape
+    if rows < columns or (attributes["full"] and rows != columns):
+        return None
+    return call("jnp.linalg.qr", e.array(op.operands[0]))
+
+
+def _matrix_exp(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    """JAX bounds how often it squares; beyond is NaN: for norms above 2.6e5 by default, above 1.7e10 here."""
+    return call("jax.scipy.linalg.expm", e.array(op.operands[0]), max_squarings=literal(32))
+
+
+def _of_matrices(
+    emitter: Callable[[Emitter, ir.OpView, Attributes], ast.expr | None],
+) -> Callable[[Emitter, ir.OpView, Attributes], ast.expr | None]:
+    """`jnp.linalg` wants matrices that are not empty; their decompositions handle the others."""
+
+    def emit(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr | None:
+        return None if 0 in e.type(op.operands[0]).shape else emitter(e, op, attributes)
+
+    return emit
+
+
 _EMITTERS: dict[str, Callable[[Emitter, ir.OpView, Attributes], ast.expr | None]] = {
     "oxide.softmax": _softmax("jax.nn.softmax"),
     "oxide.log_softmax": _softmax("jax.nn.log_softmax"),
@@ -119,4 +165,10 @@ _EMITTERS: dict[str, Callable[[Emitter, ir.OpView, Attributes], ast.expr | None]
     "oxide.group_norm": _group_norm,
     "oxide.batch_norm": _batch_norm,
     "oxide.attention": _attention,
+    "oxide.svd": _of_matrices(_svd),
+    "oxide.eigh": _of_matrices(_eigh),
+    "oxide.eig": _of_matrices(_eig),
+    "oxide.qr": _of_matrices(_qr),
+    "oxide.lu": _of_matrices(_activation("lax.linalg.lu")),
+    "oxide.matrix_exp": _of_matrices(_matrix_exp),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects import hlo, linalg
+from oxide.dialects import composites, hlo, linalg
 from oxide.frontends.torch.batches import matrices, restored
 from oxide.frontends.torch.promotion import real_of
 from oxide.frontends.torch.registry import Node, lowering
@@ -20,10 +20,9 @@ Value = ir.Value
 def eigh(node: Node, A: Value, UPLO: str = "L", compute_v: bool = True) -> list[Value]:
     """Eigenvalues in ascending order and eigenvectors of Hermitian matrices, of which one triangle counts."""
     lead, (a,) = matrices(A)
-    values, vectors = linalg.eigh(_hermitian(a, UPLO.upper() == "U"), vectors=compute_v)
-    if vectors is None:
-        return [*restored(lead, values), hlo.full(node.shape_of(1), 0, node.dtype_of(1))]
-    return restored(lead, values, vectors)
+    found = composites.build("eigh", [_hermitian(a, UPLO.upper() == "U")], vectors=compute_v)
+    empty = [] if compute_v else [hlo.full(node.shape_of(1), 0, node.dtype_of(1))]
+    return [*restored(lead, *found), *empty]
 
 
 def _hermitian(a: Value, upper: bool) -> Value:
@@ -39,25 +38,23 @@ def svd(
 ) -> list[Value]:
     """U, the singular values in descending order, and V^H; `driver` chooses among cuSOLVER's algorithms."""
     lead, (a,) = matrices(A)
-    u, values, vh = linalg.svd(a, full=full_matrices, vectors=compute_uv)
-    if u is None or vh is None:
-        empty = [hlo.full(node.shape_of(i), 0, node.dtype_of(i)) for i in (0, 2)]
-        return [empty[0], *restored(lead, values), empty[1]]
-    return restored(lead, u, values, vh)
+    found = restored(lead, *composites.build("svd", [a], full=full_matrices, vectors=compute_uv))
+    if compute_uv:
+        return found
+    empty = [hlo.full(node.shape_of(i), 0, node.dtype_of(i)) for i in (0, 2)]
+    return [empty[0], *found, empty[1]]
 
 
 @lowering("aten.linalg_eig.default")
 def eig(node: Node, self: Value) -> list[Value]:
     lead, (a,) = matrices(self)
-    values, vectors = linalg.eig(a)
-    assert vectors is not None
-    return restored(lead, values, vectors)
+    return restored(lead, *composites.build("eig", [a], vectors=True))
 
 
 @lowering("aten._linalg_eigvals.default", "aten.linalg_eigvals.default")
 def eigvals(node: Node, self: Value) -> Value:
     lead, (a,) = matrices(self)
-    return restored(lead, linalg.eig(a, vectors=False)[0])[0]
+    return restored(lead, *composites.build("eig", [a], vectors=False))[0]
 
 
 @lowering("aten.linalg_pinv.atol_rtol_tensor")
@@ -80,14 +77,11 @@ def pinv(
     else:
         factor = hlo.convert(rtol, kind)
     if hermitian:
-        values, left = linalg.eigh(_hermitian(a, False))
+        values, left = composites.build("eigh", [_hermitian(a, False)], vectors=True)
         right = left
     else:
-        left, values, right_adjoint = linalg.svd(a)
-        assert right_adjoint is not None
+        left, values, right_adjoint = composites.build("svd", [a], full=False, vectors=True)
         right = linalg.adjoint(right_adjoint)
-    assert left is not None
-    assert right is not None
     sizes = hlo.reshape(hlo.abs(values), [*lead, hlo.shape(values)[1]])
     largest = hlo.reduce_max(sizes, [-1], keepdims=True)
     limit = hlo.maximum(_column(least), hlo.multiply(_column(factor), largest))

@@ -6,9 +6,11 @@ or infinity is among its results then, and `info`, where the operator has it, sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jaxlib.mlir import ir
 
-from oxide.dialects import hlo, linalg
+from oxide.dialects import composites, hlo, linalg
 from oxide.frontends.torch.batches import matrices, restored, vectors
 from oxide.frontends.torch.registry import Node, lowering
 
@@ -67,7 +69,7 @@ def lu_factor(node: Node, A: Value, pivot: bool = True) -> list[Value]:
 def lu_factor_ex(node: Node, A: Value, pivot: bool = True, check_errors: bool = False) -> list[Value]:
     """The factors in one matrix; for each step the row it swapped with its own, from 1; info."""
     lead, (a,) = matrices(A)
-    factors, swaps, _ = linalg.lu(a, pivot=pivot)
+    factors, swaps, _ = _factored(a, pivot)
     return restored(lead, factors, hlo.add(swaps, 1), linalg.first_zero(linalg.diagonal(factors)))
 
 
@@ -75,9 +77,13 @@ def lu_factor_ex(node: Node, A: Value, pivot: bool = True, check_errors: bool = 
 def lu(node: Node, A: Value, pivot: bool = True) -> list[Value]:
     """P, L and U; P is empty without pivoting."""
     lead, (a,) = matrices(A)
-    factors, _, order = linalg.lu(a, pivot=pivot)
+    factors, _, order = _factored(a, pivot)
     (p,) = restored(lead, _permutation(order, hlo.dtype(A))) if pivot else [_empty(node, 0)]
     return [p, *restored(lead, *_unpacked(factors))]
+
+
+def _factored(a: Value, pivot: bool) -> Sequence[Value]:
+    return composites.build("lu", [a]) if pivot else linalg.lu(a, pivot=False)
 
 
 @lowering("aten.lu_unpack.default")
@@ -149,7 +155,7 @@ def ldl_solve(node: Node, LD: Value, pivots: Value, B: Value, hermitian: bool = 
 def qr(node: Node, A: Value, mode: str = "reduced") -> list[Value]:
     """`mode` is reduced, complete or r, which leaves Q empty."""
     lead, (a,) = matrices(A)
-    q, r = linalg.qr(a, full=mode == "complete")
+    q, r = composites.build("qr", [a], full=mode == "complete")
     if mode == "r":
         return [_empty(node, 0), *restored(lead, r)]
     return restored(lead, q, r)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from jaxlib.mlir import ir
 
-from oxide.dialects import hlo, linalg
+from oxide.dialects import composites, hlo, linalg
 from oxide.frontends.torch.batches import matrices, restored
 from oxide.frontends.torch.registry import Node, lowering
 
@@ -22,7 +22,7 @@ def solve_ex(node: Node, A: Value, B: Value, left: bool = True, check_errors: bo
     b = hlo.expand_dims(B, [-1]) if is_vector else B
     a = A if left else hlo.swap_axes(A, -1, -2)
     lead, (wide_a, wide_b) = matrices(a, b if left or is_vector else hlo.swap_axes(b, -1, -2))
-    factors, swaps, order = linalg.lu(wide_a)
+    factors, swaps, order = composites.build("lu", [wide_a])
     (x,) = restored(lead, linalg.lu_solve(factors, order, wide_b))
     if is_vector:
         x = hlo.squeeze(x, [-1])
@@ -32,7 +32,7 @@ def solve_ex(node: Node, A: Value, B: Value, left: bool = True, check_errors: bo
         return [x, None, None, None]  # pyright: ignore[reportReturnType]
     own, (narrow_a,) = matrices(a)
     if own != lead:
-        factors, swaps, _ = linalg.lu(narrow_a)
+        factors, swaps, _ = composites.build("lu", [narrow_a])
     info = linalg.first_zero(linalg.diagonal(factors))
     return [x, *restored(own, factors, hlo.add(swaps, 1), info)]
 
@@ -41,7 +41,7 @@ def solve_ex(node: Node, A: Value, B: Value, left: bool = True, check_errors: bo
 def inv_ex(node: Node, A: Value, check_errors: bool = False) -> list[Value]:
     lead, (a,) = matrices(A)
     batch, size, _ = hlo.shape(a)
-    factors, _, order = linalg.lu(a)
+    factors, _, order = composites.build("lu", [a])
     inverse = linalg.lu_solve(factors, order, linalg.identity(batch, size, size, hlo.dtype(A)))
     return restored(lead, inverse, linalg.first_zero(linalg.diagonal(factors)))
 
@@ -57,7 +57,7 @@ def _factored(node: Node, A: Value) -> Value:
 def det(node: Node, A: Value) -> list[Value]:
     """The determinant, factors and pivots as `_factored` has them."""
     lead, (a,) = matrices(_factored(node, A))
-    factors, swaps, _ = linalg.lu(a)
+    factors, swaps, _ = composites.build("lu", [a])
     sign = hlo.convert(linalg.parity(swaps), hlo.dtype(A))
     result = hlo.multiply(sign, hlo.reduce_prod(linalg.diagonal(factors), [1]))
     return restored(lead, result, factors, hlo.add(swaps, 1))
@@ -67,7 +67,7 @@ def det(node: Node, A: Value) -> list[Value]:
 def slogdet(node: Node, A: Value) -> list[Value]:
     """The determinant's sign (phase) and the logarithm of its size; factors and pivots as `_factored` has them."""
     lead, (a,) = matrices(_factored(node, A))
-    factors, swaps, _ = linalg.lu(a)
+    factors, swaps, _ = composites.build("lu", [a])
     pivots = linalg.diagonal(factors)
     sign = hlo.multiply(hlo.convert(linalg.parity(swaps), hlo.dtype(A)), hlo.reduce_prod(hlo.sign(pivots), [1]))
     size = hlo.reduce_sum(hlo.log(linalg.magnitude(pivots)), [1])
@@ -97,4 +97,4 @@ def triangular_solve(
 @lowering("aten.linalg_matrix_exp.default")
 def matrix_exp(node: Node, self: Value) -> Value:
     lead, (a,) = matrices(self)
-    return restored(lead, linalg.exponential(a))[0]
+    return restored(lead, *composites.build("matrix_exp", [a]))[0]
