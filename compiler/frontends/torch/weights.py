@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxlib.mlir import ir
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from oxide.dialects import hlo
 from oxide.frontends.torch.dtypes import to_numpy
@@ -17,6 +19,13 @@ from oxide.parameters import torch_array
 # Tensors that a program makes of Python numbers (torch.tensor([1, 2])) are constants up to this size; they
 # are indices and sizes more often than weights.
 MAX_CONSTANT_ELEMENTS = 1024
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A weight of a class that holds other tensors (torchao's quantised ones): these, by attribute."""
+
+    tensors: Mapping[str, Tensor | Parts]
 
 
 class Weights:
@@ -30,8 +39,15 @@ class Weights:
         self._taken = set(taken)
         self._of_memory: dict[Any, str] = {}
 
-    def weight(self, tensor: torch.Tensor, name: str) -> Tensor:
-        """The argument of a weight; tied weights (same memory, shape and strides) are one."""
+    def weight(self, tensor: torch.Tensor, name: str) -> Tensor | Parts:
+        """The argument of a weight, or one for each tensor it holds, called `name.attribute`."""
+        if is_traceable_wrapper_subclass(tensor):
+            attributes, _ = tensor.__tensor_flatten__()
+            return Parts({a: self.weight(getattr(tensor, a), f"{name}.{a}") for a in attributes})
+        return self._argument(tensor, name)
+
+    def _argument(self, tensor: torch.Tensor, name: str) -> Tensor:
+        """The argument of a plain tensor; tied weights (same memory, shape and strides) are one."""
         key = _memory(tensor)
         if key in self._of_memory:
             return self.tensors[self._of_memory[key]]
@@ -51,7 +67,7 @@ class Weights:
         """A tensor that is no parameter and no buffer: a constant when it is small, a weight when not."""
         if tensor.numel() == 1 or (not tensor.is_floating_point() and tensor.numel() <= MAX_CONSTANT_ELEMENTS):
             return Tensor(hlo.constant(torch_array(tensor, name)))
-        return self.weight(tensor, name)
+        return self._argument(tensor, name)
 
     def drop_unused(self) -> list[str]:
         """Remove the arguments that nothing uses; returns their names."""

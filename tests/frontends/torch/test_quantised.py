@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import torch
 import torch.ao.quantization.fx._decomposed  # registers the operators
-from torch_oracle import check
+from conformance.torch_adapter import run
+from torch_oracle import check, compare
+
+import oxide
 
 DECOMPOSED = torch.ops.quantized_decomposed
 INT8 = (-128, 127, torch.int8)
@@ -86,3 +89,46 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 def test_quantised(case):
     function, args = CASES[case]
     check(function, *args, atol=1e-3 if case == "int8 weight" else 1e-6)
+
+
+class Scaled(torch.Tensor):
+    """A weight kept as integers and a scale for each row, as torchao keeps its own."""
+
+    steps: torch.Tensor
+    scale: torch.Tensor
+
+    @staticmethod
+    def __new__(cls, steps: torch.Tensor, scale: torch.Tensor):
+        return torch.Tensor._make_wrapper_subclass(cls, steps.shape, dtype=scale.dtype)
+
+    def __init__(self, steps: torch.Tensor, scale: torch.Tensor) -> None:
+        self.steps, self.scale = steps, scale
+
+    def __tensor_flatten__(self):
+        return ["steps", "scale"], None
+
+    @classmethod
+    def __tensor_unflatten__(cls, inner, context, size, stride):
+        return cls(inner["steps"], inner["scale"])
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if function is not torch.nn.functional.linear:
+            return super().__torch_function__(function, types, args, kwargs or {})
+        x, weight, bias = args
+        return x @ weight.steps.to(x.dtype).t() * weight.scale + bias
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        if function is not torch.ops.aten.detach.default:
+            raise NotImplementedError(function)
+        return cls(args[0].steps, args[0].scale)
+
+
+def test_weights_that_hold_other_tensors():
+    layer = torch.nn.Linear(6, 4)
+    layer.weight = torch.nn.Parameter(Scaled(int8(4, 6), torch.rand(4)), requires_grad=False)
+    program = torch.export.export(layer, (X,))
+    model = oxide.import_torch(program)
+    assert [spec.name for spec in model.parameter_specs] == ["weight.steps", "weight.scale", "bias"]
+    compare(run(program, (X,), {})["outputs"][0], layer(X).detach(), 1e-5, 1e-6)

@@ -14,6 +14,8 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.frontends.torch.registry import Node, lowering
+from oxide.frontends.torch.tensors import read
+from oxide.frontends.torch.weights import Parts
 
 Value = ir.Value
 
@@ -112,6 +114,17 @@ def quantize_per_channel_group(
     steps = hlo.multiply(groups, hlo.convert(hlo.divide(1.0, scale), hlo.dtype(input)))
     quantised = hlo.round_half_even(hlo.add(steps, hlo.convert(zero, hlo.dtype(input))))
     return hlo.reshape(node.cast(hlo.clamp(quant_min, quantised, quant_max), dtype), [rows, columns])
+
+
+# ------------------------------------------------------------------------------------ classes of tensors
+
+
+@lowering("export.access_subclass_inner_tensor.default")
+def access_subclass_inner_tensor(node: Node, src_subclass_tensor: Any, attr: str) -> Any:
+    """A tensor of which a weight consists."""
+    if not isinstance(src_subclass_tensor, Parts):
+        raise node.error("only weights may be of a class that holds other tensors; pass its tensors as inputs")
+    return read(src_subclass_tensor.tensors[attr])
 
 
 # ----------------------------------------------------------------------------------------------- products
