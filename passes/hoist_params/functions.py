@@ -96,6 +96,7 @@ def prepare_function(module: ir.Module, main: ir.Operation) -> ir.Operation | No
 
 def add_prepare_function(module: ir.Module, main: ir.Operation) -> ir.Operation:
     """An empty function before `@main`, called `@prepare` where that is free."""
+    symbols = ir.SymbolTable(module.operation)
     with ir.InsertionPoint(main), main.location:
         attributes = {
             "sym_name": ir.StringAttr.get("prepare"),
@@ -103,7 +104,7 @@ def add_prepare_function(module: ir.Module, main: ir.Operation) -> ir.Operation:
             "function_type": ir.TypeAttr.get(ir.FunctionType.get([], [])),
         }
         function = hlo.create("func.func", [], [], attributes, regions=1)
-    chosen = ir.SymbolTable(module.operation).insert(function)
+    chosen = symbols.insert(function)
     with ir.InsertionPoint(function.regions[0].blocks.append()), main.location:
         hlo.create("func.return", [], [])
     main.attributes[PREPARE] = chosen
