@@ -15,6 +15,8 @@ from torch._ops import OpOverload
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
+from oxide.frontends.torch.registry import DEFINITIONS
+
 log = logging.getLogger("oxide.torch")
 
 
@@ -29,6 +31,8 @@ def has_decomposition(op: OpOverload) -> bool:
 
 def _definition(op: OpOverload) -> Callable[..., Any] | None:
     """A function of PyTorch's operators that computes what `op` does."""
+    if str(op) in DEFINITIONS:
+        return DEFINITIONS[str(op)]
     if op._can_decompose():
         return op.decompose
     if op in decomposition_table:

@@ -32,6 +32,7 @@ from oxide.frontends.torch.schemas import find_overload, schema_of
 from oxide.frontends.torch.tensors import SAME, View, bijection
 
 __all__ = [
+    "DEFINITIONS",
     "HIGHER_ORDER",
     "REGISTRY",
     "SAME",
@@ -40,6 +41,7 @@ __all__ = [
     "Node",
     "View",
     "bijection",
+    "definition",
     "elementwise",
     "higher_order",
     "lowering",
@@ -62,6 +64,8 @@ REGISTRY: dict[str, Lowering] = {}
 # Higher-order operators by name: `cond`.  Their functions take (node, *args, **kwargs) as the graph has them:
 # tensors as `Tensor`s (`tensors.read` gives values), and GraphModules for `node.inline` and `node.lower_graph`.
 HIGHER_ORDER: dict[str, Callable[..., Any]] = {}
+# Functions of PyTorch tensors for operators that PyTorch has no decomposition of.
+DEFINITIONS: dict[str, Callable[..., Any]] = {}
 
 
 def lowering(*names: str) -> Callable[[Function], Function]:
@@ -93,6 +97,24 @@ def higher_order(name: str) -> Callable[[Function], Function]:
         if name in HIGHER_ORDER:
             raise ValueError(f"{name} is registered twice")
         HIGHER_ORDER[name] = function
+        return function
+
+    return decorate
+
+
+def definition(*names: str) -> Callable[[Function], Function]:
+    """Register the decorated function of PyTorch tensors, with the operators' parameters, as their decomposition.
+
+    Raises TypeError for parameters that are not the schema's.
+    """
+
+    def decorate(function: Function) -> Function:
+        for name in names:
+            op = find_overload(name)
+            if op is None or name in DEFINITIONS or name in REGISTRY:
+                raise ValueError(f"there is no operator {name}" if op is None else f"{name} is registered twice")
+            inspect.signature(function).bind(**dict.fromkeys(schema_of(op).names))
+            DEFINITIONS[name] = function
         return function
 
     return decorate

@@ -321,9 +321,9 @@ class _Call:
             _write(targets, results[fresh:])
             return results[0] if fresh == 1 else list(results[:fresh])
         _write(targets, results)
-        if not self.schema.returns:
-            return None
-        return targets[0] if len(targets) == 1 else targets
+        aliased = {argument.alias: self.arguments[argument.name] for argument in self.schema.mutated}
+        returned = [aliased[alias] for alias in self.schema.returns]
+        return returned[0] if len(returned) == 1 else returned or None
 
     # ------------------------------------------------------------------------------------- expansion
 

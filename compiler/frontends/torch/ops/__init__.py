@@ -26,6 +26,8 @@ How to add an operator
 6. An operator without a lowering is expanded by PyTorch's own decomposition, whose operators are lowered in turn:
    look at what comes out (`logging.getLogger("oxide.torch")` counts them) before writing one.  Write one where the
    decomposition is slow, inexact, long, or needs what has no lowering.
+   Where PyTorch has none, a function of PyTorch tensors with the operator's parameters, registered with
+   `@definition`, is its decomposition.
 7. `node.call("aten.other.default", ...)` lowers by way of another operator; `node.static(value, "argument")` asks
    for a value known at import; `raise node.error("what; what to do")` refuses.
 8. Test it against eager PyTorch in `tests/frontends/torch/`.
@@ -51,6 +53,7 @@ from oxide.frontends.torch.ops import (
     factorizations,
     fft,
     foreach,
+    fused_optimizers,
     grid_sample,
     grouped,
     indexing,
@@ -99,6 +102,7 @@ __all__ = [
     "factorizations",
     "fft",
     "foreach",
+    "fused_optimizers",
     "grid_sample",
     "grouped",
     "indexing",
