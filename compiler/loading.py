@@ -11,6 +11,7 @@ from oxide.artefacts import attach_parameters
 from oxide.dialects.context import BYTECODE_MAGIC
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.mlir import import_module
+from oxide.frontends.torch_mlir.reader import is_torch_dialect
 from oxide.model import Model
 from oxide.signature import read_signature
 
@@ -58,7 +59,7 @@ def load(
     shapes: Mapping[str, Sequence[int]] | None = None,
     lowerings: Given | None = None,
 ) -> Model:
-    """Load ONNX, a `.pt2` of torch.export, StableHLO text, MLIR bytecode or a portable artefact.
+    """Load ONNX, a `.pt2` of torch.export, a portable artefact, or MLIR text or bytecode of StableHLO or `torch`.
 
     `source` is a path, or the bytes themselves.  The weights of a StableHLO file lie beside it, or at `weights`.
     `name` becomes the model's.  `dims` and `shapes` fix sizes that an ONNX
@@ -86,6 +87,12 @@ def load(
         return load_exported(source, name=name, label=label)
     if kind == "MLIR":
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
+        if is_torch_dialect(data):
+            if weights is not None:
+                raise OxideError(f"{label}: a module in the torch dialect has its weights in itself")
+            from oxide.frontends.torch_mlir.importer import import_torch_dialect
+
+            return import_torch_dialect(data, label, name)
         module = import_module(data, label)
         if path is None and weights is None:
             return Model(module, {}, name)

@@ -13,6 +13,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -59,7 +60,7 @@ def check_module_bytes(data: bytes, name: str) -> None:
             raise OxideError(f"{name}: neither MLIR text nor MLIR bytecode (starts with {data[:8]!r})")
         if _is_shallow_text(data):
             return
-    _examine_in_child(data, name)
+    run_in_child("oxide.sandbox", data, name)
 
 
 def bracket_depth(text: bytes) -> int:
@@ -114,18 +115,23 @@ def _aliases_are_small(code: bytes) -> bool:
     return True
 
 
-def _examine_in_child(data: bytes, name: str) -> None:
+def run_in_child(module: str, data: bytes, name: str) -> bytes:
+    """What a reader of Oxide, the main program of `module` (see `child_main`), makes of a stranger's bytes.
+
+    It runs in a child process under a time and a memory limit.  Raises OxideError, the reader's own or one that
+    says how the child died.
+    """
     seconds = _CPU_SECONDS + len(data) // _BYTES_PER_SECOND
     memory = _MEMORY_BYTES + 6 * len(data)
     # -P: a file named jaxlib.py in the current folder must not be imported.
-    command = [sys.executable, "-P", "-m", "oxide.sandbox", name, str(seconds), str(memory)]
+    command = [sys.executable, "-P", "-m", module, name, str(seconds), str(memory)]
     try:
         # Wall time is wider than CPU time only where the machine is busy; a child never sleeps.
         child = subprocess.run(command, input=data, capture_output=True, timeout=seconds + 1.5, check=False)
     except subprocess.TimeoutExpired as error:
         raise OxideError(f"{name}: refused: reading it takes more than {seconds} s") from error
     if child.returncode == 0:
-        return
+        return child.stdout
     report = _report_of(child.stdout)
     if report is None:
         raise OxideError(f"{name}: damaged or hostile input: {_cause(child)}")
@@ -157,14 +163,17 @@ def _cause(child: subprocess.CompletedProcess[bytes]) -> str:
     return lines[-1] if lines else f"the MLIR reader ended with status {child.returncode}"
 
 
-def _child(arguments: list[str]) -> int:
-    """The child: limits itself, parses standard input, reports a refusal as JSON on standard output."""
+def child_main(arguments: list[str], read: Callable[[bytes, str], bytes]) -> int:
+    """The child: limits itself, reads standard input and writes what comes of it, or a refusal as JSON.
+
+    `read(data, name)` may raise OxideError.  Returns the exit status.
+    """
     name, seconds, memory = arguments[0], int(arguments[1]), int(arguments[2])
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        _parse(sys.stdin.buffer.read(), name)
+        sys.stdout.buffer.write(read(sys.stdin.buffer.read(), name))
     except OxideError as error:
         report = {"message": error.message, "diagnostics": [asdict(item) for item in error.diagnostics[:50]]}
         sys.stdout.write(json.dumps(report))
@@ -172,19 +181,29 @@ def _child(arguments: list[str]) -> int:
     return 0
 
 
-def _parse(data: bytes, name: str) -> None:
-    from oxide.dialects.context import parse_module
+def check_brackets(data: bytes, name: str) -> None:
+    """Raise OxideError for text that is nested too deep to be parsed, even here."""
+    depth = 0 if data.startswith(BYTECODE_MAGIC) else bracket_depth(data)
+    if depth > 4 * MAX_REGION_DEPTH:
+        raise OxideError(f"{name}: brackets nested {depth} levels deep; no model needs that")
 
-    if not data.startswith(BYTECODE_MAGIC):
-        depth = bracket_depth(data)
-        if depth > 4 * MAX_REGION_DEPTH:
-            raise OxideError(f"{name}: brackets nested {depth} levels deep; no model needs that")
-    module = parse_module(data, name=name)
-    depth = _region_depth(module.operation)
+
+def check_regions(root: Any, name: str) -> None:
+    """Raise OxideError for an operation whose regions are nested too deep for what comes after parsing."""
+    depth = _region_depth(root)
     if depth > MAX_REGION_DEPTH:
         raise OxideError(f"{name}: regions nested {depth} levels deep, at most {MAX_REGION_DEPTH} are accepted")
+
+
+def _parse(data: bytes, name: str) -> bytes:
+    from oxide.dialects.context import parse_module
+
+    check_brackets(data, name)
+    module = parse_module(data, name=name)
+    check_regions(module.operation, name)
     # Printing recurses over types, attributes and locations, as much of what follows does.
     module.operation.get_asm(enable_debug_info=True, large_elements_limit=16, assume_verified=True)
+    return b""
 
 
 def _region_depth(root: Any) -> int:
@@ -200,4 +219,4 @@ def _region_depth(root: Any) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_child(sys.argv[1:]))
+    sys.exit(child_main(sys.argv[1:], _parse))

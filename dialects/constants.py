@@ -13,7 +13,7 @@ from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 # Element types whose memory the bindings hand to numpy; the others are read from the printed attribute.
 _BUFFERED = {np.dtype(np.bool_), *(np.dtype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8))}
 _BUFFERED |= {np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)}
-_DENSE = re.compile(r"dense<(.*)> ?: ?tensor<", re.DOTALL)
+_DENSE = re.compile(r"dense<(.*?)> ?: ?tensor<", re.DOTALL)
 _ELEMENT = re.compile(r"\(([^,()]+),([^,()]+)\)|([^\s,\[\]()]+)")
 
 
@@ -39,13 +39,13 @@ def defining_constant(value: ir.Value) -> ir.Operation | None:
 
 def holds_constant(operation: ir.Operation) -> bool:
     """Whether an operation is a `stablehlo.constant` whose elements are in the IR."""
-    return operation.name == "stablehlo.constant" and _holds_elements(operation)
+    return operation.name == "stablehlo.constant" and holds_elements(operation, "value")
 
 
-def _holds_elements(constant: ir.Operation) -> bool:
-    """False for a `dense_resource`, whose bytes the bindings cannot read."""
+def holds_elements(operation: ir.Operation, name: str) -> bool:
+    """Whether attribute `name` has elements: False for a `dense_resource`, whose bytes the bindings cannot read."""
     try:
-        attribute = constant.attributes["value"]
+        attribute = operation.attributes[name]
     except TypeError:
         return True  # complex elements, for whose attribute there is no Python class
     return isinstance(attribute, ir.DenseElementsAttr)
@@ -66,15 +66,19 @@ def read_constant(constant: ir.Operation) -> np.ndarray:
     Raises OxideError for a `dense_resource`, which has no elements in the IR.
     """
     tensor = ir.RankedTensorType(constant.results[0].type)
-    dtype = dtypes.to_numpy(tensor.element_type)
-    if dtype in _BUFFERED and isinstance(elements := constant.attributes["value"], ir.DenseElementsAttr):
-        return np.asarray(elements)
-    if not _holds_elements(constant):
+    if not holds_elements(constant, "value"):
         where = Diagnostic("error", "dense_resource constant", location_text(constant.location))
         raise OxideError("the elements of a dense_resource constant cannot be read", [where])
+    return read_elements(constant, "value", dtypes.to_numpy(tensor.element_type), tuple(tensor.shape))
+
+
+def read_elements(operation: ir.Operation, name: str, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    """The array of a dense attribute, the only one of its operation.  Splats come back as zero-stride views."""
+    if dtype in _BUFFERED:
+        return np.asarray(operation.attributes[name])
     # The bindings have no buffer for small and complex types (and no attribute class at all for complex), so
     # the printed form is read: hexadecimal bytes for more than a hundred elements, literals otherwise.
-    return _parse_dense(str(constant), dtype, tuple(tensor.shape))
+    return _parse_dense(str(operation), dtype, shape)
 
 
 def _parse_dense(text: str, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
