@@ -1,7 +1,8 @@
-"""Sampling volumes at points of a grid."""
+"""Sampling images and volumes at points of a grid."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -16,46 +17,85 @@ from oxide.frontends.torch.registry import Node, lowering
 Value = ir.Value
 
 _ZEROS, _BORDER, _REFLECTION = range(3)
+_LINEAR, _NEAREST, _CUBIC = range(3)
+# The free parameter of the cubic kernel, as PyTorch has it.
+_STEEPNESS = -0.75
+
+# What an element at a position [N, points...] along one dimension counts; None: all.
+Tap = tuple[Value | None, Value]
 
 
-@lowering("aten.grid_sampler_3d.default")
+@lowering("aten.grid_sampler_2d.default", "aten.grid_sampler_3d.default")
 def grid_sampler(
     node: Node, input: Value, grid: Value, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Value:
     """input [N, C, spatial...] at grid [N, points..., coordinates]: x, the last spatial dimension, comes first.
 
     Coordinates -1 and 1 are the ends of the input: the centres of the elements there with `align_corners`, their
-    outer edges without.  Interpolation is linear (0) or nearest (1).
+    outer edges without.  Interpolation is linear (0), nearest (1) or cubic (2).
     """
-    if interpolation_mode not in (0, 1):
-        raise node.error("bicubic sampling of volumes does not exist; use bilinear or nearest")
     dims = hlo.shape(input)
     lengths = dims[2:]
     spatial = len(lengths)
+    if interpolation_mode == _CUBIC and spatial != 2:
+        raise node.error("bicubic sampling of volumes does not exist; use bilinear or nearest")
     dtype = hlo.dtype(input)
     wide = hlo.convert(grid, compute_dtype(dtype))
     columns = [hlo.squeeze(c, [spatial + 1]) for c in hlo.split(wide, spatial + 1, [1] * spatial)]
-    points = [
-        _padded(_unnormalized(c, length, align_corners), length, padding_mode, align_corners)
+    taps = [
+        _taps(interpolation_mode, _unnormalized(c, length, align_corners), length, padding_mode, align_corners)
         for c, length in zip(reversed(columns), lengths, strict=True)
     ]
     volume = hlo.convert(input, hlo.dtype(wide))
-    if interpolation_mode == 1:
-        found = _at(volume, [hlo.round_half_even(p) for p in points], lengths)
-        return hlo.convert(found, dtype)
-    first = [hlo.floor(p) for p in points]
-    total: Value | None = None
-    for corner in itertools.product((0, 1), repeat=spatial):
-        weight: Value | None = None
-        for point, low, step in zip(points, first, corner, strict=True):
-            share = hlo.subtract(point, low) if step else hlo.subtract(hlo.add(low, 1), point)
-            weight = share if weight is None else hlo.multiply(weight, share)
-        assert weight is not None
-        found = _at(volume, [hlo.add(low, step) for low, step in zip(first, corner, strict=True)], lengths)
-        term = hlo.multiply(found, hlo.expand_dims(weight, [1]))
-        total = term if total is None else hlo.add(total, term)
-    assert total is not None
-    return hlo.convert(total, dtype)
+    terms = (_term(volume, chosen, lengths) for chosen in itertools.product(*taps))
+    return hlo.convert(functools.reduce(hlo.add, terms), dtype)
+
+
+def _taps(mode: int, position: Value, length: Any, padding: int, align_corners: bool) -> list[Tap]:
+    """The elements along one dimension that a position is made of.
+
+    Padding moves the position itself, for the cubic kernel each element that it reads.
+    """
+    if mode == _CUBIC:
+        first = hlo.floor(position)
+        beyond = hlo.subtract(position, first)
+        return [
+            (
+                _cubic(hlo.abs(hlo.subtract(beyond, step))),
+                _padded(hlo.add(first, step), length, padding, align_corners),
+            )
+            for step in (-1, 0, 1, 2)
+        ]
+    position = _padded(position, length, padding, align_corners)
+    if mode == _NEAREST:
+        return [(None, hlo.round_half_even(position))]
+    low = hlo.floor(position)
+    high = hlo.add(low, 1)
+    return [(hlo.subtract(high, position), low), (hlo.subtract(position, low), high)]
+
+
+def _cubic(distance: Value) -> Value:
+    """The cubic convolution kernel at distances up to 2.  Keys 1981, "Cubic Convolution Interpolation for Digital
+    Image Processing"."""
+    a = _STEEPNESS
+    near = _polynomial(distance, [a + 2, -(a + 3), 0, 1])
+    far = _polynomial(distance, [a, -5 * a, 8 * a, -4 * a])
+    return hlo.select(hlo.less_equal(distance, 1), near, far)
+
+
+def _polynomial(x: Value, coefficients: Sequence[float]) -> Value:
+    """Highest power first."""
+    total = hlo.full_like(x, coefficients[0])
+    for coefficient in coefficients[1:]:
+        total = hlo.add(hlo.multiply(total, x), coefficient)
+    return total
+
+
+def _term(volume: Value, taps: Sequence[Tap], lengths: Sequence[Any]) -> Value:
+    """The elements at one tap of each dimension, times their weights."""
+    found = _at(volume, [position for _, position in taps], lengths)
+    weights = [weight for weight, _ in taps if weight is not None]
+    return hlo.multiply(found, hlo.expand_dims(functools.reduce(hlo.multiply, weights), [1])) if weights else found
 
 
 def _unnormalized(coordinate: Value, length: Any, align_corners: bool) -> Value:
@@ -72,7 +112,8 @@ def _padded(position: Value, length: Any, mode: int, align_corners: bool) -> Val
     if mode == _REFLECTION:
         low, high = (0, 2 * (length - 1)) if align_corners else (-1, 2 * length - 1)
         position = _reflected(position, low / 2, (high - low) / 2)
-    return hlo.clamp(0.0, position, float(length - 1))
+    positive = hlo.select(hlo.greater(position, 0), position, 0)  # of what is not a number as well: the first
+    return hlo.minimum(positive, length - 1)
 
 
 def _reflected(position: Value, low: float, span: float) -> Value:
