@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -14,6 +15,7 @@ from oxide.dialects.attributes import integer, integers, string
 from oxide.dialects.effects import Effects
 from oxide.passes.base import Pass, PassLog, register
 from oxide.passes.canonicalize.matching import Declined, has_one_use, is_static, producer
+from oxide.passes.hoist_params.functions import is_unused
 from oxide.passes.hoist_params.weight_values import find_weight_values
 
 
@@ -37,20 +39,12 @@ class FoldBatchNorm(Pass):
         if "main" not in symbols:
             return
         main = symbols["main"].operation
-        known = find_weight_values(main, Effects(module)).known.keys()
-        for view in list(main.regions[0].blocks[0].operations):
-            norm = _batch_norm(view.operation)
-            if norm is None:
-                continue
-            found = _foldable(norm, known)
-            if isinstance(found, Declined):
-                log.remark(norm.op, f"fold-batch-norm: {norm.op.name} stays, {found.reason}")
-                continue
-            with norm.op.location, ir.InsertionPoint(norm.op):
-                norm.op.results[0].replace_all_uses_with(_folded(norm, found))
-            for op in (norm.op, *found.replaced):
-                op.erase()
-            log.count("batch norms folded")
+        with module.context:
+            known = find_weight_values(main, Effects(module)).known.keys()
+            for view in list(main.regions[0].blocks[0].operations):
+                norm = _batch_norm(view.operation)
+                if norm is not None:
+                    _fold(norm, known, log)
 
 
 @dataclass(frozen=True)
@@ -64,13 +58,23 @@ class _BatchNorm:
 
 @dataclass(frozen=True)
 class _Product:
-    """A convolution or product by `kernel`, whose dimension `features` is the one normalised, and what is added."""
+    """A convolution or product by `kernel`, whose dimension `features` is the one normalised.
+
+    `sum` adds to it what `spread` makes of a bias.
+    """
 
     op: ir.Operation
-    kernel: ir.Value
     features: int
-    bias: ir.Value | None
-    replaced: list[ir.Operation]
+    sum: ir.Operation | None = None
+    spread: ir.Operation | None = None
+
+    @property
+    def kernel(self) -> ir.Value:
+        return self.op.operands[1]
+
+    @property
+    def bias(self) -> ir.Value | None:
+        return None if self.spread is None else self.spread.operands[0]
 
 
 def _batch_norm(op: ir.Operation) -> _BatchNorm | None:
@@ -86,44 +90,56 @@ def _batch_norm(op: ir.Operation) -> _BatchNorm | None:
     return _BatchNorm(op, axis, epsilon)
 
 
+def _fold(norm: _BatchNorm, known: Collection[ir.Value], log: PassLog) -> None:
+    found = _foldable(norm, known)
+    if isinstance(found, Declined):
+        log.remark(norm.op, f"fold-batch-norm: {norm.op.name} stays, {found.reason}")
+        return
+    with norm.op.location, ir.InsertionPoint(norm.op):
+        norm.op.results[0].replace_all_uses_with(_folded(norm, found))
+    for op in (norm.op, found.sum, found.spread, found.op):
+        if op is not None and is_unused(op.results[0]):
+            op.erase()
+    log.count("batch norms folded")
+
+
 def _foldable(norm: _BatchNorm, known: Collection[ir.Value]) -> _Product | Declined:
     if not is_static(norm.op):
         return Declined("its shapes are not all known")
-    x, *parameters = norm.op.operands
-    if any(hlo.dtype(value) not in (np.float32, np.float64) for value in norm.op.operands):
-        return Declined("scaled weights of fewer bits would lose too much")
-    if any(hlo.dtype(value) != hlo.dtype(x) for value in parameters):
-        return Declined("its statistics are of another element type")
-    if not all(value in known for value in parameters):
-        return Declined("its statistics are not weights")
-    bias, replaced = None, []
-    product = _product(x, norm.axis)
-    added = None if product is not None else producer(x, "stablehlo.add")
-    if added is not None:
-        for value, other in (added.operands, reversed(list(added.operands))):
-            spread = producer(other, "stablehlo.broadcast_in_dim")
-            if spread is None or integers(spread, "broadcast_dimensions") != [norm.axis]:
-                continue
-            product, bias, replaced = _product(value, norm.axis), spread.operands[0], [added]
-            if product is not None:
-                break
+    x, *statistics = norm.op.operands
+    product = _product(x, norm.axis) or _biased_product(x, norm.axis)
     if product is None:
         return Declined("it follows no convolution or product along its axis")
-    op, features = product
-    if op.operands[1] not in known or (bias is not None and bias not in known):
-        return Declined("what it follows is not by weights")
-    if not all(has_one_use(each.results[0]) for each in (op, *replaced)):
+    if not all(has_one_use(op.results[0]) for op in (product.op, product.sum) if op is not None):
         return Declined("what it follows is used elsewhere")
-    return _Product(op, op.operands[1], features, bias, [*replaced, op])
+    weights = [product.kernel, *statistics] + ([] if product.bias is None else [product.bias])
+    if not all(value in known for value in weights):
+        return Declined("it is not by weights and given statistics")
+    if hlo.dtype(x) not in (np.float32, np.float64):
+        return Declined("weights of fewer bits would lose too much when they are scaled")
+    if any(hlo.dtype(value) != hlo.dtype(x) for value in weights):
+        return Declined("its weights are of several element types")
+    return product
 
 
-def _product(value: ir.Value, axis: int) -> tuple[ir.Operation, int] | None:
-    """The convolution or product that makes a value, and the dimension of its second operand `axis` comes from."""
+def _biased_product(value: ir.Value, axis: int) -> _Product | None:
+    """A product to which a bias along `axis` is added."""
+    added = producer(value, "stablehlo.add")
+    for term, other in permutations(() if added is None else added.operands, 2):
+        spread = producer(other, "stablehlo.broadcast_in_dim")
+        product = _product(term, axis)
+        if product is not None and spread and integers(spread, "broadcast_dimensions") == [axis]:
+            return replace(product, sum=added, spread=spread)
+    return None
+
+
+def _product(value: ir.Value, axis: int) -> _Product | None:
+    """The convolution or product that makes a value, if `axis` comes from its second operand alone."""
     convolution = producer(value, "stablehlo.convolution")
     if convolution is not None:
         layout = stablehlo.ConvDimensionNumbers(convolution.attributes["dimension_numbers"])
-        is_feature = layout.output_feature_dimension == axis
-        return (convolution, layout.kernel_output_feature_dimension) if is_feature else None
+        features = layout.kernel_output_feature_dimension
+        return _Product(convolution, features) if layout.output_feature_dimension == axis else None
     dot = producer(value, "stablehlo.dot_general")
     if dot is None:
         return None
@@ -131,7 +147,7 @@ def _product(value: ir.Value, axis: int) -> tuple[ir.Operation, int] | None:
     bound = {*numbers.rhs_batching_dimensions, *numbers.rhs_contracting_dimensions}
     free = [d for d in range(hlo.rank(dot.operands[1])) if d not in bound]
     position = axis - (hlo.rank(value) - len(free))
-    return (dot, free[position]) if position >= 0 else None
+    return _Product(dot, free[position]) if position >= 0 else None
 
 
 def _folded(norm: _BatchNorm, product: _Product) -> ir.Value:

@@ -1,0 +1,177 @@
+"""Models whose weights are prepared: compiled, saved, emitted and trained like the raw form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from exported_modules import ConvNet
+from jax_source_oracle import load, nested
+from models.twelve import TWELVE
+from torch import nn
+
+import oxide
+from oxide.comparison import compare_all
+from oxide.dialects.context import parse_module
+from oxide.dialects.diagnostics import OxideError
+from oxide.oracles import interpreter_oracle, onnxruntime_oracle
+from oxide.signature import read_signature
+from oxide.verification import verify
+
+
+class Folding(nn.Module):
+    """A convolution with batch norm, a linear layer, and positions that are added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        norm = nn.BatchNorm2d(4)
+        norm.load_state_dict({"running_mean": torch.randn(4), "running_var": torch.rand(4) + 0.5}, strict=False)
+        self.features = nn.Sequential(nn.Conv2d(3, 4, 3), norm, nn.ReLU())
+        self.positions = nn.Embedding(12, 4)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = self.features(x).flatten(2).transpose(1, 2)
+        return self.head(rows + self.positions(torch.arange(9) + 1))
+
+
+def imported() -> tuple[oxide.Model, np.ndarray, np.ndarray]:
+    """A model of torch.export, an input and what eager PyTorch gives for it."""
+    torch.manual_seed(0)
+    module, x = Folding().eval(), torch.randn(2, 3, 5, 5)
+    model = oxide.import_torch(module, (x,)).run_passes("default")
+    return model, x.numpy(), module(x).detach().numpy()
+
+
+def hoisted() -> tuple[oxide.Model, np.ndarray, np.ndarray]:
+    model, x, expected = imported()
+    return model.run_passes("fold-batch-norm,hoist-params"), x, expected
+
+
+def test_the_model_is_given_raw_weights() -> None:
+    raw, _, _ = imported()
+    model, _, _ = hoisted()
+    assert {spec.name for spec in model.parameter_specs} <= {spec.name for spec in raw.parameter_specs}
+    preparation = model.signature.preparation
+    assert preparation is not None
+    assert [spec.name for spec in preparation.results] == [
+        "features.1.bias.prepared",
+        "features.0.weight.scaled",
+        "positions.weight.sliced",
+    ]
+
+
+def test_executable() -> None:
+    model, x, expected = hoisted()
+    executable = model.compile(cache=False)
+    np.testing.assert_allclose(executable(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["model.mlirbc", "model.mlir"])
+@pytest.mark.parametrize("inline", [False, True])
+def test_saved_and_loaded(tmp_path: Path, name: str, inline: bool) -> None:
+    model, x, expected = hoisted()
+    model.save(tmp_path / name, inline_weights=inline)
+    loaded = oxide.load(tmp_path / name)
+    assert (loaded.signature.preparation is None) == inline
+    assert loaded.parameter_specs == ([] if inline else model.parameter_specs)
+    np.testing.assert_allclose(loaded.compile(cache=False)(x), expected, atol=1e-5)
+
+
+def test_hlo_is_of_the_raw_form(tmp_path: Path) -> None:
+    model, _, _ = hoisted()
+    model.save(tmp_path / "model.hlo")
+    assert (tmp_path / "model.hlo").read_text().count("transpose(") >= 1
+
+
+def test_reference_interpreter_runs_the_raw_form() -> None:
+    model, x, _ = hoisted()
+    assert verify(model, interpreter_oracle(model), {model.inputs[0].name: x}).passed
+
+
+def test_open_sizes() -> None:
+    batch = torch.export.Dim("batch")
+    module, x = Folding().eval(), torch.randn(2, 3, 5, 5)
+    model = oxide.import_torch(module, (x,), dynamic_shapes=({0: batch},)).run_passes("default,hoist-params")
+    executable = model.compile(cache=False)
+    namespace, params = load(model.to_jax_source()), nested(dict(model.parameters))
+    for size in (1, 3):
+        x = torch.randn(size, 3, 5, 5)
+        expected = module(x).detach().numpy()
+        np.testing.assert_allclose(executable(x), expected, atol=1e-5)
+        np.testing.assert_allclose(
+            namespace["forward"](namespace["prepare"](params), x.numpy()), expected, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize(("name", "count"), [("light_resnet50", 106), ("lstm", 18)])
+def test_models_agree_with_onnxruntime(name: str, count: int) -> None:
+    """Batch norms, and concatenated gates."""
+    path = TWELVE[name].path()
+    model = oxide.load(path).run_passes("default,fold-batch-norm,hoist-params")
+    preparation = model.signature.preparation
+    assert preparation is not None
+    assert len(preparation.results) == count
+    assert verify(model, onnxruntime_oracle(path), TWELVE[name].inputs()).passed
+
+
+def test_updated_statistics_are_not_prepared() -> None:
+    torch.manual_seed(0)
+    module, x = ConvNet().train(), torch.randn(2, 3, 24, 20)
+    model = oxide.import_torch(module, (x,)).run_passes("default")
+    plain = {name: np.asarray(value) for name, value in model.compile(cache=False).run({"x": x}).items()}
+    model.run_passes("hoist-params")
+    prepared = {name: np.asarray(value) for name, value in model.compile(cache=False).run({"x": x}).items()}
+    assert all(comparison.passed for comparison in compare_all(prepared, plain, None))
+
+
+def test_generated_source_prepares_once_and_trains_through() -> None:
+    """Gradients for the raw weights through `prepare` are those of the raw form's source."""
+    raw, x, expected = imported()
+    model, _, _ = hoisted()
+    namespaces = {"raw": load(raw.to_jax_source()), "prepared": load(model.to_jax_source())}
+    values: dict[str, Any] = {
+        spec.name: jnp.asarray(np.asarray(raw.parameters[spec.name]))
+        for spec in raw.parameter_specs
+        if spec.dtype == np.float32
+    }
+    direction = np.random.default_rng(0).standard_normal(expected.shape, np.float32)
+    prepare = namespaces["prepared"]["prepare"]
+
+    def raw_form(weights: dict[str, Any]) -> Any:
+        return (namespaces["raw"]["forward"](nested(weights), x) * direction).sum()
+
+    def through_prepare(weights: dict[str, Any]) -> Any:
+        return (namespaces["prepared"]["forward"](prepare(nested(weights)), x) * direction).sum()
+
+    once = prepare(nested(values))
+    assert set(once["prepared"]) == {spec.name for spec in model.signature.preparation.results}  # pyright: ignore
+    np.testing.assert_allclose(jax.jit(namespaces["prepared"]["forward"])(once, x), expected, atol=1e-5)
+    wanted, got = jax.grad(raw_form)(values), jax.grad(through_prepare)(values)
+    assert any(float(abs(gradient).max()) > 0.1 for gradient in wanted.values())
+    for name, gradient in wanted.items():
+        np.testing.assert_allclose(got[name], gradient, atol=1e-5 * float(abs(gradient).max()) + 1e-6, err_msg=name)
+
+
+WEIGHT = '{oxide.param = "w"}'
+PREPARE = f'func.func public @prepare(%w: F {WEIGHT}) -> (F {{oxide.name = "s"}}) {{ return %w : F }}'
+MAIN = 'func.func @main(%s: F {oxide.param = "s"}) -> F attributes {oxide.prepare = "prepare"} { return %s : F }'
+
+
+@pytest.mark.parametrize(
+    ("prepare", "main", "message"),
+    [
+        ("", MAIN, "its weights come from @prepare, and the module has no such function"),
+        (PREPARE, MAIN.replace("F", "tensor<3xf32>"), "@prepare: result s: 2xf32 is no weight of @main"),
+        (PREPARE.replace(WEIGHT, ""), MAIN, "@prepare: argument arg0: 2xf32 is no weight"),
+    ],
+)
+def test_a_preparation_that_does_not_fit_is_refused(prepare: str, main: str, message: str) -> None:
+    text = f"{prepare}\n{main}".replace("F", "tensor<2xf32>")
+    with pytest.raises(OxideError, match=message):
+        read_signature(parse_module(text))
