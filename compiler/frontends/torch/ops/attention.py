@@ -30,15 +30,14 @@ def scaled_dot_product_attention(
 ) -> Value:
     """softmax(scale * q k^T + mask) v over [..., heads, length, size].
 
-    A row whose bool mask keeps nothing gives zeros.  Query heads share key heads in groups, which needs
-    `enable_gqa` where there is more than one of them.
+    A row whose bool mask keeps nothing gives zeros.  Heads broadcast like the other leading dimensions; with
+    `enable_gqa`, query heads share key heads and value heads in groups.
     """
     if is_causal and attn_mask is not None:
         raise node.error("attn_mask and is_causal cannot both be given")
     factor = 1 / math.sqrt(hlo.shape(query)[-1]) if scale is None else scale
-    heads = hlo.shape(key)[-3] if hlo.rank(key) > 3 else 1
-    if not enable_gqa and heads != 1 and heads != hlo.shape(query)[-3]:
-        raise node.error("query and key have different head counts, which needs enable_gqa=True")
+    if min(map(hlo.rank, (query, key, value))) > 3:
+        query, key, value = _matching_heads(node, query, key, value, enable_gqa)
     lead = hlo.broadcast_shapes(hlo.shape(query)[:-3], hlo.shape(key)[:-3], hlo.shape(value)[:-3])
     q, k, v = (_four_dimensional(x, lead) for x in (query, key, value))
     mask = attn_mask if attn_mask is None else _mask(attn_mask, query, key, lead)
@@ -50,6 +49,18 @@ def scaled_dot_product_attention(
     if hlo.rank(query) > 3:
         target = [*lead, *target[len(hlo.shape(query)) - 3 :]]
     return hlo.reshape(result, target)
+
+
+def _matching_heads(node: Node, query: Value, key: Value, value: Value, grouped: bool) -> list[Value]:
+    """The operands with as many value heads as key heads, of which query heads have one each or share them."""
+    q, k, v = (hlo.shape(x)[-3] for x in (query, key, value))
+    if k == v and (grouped or k in (1, q)):
+        return [query, key, value]
+    if grouped:
+        key = node.call("aten.repeat_interleave.self_int", key, q // k, -3)
+        return [query, key, node.call("aten.repeat_interleave.self_int", value, q // v, -3)]
+    heads = hlo.broadcast_shapes((q,), (k,), (v,))
+    return [hlo.broadcast_to(x, [*hlo.shape(x)[:-3], *heads, *hlo.shape(x)[-2:]]) for x in (query, key, value)]
 
 
 def _four_dimensional(x: Value, lead: Sequence[Any]) -> Value:

@@ -20,7 +20,7 @@ Columns = list[list[Tensor]]
 
 
 def _each(
-    update: Callable[..., Sequence[Tensor | None]],
+    update: Callable[..., Sequence[Any]],
     written: Sequence[Tensors],
     read: Sequence[Tensors],
     *,
