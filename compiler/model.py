@@ -16,7 +16,8 @@ from oxide.signature import Signature, TensorSpec, read_signature
 
 if TYPE_CHECKING:
     from oxide.backends.jax_source import JaxSource
-    from oxide.backends.pjrt import Executable
+    from oxide.backends.pjrt import Executable, StatefulExecutable
+    from oxide.calling import Calling
 
 __all__ = ["Model", "TensorSpec"]
 
@@ -25,12 +26,14 @@ __all__ = ["Model", "TensorSpec"]
 class Model:
     """A StableHLO module whose public `@main` is the model, and the values of its weights by name.
 
-    `parameters` may hold more than the module uses.
+    `parameters` may hold more than the module uses.  `calling` says how the program it was imported from is called,
+    where that is known.
     """
 
     module: ir.Module
     parameters: Mapping[str, np.ndarray]
     name: str = "model"
+    calling: Calling | None = None
 
     @property
     def signature(self) -> Signature:
@@ -115,3 +118,21 @@ class Model:
         from oxide.backends.pjrt import compile_model
 
         return compile_model(self, platform, device=device, options=options or {}, cache=cache)
+
+    def stateful(
+        self,
+        platform: str = "cpu",
+        *,
+        device: int = 0,
+        options: Mapping[str, str | bool | int | float] | None = None,
+        cache: bool = True,
+        seed: int = 0,
+    ) -> StatefulExecutable:
+        """Compile as a callable that keeps what the model changes and is called like the imported program.
+
+        `seed` starts the random generator of a program that has one; the rest is as for `compile`.
+        """
+        from oxide.backends.pjrt import StatefulExecutable, compile_model
+
+        executable = compile_model(self, platform, device=device, options=options or {}, cache=cache, donate=True)
+        return StatefulExecutable(self, executable, seed)

@@ -18,8 +18,8 @@ PREPARE = "oxide.prepare"
 # value it is.  The source program mutates that argument; who runs the model may donate its memory to the result.
 UPDATES = "oxide.updates"
 
-# On an int32 result of rank 0 of `@main`: what the source program asserts, `["x is positive", ...]`.  The result is the
-# number of the first assertion that failed, from 1, or 0; who runs the model reports it.
+# On an int32 result of rank 0 of `@main`: what the source program asserts, `["x is positive", ...]`.  The result is
+# the number of the first assertion that failed, from 1, or 0; who runs the model reports it.
 CHECKS = "oxide.checks"
 
 # On an argument or result of `@main` with dynamic dimensions: their sizes, `"batch, 3, 2*seq + 1"` (the syntax of

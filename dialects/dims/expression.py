@@ -8,7 +8,7 @@ minima that did not simplify.  Two expressions that are equal as polynomials of 
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -22,7 +22,15 @@ Size = Union[int, "Dim"]
 
 
 class SymbolicSizeError(OxideError):
-    """A size that is not known before the model is called is needed as a number."""
+    """A size that is not known before the model is called is needed as a number.
+
+    `reason` is the message without how to give the `symbols` it depends on.
+    """
+
+    def __init__(self, what: str, symbols: Iterable[str]) -> None:
+        self.symbols = tuple(symbols)
+        self.reason = f"{what} must be known here, and depends on {' and '.join(self.symbols)}"
+        super().__init__(f"{self.reason}; give it with {' '.join(f'--dim {name}=N' for name in self.symbols)}")
 
 
 @dataclass(frozen=True)
@@ -240,9 +248,7 @@ def needed_as_number(size: Size) -> SymbolicSizeError:
 
 def undecided(what: str, size: Size) -> SymbolicSizeError:
     """The error for `what` ("the size n", "whether n >= 3"), which is only known with the symbols of a size."""
-    names = symbols(size)
-    how = " ".join(f"--dim {name}=N" for name in names)
-    return SymbolicSizeError(f"{what} must be known here, and depends on {' and '.join(names)}; give it with {how}")
+    return SymbolicSizeError(what, symbols(size))
 
 
 def _operations() -> ModuleType:

@@ -132,7 +132,6 @@ from oxide.dialects.hlo.indexing import (
 from oxide.dialects.hlo.linalg import (
     cholesky,
     fft,
-    rng_bits,
     triangular_solve,
 )
 from oxide.dialects.hlo.loops import (
@@ -141,6 +140,7 @@ from oxide.dialects.hlo.loops import (
     element_at,
     loop,
 )
+from oxide.dialects.hlo.random import rng_bits
 from oxide.dialects.hlo.reductions import (
     argmax,
     argmin,

@@ -1,8 +1,7 @@
-"""Fourier transforms, factorisations and random bits."""
+"""Fourier transforms and factorisations."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -47,14 +46,3 @@ def triangular_solve(
         "transpose_a": stablehlo.TransposeAttr.get(transpose),
     }
     return create("stablehlo.triangular_solve", [a, b], [b.type], attributes).results[0]
-
-
-def rng_bits(state: ir.Value, dims: Sequence[int], dtype: DType) -> tuple[ir.Value, ir.Value]:
-    """New state and uniform random bits from the Threefry generator; `state` is ui64[2].
-
-    The shape must be known: the operation has no form that takes one.
-    """
-    dims = [operator.index(d) for d in dims]
-    attributes = {"rng_algorithm": stablehlo.RngAlgorithmAttr.get("THREE_FRY")}
-    op = create("stablehlo.rng_bit_generator", [state], [state.type, make_type(dims, dtype)], attributes)
-    return op.results[0], op.results[1]

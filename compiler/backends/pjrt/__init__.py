@@ -7,10 +7,11 @@ from jaxlib.mlir import ir
 from oxide.backends.pjrt.client import unoptimized_hlo
 from oxide.backends.pjrt.executable import Executable, compile_model
 from oxide.backends.pjrt.program import bytecode
+from oxide.backends.pjrt.stateful import StatefulExecutable
 from oxide.passes.manager import run_pipeline
 from oxide.signature import read_signature, require_static
 
-__all__ = ["Executable", "compile_model", "hlo_text"]
+__all__ = ["Executable", "StatefulExecutable", "compile_model", "hlo_text"]
 
 
 def hlo_text(module: ir.Module) -> str:

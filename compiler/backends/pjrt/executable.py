@@ -21,9 +21,11 @@ from oxide.backends.pjrt.client import (
     memory_stats,
     optimized_hlo,
 )
+from oxide.backends.pjrt.donation import donating
 from oxide.backends.pjrt.program import bytecode, separate, specialize
 from oxide.bounded import read_bounds, trim, trimmed_specs
 from oxide.dialects.diagnostics import OxideError
+from oxide.effects import read_checks, read_updates
 from oxide.signature import Signature, TensorSpec, read_signature
 from oxide.sizes import bind_sizes, read_constraints
 
@@ -47,12 +49,15 @@ class _Program:
 class _Compiler:
     """Compiles modules for one device, by way of the cache on disk."""
 
-    def __init__(self, device: Device, options: Options, cache: ExecutableCache | None) -> None:
+    def __init__(self, device: Device, options: Options, cache: ExecutableCache | None, donate: bool) -> None:
+        """With `donate`, programs consume the arguments that they update."""
         self.device = device
         self.options = options
         self.cache = cache
+        self.donate = donate
 
     def program(self, module: ir.Module, signature: Signature) -> _Program:
+        module = donating(module) if self.donate else module
         handlers = [self.device.result_handler(spec.dtype, spec.sizes) for spec in signature.outputs]
         return _Program(self._executable(bytecode(module)), handlers)
 
@@ -94,17 +99,24 @@ class Executable:
         self.inputs: tuple[TensorSpec, ...] = signature.inputs
         self._bounds = read_bounds(model.module)
         self._constraints = read_constraints(model.module)
-        self.outputs: tuple[TensorSpec, ...] = trimmed_specs(signature.outputs, self._bounds)
-        self._parameter_specs = signature.parameters
+        self._checks = read_checks(model.module)
+        self.results = trimmed_specs(signature.outputs, self._bounds)
+        self.outputs = tuple(s for s in self.results if self._checks is None or s.name != self._checks.output)
+        self.parameter_specs = signature.parameters
         self._compiler = compiler
         self._module, prepare = separate(model.module, signature)
         self._specialized: OrderedDict[tuple[tuple[int, ...], ...], _Program] = OrderedDict()
         # Compile before the weights move, so that a refusal costs no transfer.
         self._fixed = compiler.program(self._module, signature) if signature.is_static else None
-        weights = {spec.name: _put(model.parameters[spec.name], compiler.device) for spec in signature.weights}
+        # What the program writes to must not be the model's own memory.
+        donated = set(read_updates(model.module).values()) if compiler.donate else set()
+        weights = {
+            spec.name: _put(model.parameters[spec.name], compiler.device, share=spec.name not in donated)
+            for spec in signature.weights
+        }
         if prepare is not None:
             weights |= _run_once(prepare, weights, compiler)
-        self._parameters = [weights[spec.name] for spec in signature.parameters]
+        self.parameters = [weights[spec.name] for spec in signature.parameters]
 
     @property
     def platform(self) -> str:
@@ -112,12 +124,12 @@ class Executable:
 
     def __call__(self, /, *arguments: Any, **named: Any) -> jax.Array | tuple[jax.Array, ...]:
         """Run the model.  Arguments by position, by name or both; see the class for what is returned."""
-        results = self._results(bind(self.inputs, arguments, named))
+        results = self.passed(self.execute(bind(self.inputs, arguments, named), self.parameters))
         return results[0] if len(results) == 1 else tuple(results)
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, jax.Array]:
         """Run the model on inputs by name; returns outputs by name, in the model's order."""
-        results = self._results(bind(self.inputs, (), inputs))
+        results = self.passed(self.execute(bind(self.inputs, (), inputs), self.parameters))
         return dict(zip((spec.name for spec in self.outputs), results, strict=True))
 
     def hlo(self) -> str:
@@ -132,12 +144,27 @@ class Executable:
         """Bytes of arguments, outputs, temporaries and code, for one call."""
         return memory_stats(self._latest().handle)
 
-    def _results(self, values: Sequence[Any]) -> list[jax.Array]:
+    def execute(self, values: Sequence[Any], parameters: Sequence[jax.Array]) -> list[jax.Array]:
+        """All results, of values for the inputs and arrays on the device for the parameters, in order.
+
+        `passed` gives the outputs among them.
+        """
         device = self._compiler.device
         arguments = [put_argument(value, spec, device) for value, spec in zip(values, self.inputs, strict=True)]
         program = self._fixed or self._specialize(arguments)
-        results = execute(program.handle, arguments + self._parameters, program.handlers)
+        results = execute(program.handle, [*arguments, *parameters], program.handlers)
         return trim(results, self._bounds) if self._bounds else results
+
+    def passed(self, results: Sequence[jax.Array]) -> list[jax.Array]:
+        """The outputs, once the program's assertions are seen to hold (this waits for the device where it has any).
+
+        Raises OxideError for the first that does not.
+        """
+        if self._checks is None:
+            return list(results)
+        named = dict(zip((spec.name for spec in self.results), results, strict=True))
+        self._checks.require(int(np.asarray(named.pop(self._checks.output))))
+        return list(named.values())
 
     def _specialize(self, arguments: Sequence[jax.Array]) -> _Program:
         shapes = tuple(argument.shape for argument in arguments)
@@ -145,7 +172,7 @@ class Executable:
         if program is None:
             bind_sizes(self.inputs, shapes, self._constraints)
             specs = [spec.of_shape(shape) for spec, shape in zip(self.inputs, shapes, strict=True)]
-            program = self._compiler.program(*specialize(self._module, specs, self._parameter_specs))
+            program = self._compiler.program(*specialize(self._module, specs, self.parameter_specs))
             self._specialized[shapes] = program
             if len(self._specialized) > _MAX_SPECIALIZATIONS:
                 self._specialized.popitem(last=False)
@@ -160,8 +187,8 @@ class Executable:
         return next(reversed(self._specialized.values()))
 
 
-def _put(array: np.ndarray, device: Device) -> jax.Array:
-    return device.put(array, array.dtype, array.shape, share=not array.flags.writeable)
+def _put(array: np.ndarray, device: Device, *, share: bool) -> jax.Array:
+    return device.put(array, array.dtype, array.shape, share=share and not array.flags.writeable)
 
 
 def _run_once(prepare: ir.Module, weights: Mapping[str, jax.Array], compiler: _Compiler) -> dict[str, jax.Array]:
@@ -172,8 +199,11 @@ def _run_once(prepare: ir.Module, weights: Mapping[str, jax.Array], compiler: _C
     return dict(zip((spec.name for spec in signature.outputs), results, strict=True))
 
 
-def compile_model(model: Model, platform: str, *, device: int, options: Options, cache: bool) -> Executable:
-    """Compile a model; `Model.compile` says what the arguments mean."""
+def compile_model(
+    model: Model, platform: str, *, device: int, options: Options, cache: bool, donate: bool = False
+) -> Executable:
+    """Compile a model; `Model.compile` says what the arguments mean, `Model.stateful` why to donate."""
     place = find_device(platform, device)
     options = {**DEFAULT_OPTIONS.get(place.client.platform, {}), **options}
-    return Executable(model, _Compiler(place, options, ExecutableCache(default_folder()) if cache else None))
+    folder = ExecutableCache(default_folder()) if cache else None
+    return Executable(model, _Compiler(place, options, folder, donate))

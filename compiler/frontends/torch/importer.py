@@ -22,8 +22,10 @@ from torch.export.graph_signature import (
 )
 
 from oxide.dialects.diagnostics import OxideError
+from oxide.effects import read_updates
 from oxide.frontends.torch.archive import read_archive
 from oxide.frontends.torch.boundary import input_names, mutations, output_names
+from oxide.frontends.torch.calling import Leaf, calling_of
 from oxide.frontends.torch.dtypes import to_torch
 from oxide.frontends.torch.lower import Argument, lower_graph_module
 from oxide.model import Model
@@ -44,6 +46,7 @@ def import_torch(
     dynamic_shapes: Any = None,
     name: str | None = None,
     lowerings: Mapping[str, Callable[..., Any]] | None = None,
+    checks: bool = True,
 ) -> Model:
     """Import an exported program, or a module through `torch.export.export` on example arguments.
 
@@ -55,18 +58,21 @@ def import_torch(
     `lowerings` are JAX functions for operators that other libraries define: `{"mylib::scale": scale}` is called
     with the operator's arguments by name, tensors as JAX arrays, and returns its result or a tuple of them.
 
+    What the program asserts of values (torch._assert_async, that a matrix is not singular) is checked in each call
+    of an executable, which raises OxideError; without `checks` it is left out.
+
     Raises OxideError when torch.export refuses the module, and for everything that cannot be lowered.
     """
     if isinstance(module_or_program, ExportedProgram):
         if args or kwargs or dynamic_shapes:
             raise OxideError("an exported program has its arguments and shapes already; give the program alone")
-        return _import(module_or_program, name or "model", lowerings)
+        return _import(module_or_program, name or "model", lowerings, checks)
     if not isinstance(module_or_program, torch.nn.Module):
         raise OxideError(
             f"a torch.nn.Module or an ExportedProgram is needed, not {type(module_or_program).__name__}"
         )
     program = _export(module_or_program, tuple(args), dict(kwargs or {}), dynamic_shapes)
-    return _import(program, name or type(module_or_program).__name__, lowerings)
+    return _import(program, name or type(module_or_program).__name__, lowerings, checks)
 
 
 def load_exported(source: str | os.PathLike[str] | bytes, *, name: str = "model", label: str = "") -> Model:
@@ -96,7 +102,10 @@ def _export(
 
 
 def _import(
-    program: ExportedProgram, name: str, lowerings: Mapping[str, Callable[..., Any]] | None = None
+    program: ExportedProgram,
+    name: str,
+    lowerings: Mapping[str, Callable[..., Any]] | None = None,
+    checks: bool = True,
 ) -> Model:
     _refuse_lost_gradients(program)
     if any(getattr(n.target, "__module__", "") == _TRANSFORMS for n in program.graph.nodes if n.op != "output"):
@@ -108,7 +117,7 @@ def _import(
         _argument(program, spec, placeholders, next(users) if spec.kind is InputKind.USER_INPUT else "")
         for spec in specs
     ]
-    return lower_graph_module(
+    model = lower_graph_module(
         program.graph_module,
         arguments,
         name=name,
@@ -116,7 +125,13 @@ def _import(
         random_state=RANDOM_STATE,
         mutations=mutations(program),
         lowerings=lowerings,
+        checks=checks,
     )
+    given = [a for a, spec in zip(arguments, specs, strict=True) if spec.kind is InputKind.USER_INPUT]
+    leaves = [Leaf(None, a.value) if a.kind == "number" else Leaf(a.name) for a in given]
+    updated = read_updates(model.module).values()
+    model.calling = calling_of(program, leaves, [spec.name for spec in model.outputs], updated)
+    return model
 
 
 def _refuse_lost_gradients(program: ExportedProgram) -> None:

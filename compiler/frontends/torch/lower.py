@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, dims, hlo
-from oxide.dialects.attributes import UPDATES
+from oxide.dialects.attributes import CHECKS, UPDATES
 from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
 from oxide.dialects.dims import Dim
@@ -21,6 +21,7 @@ from oxide.frontends.torch import ops as _registers_lowerings  # noqa: F401
 from oxide.frontends.torch.custom import read_given
 from oxide.frontends.torch.diagnostics import NodeErrors
 from oxide.frontends.torch.dtypes import to_numpy
+from oxide.frontends.torch.effects import Effects
 from oxide.frontends.torch.numbers import value_of
 from oxide.frontends.torch.sizes import Symbols, named, size, sizes
 from oxide.frontends.torch.tensors import Tensor, read
@@ -61,6 +62,7 @@ def lower_graph_module(
     random_state: str | None = None,
     mutations: Mapping[int, int] | None = None,
     lowerings: Mapping[str, Callable[..., Any]] | None = None,
+    checks: bool = True,
 ) -> Model:
     """Lower a graph of ATen operators whose placeholders are `arguments`, in order, and whose output is flat.
 
@@ -69,6 +71,8 @@ def lower_graph_module(
     `random_state` names one more input, after the others, that a graph which draws random numbers gets: the state
     of the generator, ui64[2], whose new value is among the results like that of a mutated argument.  Without it
     random operators are refused.  `lowerings` are JAX functions for operators of other libraries.
+    With `checks`, a graph that asserts something of values has a last result, marked with the assertions
+    (`oxide.checks`): the number of the first that failed, from 1, or 0.
     `mutations` says which outputs of a functional graph are no results but new values of arguments: positions of
     outputs to positions of arguments.
     A number that depends on the sizes of inputs, or is an input, is a tensor of rank 0: int64, float64 or bool.
@@ -85,8 +89,10 @@ def lower_graph_module(
         tensors = {argument.name: Tensor(_add_input(block, argument)) for argument in inputs}
         random = _RandomState(block, random_state, tensors) if random_state else None
         weights = Weights(block, taken=[*tensors, *([random.name] if random else [])])
-        program = Program(weights, symbols, random.tensor if random else None, given)
         with ir.InsertionPoint(block), composites.library(module) as library:
+            failed = Tensor(hlo.constant(0, np.int32)) if checks else None
+            effects = Effects(random.tensor if random else None, failed)
+            program = Program(weights, symbols, effects, given)
             known = _symbols_of(inputs)
             symbols.require_ranges(known)
             symbols.require_guards()
@@ -97,19 +103,21 @@ def lower_graph_module(
             results = _results(outputs, output_names, mutations or {})
             _mutate(bound, outputs, mutations or {})
             mutable = {**tensors, **weights.tensors, **({random.name: random.tensor} if random else {})}
-            results += _updates(mutable, {label for label, _, _ in results})
-            hlo.create("func.return", [value for _, value, _ in results], [])
+            results += _updates(mutable, {r.name for r in results})
+            if failed is not None and effects.messages:
+                results.append(_checks(failed, effects.messages, {r.name for r in results}))
+            hlo.create("func.return", [r.value for r in results], [])
         DeadCode().run(module, PassLog())
         weights.drop_unused()
         drawn = [random.name] if random and not random.drop_unused() else []
         names = [(NAME, name) for name in [*(a.name for a in inputs), *drawn]] + [
             (PARAM, label) for label in weights.arguments
         ]
-        function.attributes["arg_attrs"] = _dictionaries([{key: label} for key, label in names])
+        function.attributes["arg_attrs"] = _dictionaries([{key: ir.StringAttr.get(x)} for key, x in names])
         function.attributes["res_attrs"] = _dictionaries(
-            [{NAME: label} | ({UPDATES: target} if target else {}) for label, _, target in results]
+            [{NAME: ir.StringAttr.get(r.name), **r.attributes} for r in results]
         )
-        types = ir.FunctionType.get([a.type for a in block.arguments], [value.type for _, value, _ in results])
+        types = ir.FunctionType.get([a.type for a in block.arguments], [r.value.type for r in results])
         function.attributes["function_type"] = ir.TypeAttr.get(types)
         hlo.resolve_sizes(module, library.constraints)
         _verify(module, seen)
@@ -172,15 +180,20 @@ _NUMBERS: dict[type, np.dtype] = {
 }
 
 
-def _results(
-    outputs: Any, names: Sequence[str] | None, mutations: Collection[int]
-) -> list[tuple[str, ir.Value, str]]:
-    """(name, value, "") for each tensor among the outputs that is no mutation."""
+@dataclass(frozen=True)
+class _Result:
+    name: str
+    value: ir.Value
+    attributes: Mapping[str, ir.Attribute] = field(default_factory=dict)
+
+
+def _results(outputs: Any, names: Sequence[str] | None, mutations: Collection[int]) -> list[_Result]:
+    """The tensors among the outputs that are no mutations."""
     flat = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
     labels = names or [f"output.{index}" if len(flat) > 1 else "output" for index in range(len(flat))]
     results = [value_of(value) if isinstance(value, Dim) else read(value) for value in flat]
     labelled = enumerate(zip(labels, results, strict=True))
-    return [(label, x, "") for i, (label, x) in labelled if isinstance(x, ir.Value) and i not in mutations]
+    return [_Result(label, x) for i, (label, x) in labelled if isinstance(x, ir.Value) and i not in mutations]
 
 
 def _mutate(arguments: Sequence[Any], outputs: Any, mutations: Mapping[int, int]) -> None:
@@ -190,16 +203,24 @@ def _mutate(arguments: Sequence[Any], outputs: Any, mutations: Mapping[int, int]
         arguments[position].write(value)
 
 
-def _updates(arguments: dict[str, Tensor], taken: set[str]) -> list[tuple[str, ir.Value, str]]:
-    """(name, new value, argument) for each argument that was written to."""
-    found: list[tuple[str, ir.Value, str]] = []
-    for name, tensor in arguments.items():
-        if tensor.version:
-            label = name
-            while label in taken:
-                label += ".new"
-            found.append((label, tensor.read(), name))
-    return found
+def _updates(arguments: Mapping[str, Tensor], taken: Collection[str]) -> list[_Result]:
+    """The new value of each argument that was written to."""
+    written = {name: tensor for name, tensor in arguments.items() if tensor.version}
+    return [
+        _Result(_fresh(name, ".new", taken), tensor.read(), {UPDATES: ir.StringAttr.get(name)})
+        for name, tensor in written.items()
+    ]
+
+
+def _checks(failed: Tensor, messages: Sequence[str], taken: Collection[str]) -> _Result:
+    texts = ir.ArrayAttr.get([ir.StringAttr.get(message) for message in messages])
+    return _Result(_fresh("failed_check", "_", taken), failed.read(), {CHECKS: texts})
+
+
+def _fresh(name: str, suffix: str, taken: Collection[str]) -> str:
+    while name in taken:
+        name += suffix
+    return name
 
 
 def _entry(module: ir.Module) -> tuple[ir.Operation, ir.Block]:
@@ -219,10 +240,8 @@ def _module_name(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z_][\w.-]{0,99}", name, re.ASCII) else "model"
 
 
-def _dictionaries(items: Sequence[dict[str, str]]) -> ir.ArrayAttr:
-    return ir.ArrayAttr.get(
-        [ir.DictAttr.get({key: ir.StringAttr.get(value) for key, value in item.items()}) for item in items]
-    )
+def _dictionaries(items: Sequence[dict[str, ir.Attribute]]) -> ir.ArrayAttr:
+    return ir.ArrayAttr.get([ir.DictAttr.get(item) for item in items])
 
 
 def _verify(module: ir.Module, seen: list[Diagnostic]) -> None:

@@ -13,6 +13,7 @@ from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.torch.diagnostics import NodeError
 from oxide.frontends.torch.dtypes import to_numpy
+from oxide.frontends.torch.effects import Effects, States
 from oxide.frontends.torch.sizes import sizes
 from oxide.frontends.torch.tensors import Tensor
 
@@ -26,11 +27,14 @@ class Tracer(Protocol):
 
     def trace(self, node: Node, function: Callable[..., Any], arguments: Sequence[Any]) -> Any: ...
 
-    def random_bits(self, node: Node, dims: Sequence[Any], dtype: np.dtype) -> ir.Value: ...
-
     def weight(self, node: Node, array: np.ndarray) -> ir.Value: ...
 
-    def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]: ...
+    def lower_graph(
+        self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any], states: States
+    ) -> list[Any]: ...
+
+    @property
+    def effects(self) -> Effects: ...
 
 
 class Node:
@@ -151,16 +155,25 @@ class Node:
     def random_bits(self, dims: Sequence[Any], dtype: np.dtype) -> ir.Value:
         """Fresh uniform random bits; the program's random state moves on.
 
-        Raises OxideError in a program without such a state, and for sizes that are not known.
+        Raises OxideError in a program without such a state.
         """
-        return self._tracer.random_bits(self, dims, dtype)
+        return self.effects.random_bits(dims, dtype)
 
-    def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]:
+    @property
+    def effects(self) -> Effects:
+        """What the program does besides computing tensors."""
+        return self._tracer.effects
+
+    def lower_graph(
+        self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any], states: States = ()
+    ) -> list[Any]:
         """Lower the body of a region at the insertion point with its placeholders bound to values.
 
-        Returns its outputs as values.  Raises OxideError when the body changes its arguments in place.
+        `states` are names and values of the effects' states that the region carries.  Returns the body's outputs as
+        values, then the states' new values.  Raises OxideError when the body changes its arguments in place, or a
+        state that is not carried.
         """
-        return self._tracer.lower_graph(graph_module, arguments)
+        return self._tracer.lower_graph(graph_module, arguments, states)
 
     def error(self, message: str) -> OxideError:
         """An OxideError about this node, to raise."""

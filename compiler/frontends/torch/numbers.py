@@ -10,9 +10,11 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
+import sympy
 import torch
 from jaxlib.mlir import ir
 
@@ -33,9 +35,21 @@ FUNCTIONS = {
 
 @dataclass(frozen=True)
 class Condition:
-    """A comparison of sizes: true when all `constraints` hold; None when it is no conjunction of such."""
+    """Comparisons of sizes that are not known: SymPy's relations, and And, Or and Not of them."""
 
-    constraints: tuple[Constraint, ...] | None
+    expression: Any
+
+    @property
+    def constraints(self) -> list[Constraint] | None:
+        """What must hold for it to be true; None when that is no conjunction of comparisons."""
+        try:
+            return to_constraints(self.expression)
+        except OxideError:
+            return None
+
+    def value(self) -> ir.Value:
+        """The condition as a bool of rank 0.  Raises OxideError for what is no comparison of sizes."""
+        return _truth(self.expression)
 
 
 def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], meta: Any) -> Any:
@@ -57,22 +71,18 @@ def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str,
 
 def condition(value: torch.SymBool) -> bool | Condition:
     """What a comparison of sizes comes to."""
-    try:
-        found = to_constraints(value.node.expr)
-    except OxideError:
-        return Condition(None)
-    return Condition(tuple(found)) if found else True
+    expression = value.node.expr
+    return bool(expression) if expression in (sympy.true, sympy.false) else Condition(expression)
 
 
-def condition_value(condition: Condition) -> ir.Value:
-    """A comparison of sizes as a bool of rank 0."""
-    if condition.constraints is None:
-        raise OxideError("a condition on sizes that is no conjunction of comparisons is not supported")
-    result: ir.Value = hlo.constant(True, np.bool_)
-    for relation in condition.constraints:
-        build = {"==": hlo.equal, "!=": hlo.not_equal, ">=": hlo.greater_equal}[relation.relation]
-        result = hlo.and_(result, build(value_of(relation.left), value_of(relation.right)))
-    return result
+def _truth(expression: Any) -> ir.Value:
+    connective = _CONNECTIVES.get(type(expression).__name__)
+    if connective is not None:
+        return reduce(connective, map(_truth, expression.args))
+    if type(expression).__name__ == "Not":
+        return hlo.not_(_truth(expression.args[0]))
+    truths = [_COMPARISONS[c.relation](value_of(c.left), value_of(c.right)) for c in to_constraints(expression)]
+    return reduce(hlo.and_, truths, hlo.constant(True, np.bool_))
 
 
 def value_of(number: Any) -> ir.Value:
@@ -132,6 +142,13 @@ def _to_integer(build: Callable[[ir.Value], ir.Value]) -> Callable[[ir.Value], i
 def _truncated(x: ir.Value) -> ir.Value:
     return hlo.multiply(hlo.sign(x), hlo.floor(hlo.abs(x)))
 
+
+_CONNECTIVES: dict[str, Callable[..., ir.Value]] = {"And": hlo.and_, "Or": hlo.or_}
+_COMPARISONS: dict[str, Callable[..., ir.Value]] = {
+    "==": hlo.equal,
+    "!=": hlo.not_equal,
+    ">=": hlo.greater_equal,
+}
 
 _BUILDERS: dict[str, Callable[..., ir.Value]] = {
     "add": _arithmetic(hlo.add),

@@ -15,11 +15,13 @@ from torch.utils import _pytree as pytree
 
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims.expression import SymbolicSizeError
 from oxide.frontends.torch import numbers, registry
 from oxide.frontends.torch.checks import check_numbers, check_result
 from oxide.frontends.torch.decompositions import Expansions, has_decomposition, trace
 from oxide.frontends.torch.diagnostics import NodeError
 from oxide.frontends.torch.dtypes import to_numpy, to_torch
+from oxide.frontends.torch.effects import Effects, States
 from oxide.frontends.torch.locations import location, node_name, place_text
 from oxide.frontends.torch.node import Node
 from oxide.frontends.torch.schemas import Schema, bind, find_overload, functional_variant, is_default, schema_of
@@ -33,17 +35,17 @@ log = logging.getLogger("oxide.torch")
 class Program:
     """What all graphs of one import share: weights, symbols of sizes, expansions and failures.
 
-    `random` is the state of the random generator, None where the caller threads none through the program; `given`
-    are lowerings of this import by operator, which come before the registry's.
+    `effects` are its random numbers and assertions; `given` are lowerings of this import by operator, which come
+    before the registry's.
     """
 
     def __init__(
-        self, weights: Weights, symbols: Symbols, random: Tensor | None, given: Mapping[str, Callable[..., Any]]
+        self, weights: Weights, symbols: Symbols, effects: Effects, given: Mapping[str, Callable[..., Any]]
     ) -> None:
         self.given = {name: registry.Lowering(name, function) for name, function in given.items()}
         self.weights = weights
         self.symbols = symbols
-        self.random = random
+        self.effects = effects
         self.expansions = Expansions()
         self.failures: list[NodeError] = []
 
@@ -98,6 +100,9 @@ class _Walk:
             return self._lower(source, name, place)
         except NodeError as error:
             failure = error
+        except SymbolicSizeError as error:
+            how = f"export with {' and '.join(error.symbols)} fixed (not in dynamic_shapes)"
+            failure = NodeError(name, target, place or place_text(source), f"{error.reason}; {how}")
         except OxideError as error:
             detail = "\n".join([error.message, *map(str, error.diagnostics)])
             failure = NodeError(name, target, place or place_text(source), detail)
@@ -180,29 +185,23 @@ class _Walk:
         leaves = pytree.tree_leaves((tuple(arguments), {}))
         return self.program.run(graph_module, [leaves[position] for position in positions], self.within or node)
 
-    def random_bits(self, node: Node, dims: Sequence[Any], dtype: np.dtype) -> ir.Value:
-        state = self.program.random
-        if state is None:
-            raise OxideError("it draws random numbers, and this program has no argument for the generator's state")
-        if not hlo.is_static(dims):
-            raise OxideError(f"it draws random numbers for the open shape {list(dims)}; export with fixed sizes")
-        following, bits = hlo.rng_bits(state.read(), dims, dtype)
-        state.write(following)
-        return bits
-
     def weight(self, node: Node, array: np.ndarray) -> ir.Value:
         return self.program.weights.constant(torch.from_numpy(array), f"{node.name}/constant").read()
 
-    def lower_graph(self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any]) -> list[Any]:
-        random = self.program.random
-        drawn = random.version if random else 0
+    @property
+    def effects(self) -> Effects:
+        return self.program.effects
+
+    def lower_graph(
+        self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any], states: States
+    ) -> list[Any]:
         bound = [wrap(value) for value in arguments]
-        result = read(self.program.run(graph_module, bound, self.within))
+        with self.effects.inside(states) as changed:
+            result = read(self.program.run(graph_module, bound, self.within))
+            after = changed()
         if any(isinstance(tensor, Tensor) and tensor.version for tensor in bound):
             raise OxideError("a branch or loop body changes a tensor from outside in place; return it instead")
-        if random is not None and random.version != drawn:
-            raise OxideError("a branch or loop body draws random numbers; draw them outside and pass them in")
-        return list(result) if isinstance(result, list | tuple) else [result]
+        return [*(result if isinstance(result, list | tuple) else [result]), *after]
 
 
 class _Call:
@@ -241,7 +240,7 @@ class _Call:
         return self._by_expansion()
 
     def _node(self) -> Node:
-        meta = self._meta() if self.meta is None else self.meta
+        meta = self._meta() if self.meta is None and self.schema.returns else self.meta
         known = (self._wanted(), self.fake, self.owner)
         return Node(self.walk, self.name, str(self.op), self.place, meta, self.arguments, *known)
 

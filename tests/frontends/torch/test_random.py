@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conformance.torch_adapter import updated_arguments
 from torch import nn
+from torch._higher_order_ops import scan, while_loop
 from torch_oracle import Function, compare
 
 import oxide
-from oxide.dialects.diagnostics import OxideError
+from oxide.effects import read_updates
 
 N = 20_000
 STATE = np.array([1, 2], np.uint64)
@@ -93,7 +93,7 @@ def test_distributions(case):
 def test_the_state_is_an_input_and_a_result():
     model = model_of(lambda x: (torch.rand(4) + x, torch.rand(4)), torch.zeros(4))
     assert [str(spec) for spec in model.inputs] == ["args_0: 4xf32", "random_state: 2xui64"]
-    assert updated_arguments(model) == ["", "", "random_state"]
+    assert read_updates(model.module) == {2: "random_state"}
     executable = model.compile(cache=False)
 
     def call(state: np.ndarray) -> list[np.ndarray]:
@@ -171,12 +171,56 @@ def test_multinomial(replacement):
         assert (values[:, 0] != values[:, 1]).all()
 
 
-def test_random_numbers_in_a_branch_are_refused():
-    def branch(x):
-        return torch.cond(x.sum() > 0, lambda a: a + torch.rand(3), lambda a: a, (x,))
+def test_open_shapes_draw_as_many_numbers_as_they_have_elements():
+    rows = torch.export.Dim("rows")
+    function = Function(lambda x: (x + torch.rand(x.shape[0], 7), torch.randn_like(x), torch.bernoulli(x + 0.25)))
+    model = oxide.import_torch(function, (torch.zeros(4, 7),), dynamic_shapes={"args": ({0: rows},)})
+    executable = model.compile(cache=False)
+    given = {"args_0": np.zeros((N // 7, 7), np.float32), "random_state": STATE}
+    uniform, normal, coins, state = (np.asarray(v) for v in executable.run(given).values())
+    assert uniform.shape == normal.shape == (N // 7, 7)
+    for point in (0.1, 0.5, 0.9):
+        assert abs((uniform <= point).mean() - point) < 0.02
+    for point in (-1.0, 0.0, 2.0):
+        assert abs((normal <= point).mean() - normal_cdf(point)) < 0.02
+    assert abs(coins.mean() - 0.25) < 0.02
+    assert abs(np.corrcoef(uniform.ravel(), normal.ravel())[0, 1]) < 0.05
+    assert abs(np.corrcoef(uniform.ravel()[:-1], uniform.ravel()[1:])[0, 1]) < 0.05
+    assert state[0] == STATE[0]
+    assert state[1] == STATE[1] + 3 * uniform.size
 
-    with pytest.raises(OxideError, match="draw them outside"):
-        model_of(branch, torch.ones(3))
+
+def in_a_branch(x):
+    return torch.cond(x.sum() > 0, lambda a: a + torch.rand(3), lambda a: a - 1, (x,)), torch.rand(3)
+
+
+def in_a_loop(x):
+    def step(i, a):
+        return i + 1, a + torch.rand(3)
+
+    return while_loop(lambda i, a: i < 2, step, (torch.tensor(0), x))[1], torch.rand(3)
+
+
+def in_a_scan(x):
+    return scan(lambda c, y: (c + y, torch.rand(3)), x, torch.zeros(2, 3))[1][-1], torch.rand(3)
+
+
+@pytest.mark.filterwarnings("ignore:.*script_method.* is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("function", [in_a_branch, in_a_loop, in_a_scan])
+def test_regions_carry_the_state(function):
+    """What is drawn in a region differs from what is drawn after it, and the region's draws move the state."""
+    inside, after, state = draw(function, torch.ones(3))
+    assert not np.isin(inside % 1, after).any()
+    straight = draw(lambda x: (x, torch.rand(3)), torch.ones(3))
+    assert (state != straight[2]).any()
+
+
+def test_a_branch_not_taken_leaves_the_state():
+    inside, after, state = draw(in_a_branch, -torch.ones(3))
+    assert (inside == -2).all()
+    straight = draw(lambda x: (x, torch.rand(3)), torch.ones(3))
+    assert (after == straight[1]).all()
+    assert (state == straight[2]).all()
 
 
 def test_the_source_draws_the_same_numbers():

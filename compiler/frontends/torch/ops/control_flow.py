@@ -16,7 +16,8 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.dims import require_equal
-from oxide.frontends.torch.numbers import Condition, condition_value, value_of
+from oxide.frontends.torch.effects import States
+from oxide.frontends.torch.numbers import Condition, value_of
 from oxide.frontends.torch.registry import Node, higher_order
 from oxide.frontends.torch.tensors import read
 
@@ -84,13 +85,20 @@ def hints_wrapper(node: Node, graph: Graph, operands: Sequence[Any], kwargs: Any
 def cond(node: Node, predicate: Any, on_true: Graph, on_false: Graph, operands: Sequence[Any] = ()) -> list[Any]:
     """Only the branch taken is lowered when the condition is known."""
     if isinstance(predicate, Condition):
-        predicate = condition_value(predicate)
+        predicate = predicate.value()
     predicate = value_of(predicate)
     known = hlo.constant_value(predicate)
     if known is not None:
-        return _body(node, on_true if known.all() else on_false, operands)
+        on_true = on_false = on_true if known.all() else on_false
     inside = [read(operand) for operand in operands]
-    return hlo.if_(predicate, lambda: _body(node, on_true, inside), lambda: _body(node, on_false, inside))
+    states = node.effects.of(on_true, on_false)
+
+    def branch(graph: Graph) -> list[ir.Value]:
+        return _body(node, graph, inside, states)
+
+    if on_true is on_false:
+        return _carried(node, states, branch(on_true))
+    return _carried(node, states, hlo.if_(predicate, lambda: branch(on_true), lambda: branch(on_false)))
 
 
 @higher_order("while_loop")
@@ -98,12 +106,17 @@ def while_loop(
     node: Node, condition: Graph, body: Graph, carried: Sequence[Any], additional: Sequence[Any] = ()
 ) -> list[ir.Value]:
     """Carried Python numbers become tensors of rank 0."""
-    fixed = [read(value) for value in additional]
-    return hlo.while_(
-        lambda *state: hlo.reshape(_body(node, condition, [*state, *fixed])[0], []),
-        lambda *state: _body(node, body, [*state, *fixed]),
-        [value_of(value) for value in carried],
-    )
+    fixed, count = [read(value) for value in additional], len(carried)
+    states = node.effects.of(body)
+
+    def proceed(*state: ir.Value) -> ir.Value:
+        return hlo.reshape(_body(node, condition, [*state[:count], *fixed])[0], [])
+
+    def step(*state: ir.Value) -> list[ir.Value]:
+        return _body(node, body, [*state[:count], *fixed], _renewed(states, state[count:]))
+
+    initial = [value_of(value) for value in [*carried, *(value for _, value in states)]]
+    return _carried(node, states, hlo.while_(proceed, step, initial))
 
 
 @higher_order("scan")
@@ -127,17 +140,20 @@ def associative_scan(
     """Prefixes along the leading dimension, one after the other: what `combine` does to a slice is only known to be
     associative, not to work on many at once."""
     fixed, values = [read(v) for v in additional], [read(x) for x in xs]
-    length = hlo.shape(values[0])[0]
+    length, count = hlo.shape(values[0])[0], len(values)
     first = [hlo.slice_axis(x, 0, 0, 1) for x in values]
     rest = [hlo.slice_axis(x, 0, 1, length) for x in values]
+    states = node.effects.of(combine)
 
     def step(index: ir.Value, *state: ir.Value) -> hlo.Step:
         parts = [hlo.element_at(x, index) for x in rest]
-        combined = _body(node, combine, [*state, *parts, *fixed])
-        return hlo.Step(combined, [hlo.Element(v) for v in combined])
+        combined = _body(node, combine, [*state[:count], *parts, *fixed], _renewed(states, state[count:]))
+        return hlo.Step(combined, [hlo.Element(v) for v in combined[:count]])
 
-    stacked = hlo.loop(length - 1, step, [hlo.squeeze(x, [0]) for x in first]).stacked
-    return [hlo.concatenate([a, b], 0) for a, b in zip(first, stacked, strict=True)]
+    initial = [*(hlo.squeeze(x, [0]) for x in first), *(value for _, value in states)]
+    done = hlo.loop(length - 1, step, initial)
+    _carried(node, states, done.state)
+    return [hlo.concatenate([a, b], 0) for a, b in zip(first, done.stacked, strict=True)]
 
 
 @higher_order("flex_attention")
@@ -150,22 +166,35 @@ def flex_attention(node: Node, *operands: Any) -> Any:
     return node.trace(math_attention, operands)
 
 
-def _body(node: Node, graph: Graph, arguments: Sequence[Any]) -> list[ir.Value]:
-    """A subgraph at the insertion point; numbers among its results become tensors of rank 0."""
-    return [value_of(value) for value in node.lower_graph(graph, [read(a) for a in arguments])]
+def _body(node: Node, graph: Graph, arguments: Sequence[Any], states: States = ()) -> list[ir.Value]:
+    """A subgraph at the insertion point, then the states it carries; numbers become tensors of rank 0."""
+    return [value_of(value) for value in node.lower_graph(graph, [read(a) for a in arguments], states)]
+
+
+def _renewed(states: States, values: Sequence[ir.Value]) -> States:
+    return [(name, value) for (name, _), value in zip(states, values, strict=True)]
+
+
+def _carried(node: Node, states: States, results: Sequence[ir.Value]) -> list[ir.Value]:
+    """The results without the states at their end, which the program takes over."""
+    count = len(results) - len(states)
+    node.effects.write(states, results[count:])
+    return list(results[:count])
 
 
 def _loop(
     node: Node, body: Graph, initial: Sequence[ir.Value], xs: Sequence[ir.Value], fixed: Sequence[Any]
 ) -> list[ir.Value]:
-    lengths = [hlo.shape(x)[0] for x in xs]
+    lengths, count = [hlo.shape(x)[0] for x in xs], len(initial)
     for length in lengths[1:]:
         require_equal(length, lengths[0], f"the loop is over tensors of different lengths {lengths}")
+    states = node.effects.of(body)
 
     def step(index: ir.Value, *state: ir.Value) -> hlo.Step:
         parts = [hlo.element_at(x, index) for x in xs]
-        results = _body(node, body, [*state, *parts, *fixed])
-        return hlo.Step(results[: len(state)], [hlo.Element(v) for v in results[len(state) :]])
+        results = _body(node, body, [*state[:count], *parts, *fixed], _renewed(states, state[count:]))
+        last = len(results) - len(states)
+        return hlo.Step([*results[:count], *results[last:]], [hlo.Element(v) for v in results[count:last]])
 
-    done = hlo.loop(lengths[0], step, initial, index_dtype=np.int32)
-    return [*done.state, *done.stacked]
+    done = hlo.loop(lengths[0], step, [*initial, *(value for _, value in states)], index_dtype=np.int32)
+    return [*_carried(node, states, done.state), *done.stacked]

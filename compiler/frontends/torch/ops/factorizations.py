@@ -1,7 +1,7 @@
 """Cholesky, LU and QR factorisations: tensors [..., m, n] of float32, float64, complex64 or complex128.
 
-PyTorch raises an error when it finds a matrix singular, or not positive definite.  A compiled function cannot: NaN
-or infinity is among its results then, and `info`, where the operator has it, says the same as PyTorch's.
+Where PyTorch raises an error for a matrix that is singular, or not positive definite, the model asserts that none
+is.  An operator that only reports it, in `info`, has NaN or infinity among its results then.
 """
 
 from __future__ import annotations
@@ -12,15 +12,10 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo, linalg
 from oxide.frontends.torch.batches import matrices, restored, vectors
+from oxide.frontends.torch.ops.assertions import require_solved
 from oxide.frontends.torch.registry import Node, lowering
 
 Value = ir.Value
-
-
-@lowering("aten._linalg_check_errors.default")
-def check_errors(node: Node, info: Value, api_name: str, is_matrix: bool) -> None:
-    """An error for info other than 0, which only a program that runs step by step can raise."""
-    return
 
 
 # ----------------------------------------------------------------------------------------------- Cholesky
@@ -28,14 +23,16 @@ def check_errors(node: Node, info: Value, api_name: str, is_matrix: bool) -> Non
 
 @lowering("aten.linalg_cholesky.default", "aten.cholesky.default")
 def cholesky(node: Node, self: Value, upper: bool = False) -> Value:
-    lead, (a,) = matrices(self)
-    return restored(lead, _cholesky(a, upper))[0]
+    return cholesky_ex(node, self, upper, check_errors=True)[0]
 
 
 @lowering("aten.linalg_cholesky_ex.default")
 def cholesky_ex(node: Node, self: Value, upper: bool = False, check_errors: bool = False) -> list[Value]:
     lead, (a,) = matrices(self)
-    return restored(lead, _cholesky(a, upper), linalg.first_not_positive(linalg.adjoint(a) if upper else a))
+    info = linalg.first_not_positive(linalg.adjoint(a) if upper else a)
+    if check_errors:
+        require_solved(node, info, "linalg.cholesky")
+    return restored(lead, _cholesky(a, upper), info)
 
 
 def _cholesky(a: Value, upper: bool) -> Value:
@@ -62,7 +59,7 @@ def cholesky_inverse(node: Node, self: Value, upper: bool = False) -> Value:
 
 @lowering("aten.linalg_lu_factor.default")
 def lu_factor(node: Node, A: Value, pivot: bool = True) -> list[Value]:
-    return lu_factor_ex(node, A, pivot)[:2]
+    return lu_factor_ex(node, A, pivot, check_errors=True)[:2]
 
 
 @lowering("aten.linalg_lu_factor_ex.default")
@@ -70,7 +67,10 @@ def lu_factor_ex(node: Node, A: Value, pivot: bool = True, check_errors: bool = 
     """The factors in one matrix; for each step the row it swapped with its own, from 1; info."""
     lead, (a,) = matrices(A)
     factors, swaps, _ = _factored(a, pivot)
-    return restored(lead, factors, hlo.add(swaps, 1), linalg.first_zero(linalg.diagonal(factors)))
+    info = linalg.first_zero(linalg.diagonal(factors))
+    if check_errors:
+        require_solved(node, info, "linalg.lu_factor")
+    return restored(lead, factors, hlo.add(swaps, 1), info)
 
 
 @lowering("aten.linalg_lu.default")
@@ -138,7 +138,10 @@ def _empty(node: Node, result: int) -> Value:
 @lowering("aten.linalg_ldl_factor_ex.default")
 def ldl_factor_ex(node: Node, self: Value, hermitian: bool = False, check_errors: bool = False) -> list[Value]:
     lead, (a,) = matrices(self)
-    return restored(lead, *linalg.ldl(a, hermitian=hermitian and linalg.is_complex(a)))
+    factors, pivots, info = linalg.ldl(a, hermitian=hermitian and linalg.is_complex(a))
+    if check_errors:
+        require_solved(node, info, "linalg.ldl_factor")
+    return restored(lead, factors, pivots, info)
 
 
 @lowering("aten.linalg_ldl_solve.default")

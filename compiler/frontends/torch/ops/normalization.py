@@ -192,8 +192,10 @@ def _update(
 
 
 def _unbiased(x: Value, variance: Value) -> Value:
+    """Infinite for a single element, as a quotient by 0 is."""
     count: Any = math.prod(size for axis, size in enumerate(hlo.shape(x)) if axis != 1)
-    return hlo.multiply(variance, count / (count - 1) if count > 1 else math.inf)
+    whole, rest = (hlo.convert(hlo.constant(n, np.int64), hlo.dtype(variance)) for n in (count, count - 1))
+    return hlo.multiply(variance, hlo.divide(whole, rest))
 
 
 def _moved(running: Value, batch: Value, momentum: float) -> Value:

@@ -1,6 +1,6 @@
 """Linear equations, inverses and determinants.
 
-Where PyTorch raises an error for a singular matrix, results are infinite or NaN: see factorizations.py.
+Singular matrices: see factorizations.py.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo, linalg
 from oxide.frontends.torch.batches import matrices, restored
+from oxide.frontends.torch.ops.assertions import require_solved
 from oxide.frontends.torch.registry import Node, lowering
 
 Value = ir.Value
@@ -28,12 +29,14 @@ def solve_ex(node: Node, A: Value, B: Value, left: bool = True, check_errors: bo
         x = hlo.squeeze(x, [-1])
     elif not left:
         x = hlo.swap_axes(x, -1, -2)
-    if not any(map(node.wants, (1, 2, 3))):
+    if not (check_errors or any(map(node.wants, (1, 2, 3)))):
         return [x, None, None, None]  # pyright: ignore[reportReturnType]
     own, (narrow_a,) = matrices(a)
     if own != lead:
         factors, swaps, _ = composites.build("lu", [narrow_a])
     info = linalg.first_zero(linalg.diagonal(factors))
+    if check_errors:
+        require_solved(node, info, "linalg.solve")
     return [x, *restored(own, factors, hlo.add(swaps, 1), info)]
 
 
@@ -43,7 +46,10 @@ def inv_ex(node: Node, A: Value, check_errors: bool = False) -> list[Value]:
     batch, size, _ = hlo.shape(a)
     factors, _, order = composites.build("lu", [a])
     inverse = linalg.lu_solve(factors, order, linalg.identity(batch, size, size, hlo.dtype(A)))
-    return restored(lead, inverse, linalg.first_zero(linalg.diagonal(factors)))
+    info = linalg.first_zero(linalg.diagonal(factors))
+    if check_errors:
+        require_solved(node, info, "linalg.inv")
+    return restored(lead, inverse, info)
 
 
 def _factored(node: Node, A: Value) -> Value:
