@@ -70,7 +70,11 @@ def case_names() -> list[str]:
     return sorted(_database())
 
 
-def run_case(name: str) -> Outcome:
+# What runs an exported program: `torch_adapter.run`, or the like by another way.
+Runner = Callable[[torch.export.ExportedProgram, tuple[Any, ...], dict[str, Any]], dict[str, Any]]
+
+
+def run_case(name: str, run: Runner = run) -> Outcome:
     """Run one case.  Raises NotApplicable for one that says nothing about an importer."""
     for start, reason in _LEFT_OUT:
         if name.startswith(start):
@@ -83,14 +87,14 @@ def run_case(name: str) -> Outcome:
         raise NotApplicable("no float32, int64, bool or complex64 on the CPU")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of PyTorch's operators, some once a process
-        return _run_samples(name, op, dtype)
+        return _run_samples(name, op, dtype, run)
 
 
-def _run_samples(name: str, op: Any, dtype: torch.dtype) -> Outcome:
+def _run_samples(name: str, op: Any, dtype: torch.dtype, run: Runner) -> Outcome:
     done, why = 0, "no sample inputs"
     for sample in _samples(op, dtype):
         try:
-            detail = _check_sample(name, op, dtype, sample)
+            detail = _check_sample(name, op, dtype, sample, run)
         except NotApplicable as reason:
             why = str(reason)
             continue
@@ -144,7 +148,7 @@ def _tensors(tree: Any) -> list[torch.Tensor]:
     return [leaf for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
 
 
-def _check_sample(name: str, op: Any, dtype: torch.dtype, sample: Any) -> str:
+def _check_sample(name: str, op: Any, dtype: torch.dtype, sample: Any, run: Runner) -> str:
     """What is wrong with one sample, empty when nothing is."""
     module = _Applied(op, sample)
     with torch.no_grad():

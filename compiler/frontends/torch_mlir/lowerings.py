@@ -63,7 +63,7 @@ def _literal(region: Region, op: ir.Operation, operands: list[Any]) -> Sequence[
         raise OxideError(f"a literal of type {op.results[0].type} has no shape or dtype")
     tensors = region.scope.literals
     key: Any = op.results[0]
-    if not holds_elements(op, "oxide.value"):
+    if "oxide.value" in op.attributes and not holds_elements(op, "oxide.value"):
         match = _RESOURCE.search(str(property_of(op, "value")))
         key = match.group(1).strip('"') if match else ""
     if key not in tensors:

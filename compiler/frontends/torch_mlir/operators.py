@@ -15,12 +15,7 @@ from oxide.frontends.torch.schemas import find_overload
 from oxide.frontends.torch_mlir.types import dtype_of_code
 
 # Operations whose result is their first operand.
-SAME = {
-    "torch.tensor_static_info_cast",
-    "torch.derefine",
-    "torch.prim.unchecked_cast",
-    *(f"torch_c.{way}_{kind}" for way in ("to", "from") for kind in ("builtin_tensor", "i1", "i64", "f64")),
-}
+SAME = {"torch.tensor_static_info_cast", "torch.derefine", "torch.prim.unchecked_cast"}
 
 # Functions of numbers by operator, whatever its overload: those of oxide.frontends.torch.numbers.
 NUMBERS: dict[str, Callable[..., Any]] = {

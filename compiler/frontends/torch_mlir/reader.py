@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from binascii import unhexlify
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -101,8 +102,11 @@ def _parse(their_ir: Any, source: str | bytes, context: Any, name: str) -> Any:
 
 def _repeat_properties(their_ir: Any, op: Any) -> Any:
     if op.name.startswith("torch"):
-        for attribute in list(op.attributes):
-            op.attributes[PROPERTY + attribute] = op.attributes[attribute]
+        for name in list(op.attributes):
+            with suppress(
+                TypeError
+            ):  # complex elements have no Python class; they are read from the printed property
+                op.attributes[PROPERTY + name] = op.attributes[name]
     return their_ir.WalkResult.ADVANCE
 
 

@@ -19,7 +19,6 @@ class TensorType:
 
 
 _TENSOR = re.compile(r"!torch\.v?tensor(?:<(?:\*|\[([\d?,]*)\]),(.+)>)?")
-_BUILTIN = re.compile(r"tensor<((?:(?:\d+|\?)x)*)([^,]+)>")
 
 _DTYPES = {
     "i1": torch.bool,
@@ -35,7 +34,6 @@ _DTYPES = {
     "f8E5M2FNUZ": torch.float8_e5m2fnuz,
     "f8E8M0FNU": torch.float8_e8m0fnu,
     **{f"si{bits}": getattr(torch, f"int{bits}") for bits in (8, 16, 32, 64)},
-    **{f"i{bits}": getattr(torch, f"int{bits}") for bits in (8, 16, 32, 64)},
     **{f"ui{bits}": getattr(torch, f"uint{bits}") for bits in (8, 16, 32, 64)},
 }
 
@@ -49,7 +47,7 @@ NUMBERS: dict[str, torch.dtype | None] = {
 
 
 def tensor_type(text: str) -> TensorType | None:
-    """The tensor type (of the `torch` dialect or builtin) that `text` is, None for another type.
+    """The tensor type that `text` is, None for another type.
 
     Raises OxideError for element types without counterpart (quantised ones) and encodings.
     """
@@ -59,11 +57,7 @@ def tensor_type(text: str) -> TensorType | None:
         listed = dims.split(",") if dims else []
         shape = None if dims is None else tuple(None if d == "?" else int(d) for d in listed)
         return TensorType(shape, None if element in (None, "unk") else _dtype(element, text))
-    match = _BUILTIN.fullmatch(text)
-    if match:
-        sizes = match.group(1).split("x")[:-1]
-        return TensorType(tuple(None if d == "?" else int(d) for d in sizes), _dtype(match.group(2), text))
-    if text.startswith(("!torch.vtensor", "!torch.tensor", "tensor<")):
+    if text.startswith(("!torch.vtensor", "!torch.tensor")):
         raise OxideError(f"tensors of type {text} are not supported")
     return None
 
