@@ -81,14 +81,29 @@ def compaction(mask: ir.Value) -> tuple[ir.Value, ir.Value]:
     return order, hlo.reduce_sum(hlo.convert(mask, np.int64))
 
 
-def coordinates(positions: ir.Value, dims: Sequence[Size]) -> list[ir.Value]:
-    """int64 for each dimension: where elements lie that have these positions in the flattened tensor."""
-    rest = hlo.convert(positions, np.int64)
-    below = [math.prod(dims[axis + 1 :]) for axis in range(len(dims))]
-    return [
-        hlo.remainder(hlo.divide(rest, maximum(stride, 1)), maximum(size, 1))
-        for stride, size in zip(below, dims, strict=True)
+def picked(mask: ir.Value) -> tuple[list[ir.Value], ir.Value]:
+    """int64 for each dimension: where elements lie that are not zero, in order; and how many these are."""
+    # A mask as it is, so that its count is seen to be the one of another operator by the same mask.
+    is_set = mask if hlo.dtype(mask) == np.bool_ else hlo.not_equal(mask, hlo.full_like(mask, 0))
+    order, count = compaction(hlo.reshape(is_set, [hlo.size(mask)]))
+    rest, dims = hlo.convert(order, np.int64), hlo.shape(mask)
+    strides = [maximum(math.prod(dims[axis + 1 :]), 1) for axis in range(len(dims))]
+    columns = [
+        hlo.remainder(hlo.divide(rest, stride), maximum(size, 1))
+        for stride, size in zip(strides, dims, strict=True)
     ]
+    return columns, count
+
+
+def fit(buffer: ir.Value, axis: int, room: Size) -> ir.Value:
+    """A buffer cut, or filled up with zeros, to a size along an axis."""
+    have = hlo.shape(buffer)[axis]
+    if have == room:
+        return buffer
+    if have > room:
+        return hlo.slice_axis(buffer, axis, 0, room)
+    amounts = [room - have if i == axis else 0 for i in range(hlo.rank(buffer))]
+    return hlo.pad(buffer, 0, [0] * hlo.rank(buffer), amounts)
 
 
 def joined(parts: Sequence[tuple[ir.Value, ir.Value | Size]], axis: int) -> ir.Value:

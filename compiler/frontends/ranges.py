@@ -24,8 +24,13 @@ PICKS = ("reshape", "broadcast_in_dim", "slice", "transpose", "convert", "dynami
 
 def upper_bound(value: ir.Value) -> int | None:
     """The largest that any element of a non-negative integer value can be; None when that is not known."""
-    found = _range(value, MAX_STEPS)
-    return found[1] if found is not None and dtypes.is_integer(hlo.dtype(value)) else None
+    found = integer_range(value)
+    return None if found is None else found[1]
+
+
+def integer_range(value: ir.Value) -> Range | None:
+    """The least and the largest that an element of an integer value can be; None when that is not known."""
+    return _range(value, MAX_STEPS) if dtypes.is_integer(hlo.dtype(value)) else None
 
 
 def elements(value: ir.Value) -> list[int | ir.Value]:
@@ -96,13 +101,13 @@ def _range(value: ir.Value, steps: int) -> Range | None:
     if known is not None:
         is_number = known.size and known.dtype.kind in "iub"
         return (int(known.min()), int(known.max())) if is_number else None
+    if hlo.dtype(value) == np.bool_:
+        return (0, 1)
     operation = _producer(value)
     if operation is None or not steps:
         return None
     name = operation.name.removeprefix("stablehlo.")
     operands = list(operation.operands)
-    if hlo.dtype(value) == np.bool_:
-        return (0, 1)
     if name == "reduce" and len(operands) == 2:
         return _sum_range(operation, steps)
     ranges = [_range(operand, steps - 1) for operand in (operands[:1] if name in PICKS else operands)]

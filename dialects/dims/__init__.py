@@ -9,9 +9,11 @@
 
 from oxide.dialects.dims.bounds import is_at_least, lower, upper
 from oxide.dialects.dims.constraints import (
+    DATA,
     Constraint,
     Constraints,
     collected,
+    depends_on_data,
     require,
     require_at_least,
     require_different,
@@ -35,6 +37,7 @@ from oxide.dialects.dims.sources import Source, find_sources
 from oxide.dialects.dims.text import build, parse_constraint, parse_size, parse_sizes, print_sizes
 
 __all__ = [
+    "DATA",
     "Atom",
     "Constraint",
     "Constraints",
@@ -45,6 +48,7 @@ __all__ = [
     "atoms",
     "build",
     "collected",
+    "depends_on_data",
     "find_sources",
     "is_at_least",
     "lower",

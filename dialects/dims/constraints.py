@@ -11,7 +11,10 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.diagnostics import OxideError, location_text
 from oxide.dialects.dims.bounds import is_at_least
-from oxide.dialects.dims.expression import Size, atoms, of_atom, rename
+from oxide.dialects.dims.expression import Dim, Size, atoms, of_atom, rename, symbols
+
+# How the names of symbols begin that depend on data.
+DATA = "%"
 
 
 @dataclass(frozen=True)
@@ -124,11 +127,19 @@ def require_different(a: Size, b: Size, message: str) -> None:
 _CHECKS = {"==": require_equal, "!=": require_different, ">=": require_at_least}
 
 
+def depends_on_data(size: Size) -> bool:
+    """Whether a size has symbols that stand for the values of tensors, not for sizes of inputs."""
+    return isinstance(size, Dim) and any(name.startswith(DATA) for name in symbols(size))
+
+
 def known_non_negative(difference: Size) -> bool:
-    """Whether a size is at least 0, given symbols of at least 1; what that was needed for is recorded."""
+    """Whether a size is at least 0, given symbols of at least 1; what that was needed for is recorded.
+
+    A symbol that depends on data is not taken to be at least 1: nobody can keep such a constraint.
+    """
     if is_at_least(difference, 0):
         return True
-    if not is_at_least(difference, 0, least=1):
+    if depends_on_data(difference) or not is_at_least(difference, 0, least=1):
         return False
     if not is_at_least(-difference, 1):  # else no symbols satisfy it
         _record(">=", difference, 0)

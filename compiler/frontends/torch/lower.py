@@ -12,13 +12,16 @@ import numpy as np
 import torch
 from jaxlib.mlir import ir
 
+from oxide.bounded import BOUNDED, to_attribute
 from oxide.dialects import composites, dims, hlo
 from oxide.dialects.attributes import CHECKS, UPDATES
 from oxide.dialects.context import make_context
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native
-from oxide.dialects.dims import Dim
+from oxide.dialects.dims import Dim, depends_on_data
+from oxide.frontends.bounded import Bounded, flatten
 from oxide.frontends.torch import ops as _registers_lowerings  # noqa: F401
 from oxide.frontends.torch.custom import read_given
+from oxide.frontends.torch.data_sizes import DataSizes
 from oxide.frontends.torch.diagnostics import NodeErrors
 from oxide.frontends.torch.dtypes import to_numpy
 from oxide.frontends.torch.effects import Effects
@@ -75,6 +78,7 @@ def lower_graph_module(
     (`oxide.checks`): the number of the first that failed, from 1, or 0.
     `mutations` says which outputs of a functional graph are no results but new values of arguments: positions of
     outputs to positions of arguments.
+    A result whose size depends on data is a buffer with a count among the last results (`oxide.bounded`).
     A number that depends on the sizes of inputs, or is an input, is a tensor of rank 0: int64, float64 or bool.
     Raises OxideError for everything that cannot be lowered, naming the nodes.
     """
@@ -100,10 +104,11 @@ def lower_graph_module(
             outputs = program.run(graph_module, bound)
             if program.failures:
                 raise NodeErrors(program.failures)
-            results = _results(outputs, output_names, mutations or {})
+            results = _results(program.data, outputs, output_names, mutations or {})
             _mutate(bound, outputs, mutations or {})
             mutable = {**tensors, **weights.tensors, **({random.name: random.tensor} if random else {})}
             results += _updates(mutable, {r.name for r in results})
+            results = _counted(results)
             if failed is not None and effects.messages:
                 results.append(_checks(failed, effects.messages, {r.name for r in results}))
             hlo.create("func.return", [r.value for r in results], [])
@@ -166,7 +171,10 @@ def _symbols_of(inputs: Sequence[Argument]) -> list[str]:
 def _add_input(block: ir.Block, argument: Argument) -> ir.BlockArgument:
     value = argument.value
     if isinstance(value, torch.Tensor):
-        kind = hlo.make_type(sizes(value.shape), to_numpy(value.dtype))
+        shape = sizes(value.shape)
+        if any(map(depends_on_data, shape)):
+            raise OxideError(f"input {argument.name} has the shape {list(value.shape)}, which no input can tell")
+        kind = hlo.make_type(shape, to_numpy(value.dtype))
     else:
         kind = hlo.make_type([], _NUMBERS[type(value)])
     return block.add_argument(kind, ir.Location.name(argument.name))
@@ -185,15 +193,33 @@ class _Result:
     name: str
     value: ir.Value
     attributes: Mapping[str, ir.Attribute] = field(default_factory=dict)
+    # The value with the count of what counts in it, where that depends on data.
+    bounded: Bounded | None = None
 
 
-def _results(outputs: Any, names: Sequence[str] | None, mutations: Collection[int]) -> list[_Result]:
+def _results(
+    data: DataSizes, outputs: Any, names: Sequence[str] | None, mutations: Collection[int]
+) -> list[_Result]:
     """The tensors among the outputs that are no mutations."""
     flat = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
     labels = names or [f"output.{index}" if len(flat) > 1 else "output" for index in range(len(flat))]
-    results = [value_of(value) if isinstance(value, Dim) else read(value) for value in flat]
+    results = [value_of(value) if isinstance(value, Dim) else data.output(value) for value in flat]
     labelled = enumerate(zip(labels, results, strict=True))
-    return [_Result(label, x) for i, (label, x) in labelled if isinstance(x, ir.Value) and i not in mutations]
+    kept = [(label, x) for i, (label, x) in labelled if i not in mutations]
+    return [
+        _Result(label, x.buffer, bounded=x) if isinstance(x, Bounded) else _Result(label, x)
+        for label, x in kept
+        if isinstance(x, ir.Value | Bounded)
+    ]
+
+
+def _counted(results: Sequence[_Result]) -> list[_Result]:
+    """Buffers marked `oxide.bounded` and, at the end, the counts they have."""
+    values, names, bounds = flatten([r.bounded or r.value for r in results], [r.name for r in results])
+    marks = [{BOUNDED: to_attribute(bounds[i])} if i in bounds else {} for i in range(len(values))]
+    given = [r.attributes for r in results] + [{}] * (len(values) - len(results))
+    rows = zip(names, values, given, marks, strict=True)
+    return [_Result(name, value, {**attributes, **mark}) for name, value, attributes, mark in rows]
 
 
 def _mutate(arguments: Sequence[Any], outputs: Any, mutations: Mapping[int, int]) -> None:

@@ -11,6 +11,8 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Size
+from oxide.frontends.torch.data_sizes import DataSizes
 from oxide.frontends.torch.diagnostics import NodeError
 from oxide.frontends.torch.dtypes import to_numpy
 from oxide.frontends.torch.effects import Effects, States
@@ -35,6 +37,9 @@ class Tracer(Protocol):
 
     @property
     def effects(self) -> Effects: ...
+
+    @property
+    def data(self) -> DataSizes: ...
 
 
 class Node:
@@ -75,14 +80,19 @@ class Node:
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """The shape of the (first) result."""
-        return tuple(sizes(self._result(0).shape))
+        """The shape of the (first) result; for a size that depends on data what there must be room for."""
+        return self.shape_of(0)
 
     def dtype_of(self, index: int) -> np.dtype:
         return to_numpy(self._result(index).dtype)
 
     def shape_of(self, index: int) -> tuple[Any, ...]:
-        return tuple(sizes(self._result(index).shape))
+        return tuple(self._tracer.data.rooms(sizes(self._result(index).shape)))
+
+    def limit(self, axis: int) -> Size | None:
+        """What the size of a dimension of the (first) result is at most, as the program says; None: it does not."""
+        (size,) = sizes([self._result(0).shape[axis]])
+        return self._tracer.data.limit(size)
 
     def wants(self, index: int) -> bool:
         """Whether result `index` of several is used; a lowering may return None for one that is not."""

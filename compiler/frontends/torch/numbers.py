@@ -21,6 +21,7 @@ from jaxlib.mlir import ir
 from oxide.dialects import dtypes, hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.dialects.dims import Constraint, Dim
+from oxide.frontends.ranges import Range, integer_range
 from oxide.frontends.torch.sizes import size, to_constraints
 from oxide.frontends.torch.tensors import Tensor, read
 
@@ -98,12 +99,22 @@ def _leaves(values: Sequence[Any]) -> list[Any]:
     return [leaf for value in values for leaf in (value if isinstance(value, list | tuple) else [value])]
 
 
-def _computed(function: Callable[..., Any], given: Sequence[Any]) -> Tensor:
+def _computed(function: Callable[..., Any], given: Sequence[Any]) -> Tensor | bool:
     name = getattr(function, "__name__", str(function)).removeprefix("_").removeprefix("sym_")
     build = _BUILDERS.get(name)
     if build is None:
         raise OxideError(f"{name} of a number that is known only when the model runs is not supported")
-    return Tensor(build(*(value_of(number) for number in given)))
+    operands = [value_of(number) for number in given]
+    return True if _is_certain(name, operands) else Tensor(build(*operands))
+
+
+def _is_certain(name: str, operands: Sequence[ir.Value]) -> bool:
+    """Whether a comparison of integers is true whatever they are: a count is at most what is counted."""
+    if name not in _CERTAIN:
+        return False
+    ranges = [integer_range(x) for x in operands]
+    known = [r for r in ranges if r is not None]
+    return len(known) == len(ranges) and _CERTAIN[name](*known)
 
 
 def _arithmetic(build: Callable[..., ir.Value]) -> Callable[..., ir.Value]:
@@ -148,6 +159,13 @@ _COMPARISONS: dict[str, Callable[..., ir.Value]] = {
     "==": hlo.equal,
     "!=": hlo.not_equal,
     ">=": hlo.greater_equal,
+}
+
+_CERTAIN: dict[str, Callable[[Range, Range], bool]] = {
+    "ge": lambda a, b: a[0] >= b[1],
+    "le": lambda a, b: a[1] <= b[0],
+    "gt": lambda a, b: a[0] > b[1],
+    "lt": lambda a, b: a[1] < b[0],
 }
 
 _BUILDERS: dict[str, Callable[..., ir.Value]] = {

@@ -22,7 +22,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv, free_unbacked_symbol
 
 from oxide.dialects import dims
 from oxide.dialects.diagnostics import OxideError
-from oxide.dialects.dims import Constraint, Dim, Size
+from oxide.dialects.dims import DATA, Constraint, Dim, Size
 
 # The names of PyTorch's symbols in the program that is being imported.
 _names: ContextVar[Mapping[str, str] | None] = ContextVar("names", default=None)
@@ -36,7 +36,7 @@ _MODEL_CODE = os.path.join(_TORCH, "nn") + os.sep
 def size(value: Any) -> Any:
     """The size that an int or a torch.SymInt stands for; other values pass through.
 
-    Raises OxideError for a size that depends on the values of tensors, and for symbolic floats and bools.
+    Raises OxideError for symbolic floats and bools.
     """
     if isinstance(value, torch.SymInt):
         return to_size(value.node.expr)
@@ -80,12 +80,9 @@ def to_size(expression: Any) -> Size:
 
 
 def _symbol(symbol: Any) -> Size:
-    if free_unbacked_symbols(symbol):
-        raise OxideError(
-            f"the size {symbol} depends on the values of tensors (.item(), nonzero, a mask), and must follow from "
-            "the shapes of inputs; make it a Python number, or use an operator of fixed size (torch.where)"
-        )
     name = str(symbol.name)
+    if free_unbacked_symbols(symbol):
+        return dims.symbol(DATA + name)
     return dims.symbol((_names.get() or {}).get(name, name))
 
 
@@ -193,11 +190,27 @@ class Symbols:
     def _integer(self, name: str) -> Any:
         if name not in self._integers:
             assert self.env is not None
-            original = next((symbol for symbol, called in self.names.items() if called == name), name)
-            found = next(s for s in self.env.var_to_range if s.name == original)
+            found = self._original(name)
             hint = self.env.backed_var_to_val.get(found)
             self._integers[name] = self.env.create_symintnode(found, hint=None if hint is None else int(hint))
         return self._integers[name]
+
+    def _original(self, name: str) -> Any:
+        """PyTorch's symbol for a name here."""
+        assert self.env is not None
+        own = name.removeprefix(DATA)
+        original = next((symbol for symbol, called in self.names.items() if called == name), own)
+        return next(s for s in self.env.var_to_range if s.name == original)
+
+    def range_of(self, symbol: Size) -> tuple[int, int] | None:
+        """The least and the largest that PyTorch lets a symbol be; None for what has no bounds."""
+        if self.env is None:
+            return None
+        (name,) = dims.symbols(symbol)
+        bounds = self.env.var_to_range[self._original(name)]
+        if not bounds.upper.is_Integer or not bounds.lower.is_Integer:
+            return None
+        return int(bounds.lower), int(bounds.upper)
 
     def require_ranges(self, used: Iterable[str]) -> None:
         """Record the bounds of the symbols `used` (names here).

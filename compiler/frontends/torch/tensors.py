@@ -8,7 +8,7 @@ while they are walked, one node at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import Size
 
 Forward = Callable[[ir.Value], ir.Value]
 Inverse = Callable[[ir.Value, ir.Value], ir.Value]
@@ -60,9 +61,13 @@ SAME = bijection(lambda x: x, lambda x: x)
 class Tensor:
     """A tensor of the program: `read` gives its value now, `write` changes it and all that shares its memory."""
 
-    __slots__ = ("_base", "_seen", "_value", "_version", "_view")
+    __slots__ = ("_base", "_seen", "_value", "_version", "_view", "number", "sizes")
 
     def __init__(self, value: ir.Value, base: Tensor | None = None, view: View = SAME) -> None:
+        # The shape of a tensor whose value is a larger buffer, since its sizes depend on data (`data_sizes`).
+        self.sizes: tuple[Size, ...] | None = None
+        # The size that a tensor of rank 0 stands for, a number that depends on data.
+        self.number: Size | None = None
         self._value = value
         self._base = base
         self._view = view
@@ -116,3 +121,15 @@ def wrap(value: Any) -> Any:
     if isinstance(value, ir.Value):
         return Tensor(value)
     return [wrap(element) for element in value] if isinstance(value, list | tuple) else value
+
+
+def write_all(targets: Sequence[Any], results: Sequence[Any]) -> None:
+    """Write new values into tensors (or lists of them), in the tensors' dtypes and shapes."""
+    for target, result in zip(targets, results, strict=True):
+        if isinstance(target, list | tuple):
+            write_all(target, result)
+            continue
+        old, new = target.read(), result.read()
+        if hlo.dtype(new) != hlo.dtype(old):
+            new = hlo.not_equal(new, 0) if hlo.dtype(old) == np.bool_ else hlo.convert(new, hlo.dtype(old))
+        target.write(hlo.broadcast_to(new, hlo.shape(old)))

@@ -17,7 +17,9 @@ from oxide.dialects import hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.dialects.dims.expression import SymbolicSizeError
 from oxide.frontends.torch import numbers, registry
-from oxide.frontends.torch.checks import check_numbers, check_result
+from oxide.frontends.torch.bounded_rules import Rule, check_region, is_open, make_call, refusal, rule_of
+from oxide.frontends.torch.checks import check_numbers
+from oxide.frontends.torch.data_sizes import DataSizes
 from oxide.frontends.torch.decompositions import Expansions, has_decomposition, trace
 from oxide.frontends.torch.diagnostics import NodeError
 from oxide.frontends.torch.dtypes import to_numpy, to_torch
@@ -26,7 +28,7 @@ from oxide.frontends.torch.locations import location, node_name, place_text
 from oxide.frontends.torch.node import Node
 from oxide.frontends.torch.schemas import Schema, bind, find_overload, functional_variant, is_default, schema_of
 from oxide.frontends.torch.sizes import Symbols, size, sizes
-from oxide.frontends.torch.tensors import Tensor, View, read, wrap
+from oxide.frontends.torch.tensors import Tensor, View, read, wrap, write_all
 from oxide.frontends.torch.weights import Weights
 
 log = logging.getLogger("oxide.torch")
@@ -45,6 +47,7 @@ class Program:
         self.given = {name: registry.Lowering(name, function) for name, function in given.items()}
         self.weights = weights
         self.symbols = symbols
+        self.data = DataSizes(symbols)
         self.effects = effects
         self.expansions = Expansions()
         self.failures: list[NodeError] = []
@@ -59,8 +62,10 @@ class Program:
     def fake(self, value: Any) -> Any:
         """What stands for a value when PyTorch is asked: fake tensors and SymInts.  The fake mode must be on."""
         if isinstance(value, Tensor):
+            if value.number is not None:
+                return self.symbols.to_torch(value.number)
             current = value.read()
-            shape = [self.symbols.to_torch(d) for d in hlo.shape(current)]
+            shape = [self.symbols.to_torch(d) for d in value.sizes or hlo.shape(current)]
             return torch.empty(shape, dtype=to_torch(hlo.dtype(current)))
         if isinstance(value, list | tuple):
             return [self.fake(part) for part in value]
@@ -118,7 +123,8 @@ class _Walk:
         """Something of the type that a node which failed would have had, FAILED where that is not known."""
         if isinstance(meta, torch.Tensor):
             try:
-                return Tensor(hlo.full(sizes(meta.shape), 0, to_numpy(meta.dtype)))
+                zeros = hlo.full(self.program.data.rooms(sizes(meta.shape)), 0, to_numpy(meta.dtype))
+                return self.program.data.bind(zeros, meta)
             except OxideError:
                 return FAILED
         if isinstance(meta, list | tuple):
@@ -143,10 +149,12 @@ class _Walk:
         if isinstance(target, HigherOrderOperator):
             if target._name not in registry.HIGHER_ORDER:
                 raise OxideError(f"{UNSUPPORTED}: this higher-order operator has no lowering")
+            check_region(target._name, [args, kwargs])
             node = Node(self, name, target._name, place or place_text(source), source.meta.get("val"), {})
             return wrap(registry.HIGHER_ORDER[target._name](node, *args, **kwargs))
         if source.op == "call_function" and target in numbers.FUNCTIONS:
-            return numbers.call(target, args, kwargs, source.meta.get("val"))
+            meta = source.meta.get("val")
+            return self.program.data.bind(numbers.call(target, args, kwargs, meta), meta)
         raise OxideError(f"a graph with {source.op} of {target} is not one that torch.export or make_fx gives")
 
     def _attribute(self, path: str) -> Any:
@@ -192,6 +200,10 @@ class _Walk:
     def effects(self) -> Effects:
         return self.program.effects
 
+    @property
+    def data(self) -> DataSizes:
+        return self.program.data
+
     def lower_graph(
         self, graph_module: torch.fx.GraphModule, arguments: Sequence[Any], states: States
     ) -> list[Any]:
@@ -232,11 +244,17 @@ class _Call:
 
     def lower(self) -> Any:
         """What the operator returns, tensors as `Tensor`s."""
-        entry = self.walk.program.given.get(str(self.op)) or registry.REGISTRY.get(str(self.op))
-        if entry is not None:
-            return self._by_lowering(entry)
-        if self.schema.mutated:
+        given = self.walk.program.given.get(str(self.op))
+        entry = given or registry.REGISTRY.get(str(self.op))
+        if entry is None and self.schema.mutated:
             return self._by_functional_variant()
+        rule = None if given else rule_of(self.op)
+        if not is_open(self.schema, self.arguments, by_number=rule is not None):
+            return self._by_lowering(entry) if entry is not None else self._by_expansion()
+        if entry is not None and rule is not None:
+            return self._by_lowering(entry, rule)
+        if given is not None or not has_decomposition(self.op):
+            raise refusal(UNSUPPORTED)
         return self._by_expansion()
 
     def _node(self) -> Node:
@@ -258,15 +276,15 @@ class _Call:
         fakes = (node.meta.get("val") for node in nodes)
         return next(((owner, fake) for fake in fakes if isinstance(fake, torch.Tensor)), None)
 
-    def _by_lowering(self, entry: registry.Lowering) -> Any:
-        node = self._node()
-        check_numbers(self.schema, self.arguments)
-        result = entry.function(node, **{key: read(value) for key, value in self.arguments.items()})
-        if entry.is_view:
-            return self._bind_views(result)
-        if self.meta is not None:
-            check_result(result, self.meta)
-        return wrap(result)
+    def _by_lowering(self, entry: registry.Lowering, rule: Rule | None = None) -> Any:
+        node, data = self._node(), self.walk.program.data
+        if rule is not None:
+            self.meta = node.meta
+            result = rule(make_call(node, self.schema, self.arguments, data, entry.function))
+        else:
+            check_numbers(self.schema, self.arguments)
+            result = entry.function(node, **{key: read(value) for key, value in self.arguments.items()})
+        return data.bind(self._bind_views(result) if entry.is_view else result, self.meta)
 
     def _bind_views(self, result: Any) -> Any:
         """Views of the argument they alias; what may copy (reshape, contiguous) aliases where the graph says so."""
@@ -317,9 +335,9 @@ class _Call:
         targets = [self.arguments[argument.name] for argument in self.schema.mutated]
         if len(other.returns) == len(self.schema.returns) + len(targets):
             fresh = len(self.schema.returns)
-            _write(targets, results[fresh:])
+            write_all(targets, results[fresh:])
             return results[0] if fresh == 1 else list(results[:fresh])
-        _write(targets, results)
+        write_all(targets, results)
         aliased = {argument.alias: self.arguments[argument.name] for argument in self.schema.mutated}
         returned = [aliased[alias] for alias in self.schema.returns]
         return returned[0] if len(returned) == 1 else returned or None
@@ -340,7 +358,8 @@ class _Call:
         args, kwargs = self._given(self.arguments)
         leaves = pytree.tree_leaves((tuple(args), kwargs))
         bound = [leaves[position] for position in positions]
-        return self.walk.program.run(graph_module, bound, self._node_or_within())
+        result = self.walk.program.run(graph_module, bound, self._node_or_within())
+        return self.walk.program.data.bind(result, self.meta)
 
     def _node_or_within(self) -> Node:
         return self.walk.within or Node(self.walk, self.name, str(self.op), self.place, None, {})
@@ -377,15 +396,3 @@ class _Call:
 UNSUPPORTED = "not supported"
 # The value of a node that failed, and of all that depends on it: they are not reported again.
 FAILED = object()
-
-
-def _write(targets: Sequence[Any], results: Sequence[Any]) -> None:
-    """Write new values into tensors (or lists of them), in the tensors' dtypes and shapes."""
-    for target, result in zip(targets, results, strict=True):
-        if isinstance(target, list | tuple):
-            _write(target, result)
-            continue
-        old, new = target.read(), result.read()
-        if hlo.dtype(new) != hlo.dtype(old):
-            new = hlo.not_equal(new, 0) if str(hlo.element_type(old)) == "i1" else hlo.convert(new, hlo.dtype(old))
-        target.write(hlo.broadcast_to(new, hlo.shape(old)))

@@ -13,7 +13,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.dims import require_same
-from oxide.frontends.bounded import Bounded, compaction, coordinates
+from oxide.frontends.bounded import Bounded, compaction, picked
 from oxide.frontends.distinct import equal_rows
 from oxide.frontends.onnx.registry import Node, lowering
 
@@ -24,11 +24,8 @@ def non_zero(node: Node, x: ir.Value) -> ir.Value | Bounded:
     known = node.static_or_none(x)
     if known is not None:
         return hlo.constant(np.array(np.nonzero(np.atleast_1d(known)), np.int64))
-    dims = hlo.shape(x) or (1,)
-    # A mask as it is, so that its count is seen to be the one of Compress by the same mask.
-    is_set = x if hlo.dtype(x) == np.bool_ else hlo.not_equal(x, hlo.full_like(x, 0))
-    order, count = compaction(hlo.reshape(is_set, [hlo.size(x)]))
-    return Bounded(hlo.stack(coordinates(order, dims), 0), 1, count)
+    rows, count = picked(x if hlo.rank(x) else hlo.reshape(x, [1]))
+    return Bounded(hlo.stack(rows, 0), 1, count)
 
 
 @lowering("Compress", 9, 11, 28)

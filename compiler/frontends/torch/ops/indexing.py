@@ -11,6 +11,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.dims import maximum
+from oxide.frontends.bounded import Bounded, fit, picked
 from oxide.frontends.torch.registry import Node, lowering
 
 Value = ir.Value
@@ -47,17 +48,13 @@ def gather(node: Node, self: Value, dim: int, index: Value, sparse_grad: bool = 
     return hlo.take_along_axis(self, index, hlo.normalize_axis(dim, hlo.rank(self)))
 
 
-def indexed_axes(node: Node, x: Value, indices: Sequence[Value | None]) -> tuple[list[int], list[Value]]:
+def indexed_axes(x: Value, indices: Sequence[Value | None]) -> tuple[list[int], list[Value]]:
     """The dimensions with an index and their indices, broadcast together and not negative."""
     axes = [axis for axis, index in enumerate(indices) if index is not None]
     values: list[Value] = []
     for axis in axes:
         index = indices[axis]
         assert index is not None
-        if is_mask(index):
-            raise node.error(
-                "an index by a mask gives a shape that depends on its values; use torch.where or masked_fill"
-            )
         values.append(hlo.wrap_indices(hlo.convert(index, np.int64), hlo.shape(x)[axis]))
     return axes, hlo.broadcast_operands(*values)
 
@@ -68,13 +65,42 @@ def coordinates(values: Sequence[Value]) -> Value:
 
 
 @lowering("aten.index.Tensor")
-def index(node: Node, self: Value, indices: Sequence[Value | None]) -> Value:
-    """numpy's advanced indexing: the indices' dimensions replace the indexed ones, in front unless adjacent."""
-    axes, values = indexed_axes(node, self, indices)
-    if not axes:
-        return self
-    order = [*axes, *(axis for axis in range(hlo.rank(self)) if axis not in axes)]
-    found = hlo.gather_nd(hlo.transpose(self, order), coordinates(values))
+def index(node: Node, self: Value, indices: Sequence[Value | None]) -> Value | Bounded:
+    """numpy's advanced indexing: the indices' dimensions replace the indexed ones, in front unless adjacent.
+
+    A mask is the positions of what it picks, as many as there turn out to be.
+    """
+    indices, count = _masks_as_positions(indices)
+    axes, values = indexed_axes(self, indices)
+    if count is not None:
+        adjacent = axes == list(range(axes[0], axes[-1] + 1))
+        place = (axes[0] if adjacent else 0) + hlo.rank(values[0]) - 1
+        return Bounded(_indexed(self, axes, values), place, count)
+    return _indexed(self, axes, values) if axes else self
+
+
+def _masks_as_positions(indices: Sequence[Value | None]) -> tuple[list[Value | None], Value | None]:
+    """Indices with each mask replaced by the positions it picks, and how many these are; None without a mask."""
+    found: list[Value | None] = []
+    count = None
+    others = [index for index in indices if index is not None and not is_mask(index) and hlo.rank(index)]
+    lengths = [length for length in (hlo.shape(index)[-1] for index in others) if length != 1]
+    for index in indices:
+        if index is None or not is_mask(index):
+            found.append(index)
+            continue
+        columns, count = picked(index)
+        found += [fit(column, 0, lengths[0]) if lengths else column for column in columns]
+    return found, count
+
+
+def _indexed(x: Value, axes: Sequence[int], values: Sequence[Value]) -> Value:
+    order = [*axes, *(axis for axis in range(hlo.rank(x)) if axis not in axes)]
+    turned = hlo.transpose(x, order)
+    if 0 in hlo.shape(turned)[: len(axes)]:  # of nothing nothing is picked
+        found = hlo.full([*hlo.shape(values[0]), *hlo.shape(turned)[len(axes) :]], 0, hlo.dtype(x))
+    else:
+        found = hlo.gather_nd(turned, coordinates(values))
     span = hlo.rank(values[0])
     if axes != list(range(axes[0], axes[-1] + 1)):
         return found
@@ -98,13 +124,14 @@ def index_put(
     unsafe: bool = False,
 ) -> Value:
     """self with `values` written (or added) where `index` would read."""
+    values = hlo.convert(values, hlo.dtype(self))  # decompositions leave others
     given = [(axis, index) for axis, index in enumerate(indices) if index is not None]
     if len(given) == 1 and is_mask(given[0][1]):
         chosen = _masked_put(self, given[0][1], given[0][0], values, accumulate)
         if chosen is not None:
             return chosen
     indices, spread = _without_masks(node, self, indices)
-    axes, positions = indexed_axes(node, self, indices)
+    axes, positions = indexed_axes(self, indices)
     if not axes:
         return hlo.add(self, values) if accumulate else hlo.broadcast_to(values, hlo.shape(self))
     order = [*axes, *(axis for axis in range(hlo.rank(self)) if axis not in axes)]
@@ -227,19 +254,3 @@ def masked_scatter_backward(node: Node, grad_output: Value, mask: Value, sizes: 
     zeros = hlo.full([total], 0, hlo.dtype(grad_output))
     grads = hlo.reshape(grad_output, [count])
     return hlo.reshape(hlo.scatter_nd(zeros, hlo.reshape(places, [count, 1]), grads, "set"), sizes)
-
-
-@lowering("aten.repeat_interleave.Tensor")
-def repeat_interleave(node: Node, repeats: Value, output_size: Any = None) -> Value:
-    """Position i repeats[i] times, in order."""
-    known = hlo.constant_value(repeats)
-    if known is not None:
-        return hlo.constant(np.repeat(np.arange(len(known)), known), node.dtype)
-    if output_size is None:
-        raise node.error("the length of the result depends on values; give output_size")
-    # Each end of a run is a step of the numbers that follow it.
-    ends = hlo.cumulative(hlo.convert(repeats, np.int64), "add", 0)
-    steps = hlo.scatter_nd(
-        hlo.full([output_size], 0, np.int64), hlo.expand_dims(ends, [1]), hlo.full_like(ends, 1), "add"
-    )
-    return hlo.convert(hlo.cumulative(steps, "add", 0), node.dtype)
