@@ -38,11 +38,11 @@ def move(
     log.count("values prepared", len(values))
 
     returned = functions.results(prepare) | {name: inner[value] for name, value in named.items()}
-    freed = [name for name, argument in functions.weights(main).items() if functions.is_unused(argument)]
-    freed = [name for name in freed if name in returned or name in functions.weights(prepare)]
-    functions.drop_weights(main, freed)
-    functions.give_back(prepare, {name: value for name, value in returned.items() if name not in freed})
-    log.count("weights only @prepare takes", len([name for name in freed if name not in returned]))
+    unused = {name for name, argument in functions.weights(main).items() if functions.is_unused(argument)}
+    freed = unused & functions.weights(prepare).keys()
+    functions.drop_weights(main, freed | (unused & returned.keys()))
+    functions.give_back(prepare, {name: value for name, value in returned.items() if name not in unused})
+    log.count("weights only @prepare takes", len(freed))
 
 
 def _at_hand(prepare: ir.Operation, weights: Mapping[str, ir.Value]) -> dict[ir.Value, ir.Value]:
