@@ -86,8 +86,3 @@ MASKS: dict[str, Callable[[torch.Tensor], Any]] = {
 @pytest.mark.parametrize("function", MASKS.values(), ids=list(MASKS))
 def test_writing_by_masks(function: Callable[..., Any]) -> None:
     check(function, FLOATS)
-
-
-def test_reading_by_a_mask_of_unknown_count_is_refused() -> None:
-    with pytest.raises(Exception, match="depends on its values"):
-        check(lambda x: x[x > 0] * 2, FLOATS)
