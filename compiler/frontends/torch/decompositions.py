@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch._decomp import decomposition_table
+from torch._dispatch.python import enable_python_dispatcher
 from torch._ops import OpOverload
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
@@ -98,5 +99,5 @@ def _trace(
         # A named tuple would be built by a node of the graph.
         return tuple(result) if isinstance(result, tuple) else result
 
-    with torch.no_grad():
+    with torch.no_grad(), enable_python_dispatcher():  # which open sizes need
         return make_fx(run)(*(leaves[position] for position in positions))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.func import grad, grad_and_value, vmap
+from torch.func import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.functional import cross_entropy
 from torch.utils import _pytree as pytree
@@ -55,15 +55,26 @@ def per_sample(p: Weights, x: torch.Tensor, y: torch.Tensor) -> Weights:
     return vmap(grad(lambda p, x, y: loss(p, x[None], y[None])), (None, 0, 0))(p, x, y)
 
 
+def derivatives(p: Weights, x: torch.Tensor, y: torch.Tensor) -> tuple[Any, ...]:
+    """Forward over reverse: Jacobians both ways, Hessians of every sample, and a product with a Hessian."""
+    jacobians = jacfwd(predict, 1)(p, x[0]), jacrev(predict, 1)(p, x[0])
+    hessians = vmap(lambda x: hessian(lambda x: predict(p, x).square().sum())(x))(x)
+    product = jvp(grad(lambda w: loss({**p, "w1": w}, x, y)), (p["w1"],), (p["w1"],))[1]
+    return *jacobians, hessians, product
+
+
 X, Y = torch.linspace(-2, 2, 20).reshape(5, 4).sin(), torch.tensor([0, 1, 2, 1, 0])
 ZEROS = {name: torch.zeros_like(value) for name, value in weights().items()}
 STEPS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "sgd": (sgd, (weights(), X, Y)),
     "adam": (adam, (weights(), ZEROS, {n: z + 0 for n, z in ZEROS.items()}, torch.tensor(0.0), X, Y)),
     "per-sample gradients": (per_sample, (weights(), X, Y)),
+    "derivatives": (derivatives, (weights(), X, Y)),
 }
 
 
+# PyTorch scripts the derivatives of some operators when it first needs them.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("case", STEPS)
 def test_steps(case):
     function, args = STEPS[case]

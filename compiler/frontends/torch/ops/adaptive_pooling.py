@@ -40,10 +40,11 @@ def _adaptive_mean(x: Value, axis: int, count: Any) -> Value:
     """Even windows are a reshape; others a product with the matrix of their weights."""
     dims = hlo.shape(x)
     length: Any = dims[axis]
-    if length % count == 0:
+    if hlo.is_static([length]) and length % count == 0:
         split = hlo.reshape(x, [*dims[:axis], count, length // count, *dims[axis + 1 :]])
         return hlo.reduce_mean(split, [axis + 1])
-    weights = hlo.constant(mean_weights(length, count), hlo.dtype(x))
+    known = hlo.is_static([length, count])
+    weights = hlo.constant(mean_weights(length, count), hlo.dtype(x)) if known else _open_weights(x, length, count)
     product = hlo.dot_general(x, weights, contract=([axis], [0]))
     return hlo.move_axis(product, hlo.rank(x) - 1, axis)
 
@@ -56,6 +57,16 @@ def mean_weights(length: int, count: int) -> np.ndarray:
     return weights
 
 
+def _open_weights(x: Value, length: Any, count: Any) -> Value:
+    """`mean_weights` of open sizes, in the dtype of x."""
+    places, numbers = hlo.iota([length, 1], 0, np.int64), hlo.iota([1, count], 1, np.int64)
+    starts = hlo.divide(hlo.multiply(numbers, length), count)
+    stops = hlo.divide(hlo.add(hlo.multiply(hlo.add(numbers, 1), length), count - 1), count)
+    shares = hlo.divide(1.0, hlo.convert(hlo.subtract(stops, starts), hlo.dtype(x)))
+    inside = hlo.and_(hlo.greater_equal(places, starts), hlo.less(places, stops))
+    return hlo.select(inside, shares, 0)
+
+
 def _bounds(length: int, count: int) -> list[tuple[int, int]]:
     """[start, stop) of the adaptive windows."""
     return [(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
@@ -66,7 +77,12 @@ def adaptive_max_pool(node: Node, self: Value, output_size: Any) -> list[Value]:
     """Maxima of the windows of `adaptive_avg_pool`, with their positions in the flattened spatial dimensions."""
     spatial = 3 if "pool3d" in node.op else 2
     counts = per_dimension(output_size, spatial)
-    lengths = hlo.shape(self)[-spatial:]
+    lead, lengths = hlo.shape(self)[:-spatial], hlo.shape(self)[-spatial:]
+    if all(count == 1 for count in counts):
+        flat = hlo.reshape(self, [*lead, math.prod(lengths)])
+        return [hlo.reshape(v, [*lead, *counts]) for v in node.call("aten.max.dim", flat, -1)]
+    if not hlo.is_static([*lengths, *counts]):
+        raise node.error("maxima need known spatial sizes, or an output of one element; export with fixed ones")
     if all(count and length % count == 0 for length, count in zip(lengths, counts, strict=True)):
         kernel = [length // count for length, count in zip(lengths, counts, strict=True)]
         return node.call(f"aten.max_pool{spatial}d_with_indices.default", self, kernel)

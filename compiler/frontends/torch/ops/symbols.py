@@ -24,6 +24,12 @@ def sym_numel(node: Node, self: Value) -> Any:
     return hlo.size(self)
 
 
+@lowering("aten._has_same_storage_numel.default")
+def has_same_storage_numel(node: Node, self: Value, other: Value) -> bool:
+    """What forward-mode derivatives ask of a tensor and its tangent, and torch.func has seen to."""
+    return True
+
+
 @lowering("aten.item.default", "aten._local_scalar_dense.default")
 def item(node: Node, self: Value) -> Any:
     """A Python number when the tensor is known at import; otherwise one that is computed (`numbers`)."""
