@@ -18,7 +18,8 @@ from oxide.frontends.torch.registry import Node, lowering
 Value = ir.Value
 
 # layout, device, pin_memory and memory_format say where and how a tensor lies, which the executable decides.
-_FILLS = {"zeros": 0, "ones": 1, "empty": 0, "new_zeros": 0, "new_ones": 1, "new_empty": 0}
+_ZEROS = ("zeros", "empty", "new_zeros", "new_empty", "_efficientzerotensor")
+_FILLS = {"ones": 1, "new_ones": 1, **dict.fromkeys(_ZEROS, 0)}
 
 
 @lowering(
@@ -28,6 +29,7 @@ _FILLS = {"zeros": 0, "ones": 1, "empty": 0, "new_zeros": 0, "new_ones": 1, "new
     "aten.new_zeros.default",
     "aten.new_ones.default",
     "aten.new_empty.default",
+    "aten._efficientzerotensor.default",
 )
 def filled(
     node: Node,

@@ -9,6 +9,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import Size, minimum
 from oxide.frontends.torch.promotion import category, complex_of, real_of
 from oxide.frontends.torch.registry import Node, lowering
 
@@ -97,7 +98,7 @@ def stft(
         signal = _centered(node, signal, n_fft // 2, pad_mode)
     hop = n_fft // 4 if hop_length is None else hop_length
     count = (hlo.shape(signal)[1] - n_fft) // hop + 1
-    frames = hlo.take(signal, hlo.constant(_positions(count, hop, n_fft)), 1)
+    frames = hlo.take(signal, _positions(count, hop, n_fft), 1)
     taper = _window(node, window, n_fft, n_fft if win_length is None else win_length)
     if taper is not None:
         frames = node.call("aten.mul.Tensor", frames, taper)
@@ -155,7 +156,7 @@ def istft(
     envelope = _overlapped(squares, positions, total)
     start = n_fft // 2 if center else 0
     end = start + length if length is not None else total - start
-    reached = min(end, total)
+    reached = minimum(end, total)
     y = node.call(
         "aten.div.Tensor", hlo.slice_axis(y, 1, start, reached), hlo.slice_axis(envelope, 1, start, reached)
     )
@@ -163,9 +164,10 @@ def istft(
     return hlo.reshape(y, [end - start]) if hlo.rank(self) == 2 else y
 
 
-def _positions(count: int, hop: int, length: int) -> np.ndarray:
+def _positions(count: Size, hop: int, length: int) -> Value:
     """Where in a signal the samples of frames are: int32 [count, length]."""
-    return (np.arange(count)[:, None] * hop + np.arange(length)).astype(np.int32)
+    starts = hlo.multiply(hlo.iota([count, 1], 0, np.int32), hop)
+    return hlo.add(starts, hlo.iota([1, length], 1, np.int32))
 
 
 def _window(node: Node, window: Value | None, n_fft: int, length: int) -> Value | None:
@@ -178,10 +180,10 @@ def _window(node: Node, window: Value | None, n_fft: int, length: int) -> Value 
     return hlo.pad(window, 0, [left], [n_fft - length - left])
 
 
-def _overlapped(frames: Value, positions: np.ndarray, total: int) -> Value:
+def _overlapped(frames: Value, positions: Value, total: Size) -> Value:
     """[batch, frames, samples] added up to [batch, total] at their positions."""
     batch, count, length = hlo.shape(frames)
     rows = hlo.reshape(hlo.transpose(frames, [1, 2, 0]), [count * length, batch])
     silence = hlo.full([total, batch], 0, hlo.dtype(frames))
-    sums = hlo.scatter_nd(silence, hlo.constant(positions.reshape(-1, 1)), rows, "add")
+    sums = hlo.scatter_nd(silence, hlo.reshape(positions, [count * length, 1]), rows, "add")
     return hlo.swap_axes(sums, 0, 1)
