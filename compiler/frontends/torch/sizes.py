@@ -235,7 +235,7 @@ class Symbols:
             return
         for guard in self.env.guards[self._seen :]:
             if not _is_internal(guard):
-                for constraint in to_constraints(guard.expr):
+                for constraint in to_constraints(self.env.replace(guard.expr)):
                     dims.require(constraint)
         self._seen = len(self.env.guards)
 

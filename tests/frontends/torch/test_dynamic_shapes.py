@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as f
 from jax_source_oracle import load, nested
 from torch import nn
 from torch.export import Dim
@@ -178,3 +180,55 @@ def test_sizes_that_depend_on_values_are_refused():
     with pytest.raises(OxideError) as caught:
         imported(grown, (torch.ones(6), 3), (None, Dim.DYNAMIC))
     assert "must be known when the model is imported" in str(caught.value)
+
+
+def statistics(x):
+    return (
+        x.var(0),
+        x.std((0, 2), correction=2),
+        *torch.var_mean(x, 1, correction=0.5),
+        x.norm(dim=1) / len(x[0, 0]),
+    )
+
+
+def test_variances_over_open_sizes():
+    module, model = imported(statistics, (torch.randn(4, 5, 6),), ({0: Dim.AUTO, 1: Dim.AUTO, 2: Dim.AUTO},))
+    check_calls(module, model, (torch.randn(4, 5, 6),), (torch.randn(2, 7, 6),))
+
+
+def test_batch_statistics_over_open_sizes():
+    norm = nn.BatchNorm2d(3).train()
+    _, model = imported(norm, (torch.randn(4, 3, 5, 6),), ({0: BATCH, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC},))
+    for shape in ((4, 3, 5, 6), (2, 3, 7, 2)):
+        x, eager = torch.randn(shape), copy.deepcopy(norm)
+        found = model.compile(cache=False).run({"input": x})
+        compare(np.asarray(found["output"]), eager(x).detach(), 1e-5, 1e-5)
+        compare(np.asarray(found["running_var"]), dict(eager.named_buffers())["running_var"], 1e-5, 1e-6)
+
+
+POOLS: dict[str, Any] = {
+    "maximum": lambda x: f.max_pool2d(x, 3, 2, 1, ceil_mode=True),
+    "maximum with positions": lambda x: f.max_pool2d(x, (3, 2), 2, ceil_mode=True, return_indices=True),
+    "average": lambda x: f.avg_pool2d(x, 3, 2, 1, ceil_mode=True),
+    "average without padding": lambda x: f.avg_pool2d(x, (2, 3), 2, 1, ceil_mode=True, count_include_pad=False),
+    "response": lambda x: f.local_response_norm(x, 3),
+}
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_windows_over_open_sizes(name):
+    module, model = imported(POOLS[name], (torch.randn(2, 3, 8, 9),), ({2: Dim.DYNAMIC, 3: Dim.DYNAMIC},))
+    check_calls(module, model, *((torch.randn(2, 3, h, w),) for h, w in ((8, 9), (10, 11), (6, 13))))
+
+
+def test_operators_that_pytorch_decomposes_for_fixed_sizes_only():
+    def values(x, w):
+        return (
+            x.diag(1),
+            x[0].diag(),
+            f.bilinear(x, x, w),
+            torch.native_channel_shuffle(x[None].view(1, 4, 1, -1), 2),
+        )
+
+    module, model = imported(values, (torch.randn(8, 5), torch.randn(3, 5, 5)), ({0: Dim.DYNAMIC}, None))
+    check_calls(module, model, *((torch.randn(rows, 5), torch.randn(3, 5, 5)) for rows in (8, 12)))

@@ -149,3 +149,17 @@ def test_half_precision_rounds_once() -> None:
         x = torch.randn(20, 30).to(dtype)
         check(scaled, x, rtol=0, atol=0)
         check(formulas, x, rtol=unit, atol=0)  # float32's last bit may tip a value to the next number
+
+
+def test_small_integers_and_bools() -> None:
+    def values(x: torch.Tensor, y: torch.Tensor) -> list[torch.Tensor]:
+        return [x.sign(), x.sgn(), y.square(), torch.rsub(x, x, alpha=3)]
+
+    check(values, torch.tensor([0, 3, 255], dtype=torch.uint8), torch.tensor([True, False, True]))
+
+
+def test_numbers_of_tensors() -> None:
+    def values(x: torch.Tensor, a: torch.Tensor) -> list[torch.Tensor]:
+        return [x * a.item(), torch.where(x > 0, x, a.item()), torch.full((2,), a.item())]
+
+    check(values, torch.randn(4), torch.tensor(2.5))

@@ -100,3 +100,16 @@ def test_istft_of_stft(options: dict[str, Any]) -> None:
         return torch.istft(stft(**forward)(x), 8, window=WINDOW, **options)
 
     check(module, SIGNAL, rtol=1e-4, atol=1e-5)
+
+
+def test_frequencies_and_windows() -> None:
+    names = ("hann", "hamming", "blackman", "bartlett", "kaiser")
+
+    def values(x: torch.Tensor) -> list[torch.Tensor]:
+        windows = [getattr(torch, f"{name}_window") for name in names]
+        both = [window(n, periodic) for window in windows for n in (1, 6, 7) for periodic in (True, False)]
+        own = [torch.hamming_window(5, True, 0.6, 0.3, dtype=torch.float64), torch.kaiser_window(5, False, 3.0)]
+        frequencies = [f(n, 0.25) for f in (torch.fft.fftfreq, torch.fft.rfftfreq) for n in (5, 6)]
+        return [x, *both, *own, *frequencies, torch.hann_window(0)]
+
+    check(values, torch.ones(1))

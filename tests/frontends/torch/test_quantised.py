@@ -132,3 +132,16 @@ def test_weights_that_hold_other_tensors():
     model = oxide.import_torch(program)
     assert [spec.name for spec in model.parameter_specs] == ["weight.steps", "weight.scale", "bias"]
     compare(run(program, (X,), {})["outputs"][0], layer(X).detach(), 1e-5, 1e-6)
+
+
+def test_bounds_in_tensors_and_fake_quantisation_by_channel() -> None:
+    def values(
+        x: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, low: torch.Tensor, high: torch.Tensor
+    ) -> Any:
+        given = (x, scale[0], zero[0], low, high)
+        by_channel = DECOMPOSED.fake_quant_per_channel(x, scale, zero, 0, -8, 7)
+        return DECOMPOSED.quantize_per_tensor.tensor2(*given, torch.int8), by_channel, torch.dequantize(x.half())
+
+    scale, zero = torch.tensor([0.05, 0.2]), torch.tensor([3, -1], dtype=torch.int32)
+    bounds = (torch.tensor(n, dtype=torch.int32) for n in (-100, 90))
+    check(values, torch.randn(2, 40) * 4, scale, zero, *bounds)

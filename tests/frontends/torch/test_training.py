@@ -265,6 +265,21 @@ def test_bags_of_embeddings() -> None:
     gradients(bags, *weights)
 
 
+def test_what_bags_keep_for_their_gradients() -> None:
+    indices, offsets = torch.tensor([1, 2, 1, 4, 0, 2]), torch.tensor([0, 3, 3, 4])
+
+    def bags(w: torch.Tensor) -> list[torch.Tensor]:
+        given = (w, indices, offsets, False)
+        return [
+            x
+            for mode in range(3)
+            for pad in (-1, 4)
+            for x in torch.ops.aten._embedding_bag(*given, mode, padding_idx=pad)
+        ]
+
+    check(bags, torch.randn(5, 3))
+
+
 def test_bags_whose_gradients_are_scaled_by_frequency() -> None:
     """As PyTorch documents it and its other embedding does it; its bags on the CPU take counts of other indices."""
     indices, offsets = torch.tensor([1, 2, 1, 4, 0, 2]), torch.tensor([0, 3])

@@ -41,7 +41,7 @@ def sign(x: Value) -> Value:
         return x
     if dtypes.is_float(hlo.dtype(x)):
         return hlo.select(hlo.is_nan(x), 0, hlo.sign(x))
-    return hlo.sign(x)
+    return hlo.minimum(x, 1) if dtypes.is_unsigned(hlo.dtype(x)) else hlo.sign(x)
 
 
 def _trunc(x: Value) -> Value:
@@ -106,8 +106,8 @@ UNARY: dict[Kind, dict[str, Callable[[Value], Value]]] = {
         "bitwise_not": hlo.not_,
         "relu": hlo.relu,
         "sign": sign,
-        "square": hlo.square,
     },
+    Kind.BOOL_TO_LONG: {"square": hlo.square},
     Kind.COMPLEX_TO_FLOAT: {"abs": _abs},
     Kind.INT_TO_FLOAT: {
         "acos": hlo.acos,
@@ -296,7 +296,9 @@ def sub(node: Node, self: Value, other: Any, alpha: Any = 1) -> Value:
 def rsub(node: Node, self: Value, other: Any, alpha: Any = 1) -> Value:
     """other - alpha * self."""
     x, y = prepared(self, other)
-    return hlo.subtract(y, x if alpha == 1 else hlo.multiply(x, alpha))
+    return (
+        hlo.subtract(y, x) if alpha == 1 else wide(lambda a, b, s: hlo.subtract(b, hlo.multiply(a, s)))(x, y, alpha)
+    )
 
 
 def _scaled_sum(combine: Any, on_bools: Any, self: Any, other: Any, alpha: Any) -> Value:
@@ -306,7 +308,11 @@ def _scaled_sum(combine: Any, on_bools: Any, self: Any, other: Any, alpha: Any) 
         return on_bools(x, y if alpha else False)
     if alpha == 1:
         return combine(x, y)
-    return wide(lambda a, b: combine(a, hlo.multiply(b, alpha) if isinstance(b, ir.Value) else b * alpha))(x, y)
+    return wide(lambda a, b, factor: combine(a, _scaled(b, factor)))(x, y, alpha)
+
+
+def _scaled(x: Any, factor: Any) -> Any:
+    return hlo.multiply(x, factor) if isinstance(x, ir.Value) or isinstance(factor, ir.Value) else x * factor
 
 
 @lowering("aten.div.Tensor_mode", "aten.div.Scalar_mode")

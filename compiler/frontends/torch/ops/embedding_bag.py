@@ -81,7 +81,8 @@ def embedding_bag(
         result = bags.add(rows)
         if mode == _MEAN:
             result = hlo.divide(result, _column(hlo.maximum(bags.sizes, 1), result))
-    extras: Sequence[Value | None] = (bags.bag, bags.sizes, best)
+    sizes = None if mode == _SUM else bags.sizes  # PyTorch leaves them 0
+    extras: Sequence[Value | None] = (bags.bag, sizes, sizes if best is None else best)
     return [hlo.convert(result, dtype), *(_extra(node, i, value) for i, value in enumerate(extras, 1))]
 
 
@@ -99,7 +100,7 @@ def _column(sizes: Value, like: Value) -> Value:
 
 
 def _maxima(bags: _Bags, rows: Value, indices: Value) -> tuple[Value, Value]:
-    """(maxima, the index of the first row that has each), both [bags, size]; of empty bags 0 and -1."""
+    """(maxima, the index of the first row that has each), both [bags, size]; of empty bags 0."""
     dims = hlo.shape(rows)
     places = hlo.expand_dims(bags.bag, [1])
     target = [bags.total, dims[1]]
@@ -112,7 +113,7 @@ def _maxima(bags: _Bags, rows: Value, indices: Value) -> tuple[Value, Value]:
     first = hlo.scatter_nd(hlo.full(target, none, np.int64), places, order, "min")
     empty = hlo.equal(first, none)
     chosen = hlo.convert(hlo.take(indices, first, 0), np.int64)  # one that is out of range is not used
-    return hlo.select(empty, 0, top), hlo.select(empty, -1, chosen)
+    return hlo.select(empty, 0, top), hlo.select(empty, 0, chosen)
 
 
 @lowering("aten._embedding_bag_backward.default")
@@ -140,9 +141,9 @@ def embedding_bag_backward(
     zeros = hlo.full([num_weights, size], 0, hlo.dtype(wide))
     if mode == _MAX:
         chosen = hlo.convert(maximum_indices, np.int64)
-        places = hlo.stack(
-            [hlo.select(hlo.less(chosen, 0), num_weights, chosen), hlo.iota([total, size], 1, np.int64)], 2
-        )
+        empty = hlo.broadcast_in_dim(hlo.equal(bag_size, 0), [total, size], [0])
+        columns = hlo.iota([total, size], 1, np.int64)
+        places = hlo.stack([hlo.select(empty, num_weights, chosen), columns], 2)
         return hlo.convert(hlo.scatter_nd(zeros, places, wide, "add"), dtype)
     bags = _bags(indices, offsets, total, padding_idx)
     if mode == _MEAN:

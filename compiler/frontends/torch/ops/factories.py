@@ -72,6 +72,19 @@ def empty_strided(
     return hlo.full(size, 0, node.dtype)
 
 
+@lowering("aten.empty_permuted.default")
+def empty_permuted(
+    node: Node,
+    size: Sequence[Any],
+    physical_layout: Any,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: Any = None,
+) -> Value:
+    return hlo.full(size, 0, node.dtype)
+
+
 @lowering("aten.full.default", "aten.new_full.default", "aten.full_like.default")
 def full(
     node: Node,
@@ -104,7 +117,7 @@ def zero(node: Node, self: Value) -> Value:
 def scalar_tensor(
     node: Node, s: Any, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: Any = None
 ) -> Value:
-    return hlo.constant(s, node.dtype)
+    return node.cast(s, node.dtype) if isinstance(s, ir.Value) else hlo.constant(s, node.dtype)
 
 
 @lowering("aten.arange.default", "aten.arange.start", "aten.arange.start_step")

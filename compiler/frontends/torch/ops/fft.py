@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -20,6 +21,23 @@ _NONE, _BY_ROOT_N, _BY_N = range(3)
 _EXPONENTS = {_NONE: 0.0, _BY_ROOT_N: -0.5, _BY_N: -1.0}
 # StableHLO transforms 1 to 3 dimensions at a time.
 _MOST_DIMENSIONS = 3
+
+
+@lowering("aten.fft_fftfreq.default", "aten.fft_rfftfreq.default")
+def fft_frequencies(
+    node: Node,
+    n: Any,
+    d: float = 1.0,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: Any = None,
+) -> Value:
+    """Of each point of a transform of n points `d` apart: 0, 1, ... over n d, then the negative ones."""
+    positions = hlo.iota(node.shape, 0, np.int64)
+    if node.op == "aten.fft_fftfreq.default":
+        positions = hlo.select(hlo.less(positions, (n + 1) // 2), positions, hlo.subtract(positions, n))
+    return hlo.divide(node.cast(positions, node.dtype), hlo.multiply(hlo.constant(n, node.dtype), d))
 
 
 @lowering("aten._fft_c2c.default")

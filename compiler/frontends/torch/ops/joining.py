@@ -77,6 +77,15 @@ def _below(x: Value, diagonal: Any) -> Value:
     return hlo.broadcast_to(hlo.less_equal(hlo.subtract(columns, rows), diagonal), hlo.shape(x))
 
 
+@lowering("aten.channel_shuffle.default", "aten.native_channel_shuffle.default")
+def channel_shuffle(node: Node, self: Value, groups: Any) -> Value:
+    """Channels (dimension 1) in `groups` rows, read by columns."""
+    batch, channels, *rest = hlo.shape(self)
+    order = [0, 2, 1, *range(3, hlo.rank(self) + 1)]
+    rows = hlo.reshape(self, [batch, groups, channels // groups, *rest])
+    return hlo.reshape(hlo.transpose(rows, order), hlo.shape(self))
+
+
 @lowering("aten.roll.default")
 def roll(node: Node, self: Value, shifts: Sequence[Any], dims: Sequence[int] = ()) -> Value:
     """Elements moved along dimensions, in at one end what leaves at the other; flattened without dimensions."""

@@ -166,6 +166,13 @@ def trilinear(
     return einsum(node, f"{','.join(terms)}->{output}", [i1, i2, i3])
 
 
+@lowering("aten.bilinear.default")
+def bilinear(node: Node, input1: Value, input2: Value, weight: Value, bias: Value | None = None) -> Value:
+    """input1 weight[o] input2' for each output o, plus its bias."""
+    product = einsum(node, "...i,oij,...j->...o", [input1, weight, input2])
+    return product if bias is None else hlo.add(product, bias)
+
+
 Term = tuple[str, Value]
 # Letters for the dimensions of an ellipsis, which no equation can contain.
 _ELLIPSIS = "0123456789"

@@ -11,6 +11,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import maximum, minimum
 from oxide.frontends.torch.ops.convolution import per_dimension
 from oxide.frontends.torch.promotion import compute_dtype
 from oxide.frontends.torch.registry import Node, lowering
@@ -59,10 +60,8 @@ def windows(
     for length, k, s, p, d in zip(hlo.shape(x)[-spatial:], sizes, steps, pads, spread, strict=True):
         reach = d * (k - 1) + 1
         room = length + 2 * p - reach
-        count = room // s + 1
-        if ceil_mode and room % s and count * s < length + p:
-            count = count + 1
-        extra.append(max(0, (count - 1) * s + reach - (length + 2 * p)) if ceil_mode else 0)
+        count = minimum(-(-room // s) + 1, -(-(length + p) // s))  # all that cover something, and start inside
+        extra.append(maximum((count - 1) * s - room, 0) if ceil_mode else 0)
     return Windows(sizes, steps, spread, [(p, p) for p in pads], extra)
 
 
@@ -149,18 +148,23 @@ def mean_divisor(
     if divisor_override is not None:
         return divisor_override
     spatial = len(win.size)
-    lengths = hlo.shape(x)[-spatial:]
-    counts = [_window_counts(lengths[axis], axis, win, count_include_pad) for axis in range(spatial)]
-    table = functools.reduce(np.multiply.outer, counts)
-    if table.size and (table == table.flat[0]).all():
-        return int(table.flat[0])
-    return hlo.constant(table, dtype)
+    number, tables = 1, []
+    for axis, length in enumerate(hlo.shape(x)[-spatial:]):
+        counts = _window_counts(length, axis, win, count_include_pad, dtype)
+        if isinstance(counts, int):
+            number = number * counts
+        else:
+            tables.append(hlo.expand_dims(counts, [other for other in range(spatial) if other != axis]))
+    return functools.reduce(hlo.multiply, tables, number) if tables else number
 
 
-def _window_counts(length: Any, axis: int, win: Windows, include_padding: bool) -> np.ndarray:
-    """How many counted elements each window covers along one axis."""
+def _window_counts(length: Any, axis: int, win: Windows, include_padding: bool, dtype: np.dtype) -> Value | int:
+    """How many counted elements each window covers along one axis, a number where it is the same for all."""
     low, high = win.padding[axis]
-    counted = np.zeros(low + length + high + win.extra[axis], np.int64)
-    counted[0 if include_padding else low : low + length + (high if include_padding else 0)] = 1
-    starts = np.arange(0, len(counted) - win.size[axis] + 1, win.strides[axis])
-    return counted[starts[:, None] + np.arange(win.size[axis])].sum(1)
+    if include_padding:
+        length, low, high = length + low + high, 0, 0
+    high = high + win.extra[axis]
+    if low == 0 and high == 0:
+        return win.size[axis]
+    ones = hlo.full([length], 1, dtype)
+    return hlo.reduce_window(ones, "add", [win.size[axis]], strides=[win.strides[axis]], padding=[(low, high)])

@@ -110,7 +110,7 @@ def device_put(node: Node, a: Value, device: Any, non_blocking: bool = False) ->
 
 @lowering("prims.scalar_tensor.default")
 def scalar_tensor(node: Node, s: Any, dtype: torch.dtype | None = None, device: Any = None) -> Value:
-    return hlo.constant(s, node.dtype)
+    return node.cast(s, node.dtype) if isinstance(s, ir.Value) else hlo.constant(s, node.dtype)
 
 
 @lowering("prims.iota.default")

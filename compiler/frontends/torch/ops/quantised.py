@@ -65,6 +65,42 @@ def _fake_quantized(x: Value, inverse: Any, scale: Any, zero: Any, low: int, hig
     return [hlo.convert(hlo.multiply(hlo.subtract(clipped, zero), scale), hlo.dtype(x)), kept]
 
 
+@lowering("quantized_decomposed.fake_quant_per_channel.default")
+def fake_quant_per_channel(
+    node: Node, input: Value, scales: Value, zero_points: Value, axis: int, quant_min: int, quant_max: int
+) -> Value:
+    return fake_quantize_per_channel(node, input, scales, zero_points, axis, quant_min, quant_max)[0]
+
+
+# ----------------------------------------------------------------------------------------------- values
+
+
+@lowering("aten.dequantize.self")
+def dequantize(node: Node, self: Value) -> Value:
+    """Of a tensor that is not of a quantised dtype: float32."""
+    return node.cast(self, node.dtype)
+
+
+@lowering("quantized_decomposed.quantize_per_tensor.tensor2")
+def quantize_per_tensor(
+    node: Node,
+    input: Value,
+    scale: Value,
+    zero_point: Value,
+    quant_min: Value,
+    quant_max: Value,
+    dtype: torch.dtype,
+) -> Value:
+    """clamp(round(input / scale) + zero_point), where all of them are tensors of one element."""
+    x = hlo.convert(input, np.float32)
+    inverse, zero, low, high = (
+        hlo.convert(hlo.reshape(v, []), np.float32)
+        for v in (hlo.divide(1.0, hlo.convert(scale, np.float64)), zero_point, quant_min, quant_max)
+    )
+    steps = hlo.add(hlo.round_half_even(hlo.multiply(x, inverse)), zero)
+    return node.cast(hlo.minimum(hlo.maximum(steps, low), high), dtype)
+
+
 # ------------------------------------------------------------------------------------------- parameters
 
 

@@ -11,6 +11,7 @@ import torch
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import Dim
 from oxide.frontends.torch.promotion import category, compute_dtype
 from oxide.frontends.torch.registry import Node, lowering
 
@@ -163,9 +164,16 @@ def _spread(x: Value, dim: Any, correction: Any, keepdim: bool) -> tuple[Value, 
     else:
         squares = hlo.square(deviation)
     total = hlo.reduce_sum(squares, axes, keepdims=keepdim)
-    left = count - (1 if correction is None else correction)
-    variance = hlo.divide(total, left if left > 0 else 0)
+    variance = hlo.divide(total, _remaining(count, 1 if correction is None else correction, hlo.dtype(total)))
     return variance, average if keepdim else hlo.reshape(average, hlo.shape(variance))
+
+
+def _remaining(count: Any, correction: float, dtype: np.dtype) -> Any:
+    """count - correction, at least 0."""
+    if isinstance(count, Dim):
+        return hlo.maximum(hlo.subtract(hlo.constant(count, dtype), correction), 0)
+    left = count - correction
+    return left if left > 0 else 0
 
 
 @lowering("aten.var.correction", "aten.var.default", "aten.var.dim")

@@ -53,6 +53,13 @@ def diagonal(node: Node, self: Value, offset: int = 0, dim1: int = 0, dim2: int 
     return View(forward, inverse)
 
 
+@lowering("aten.diag.default")
+def diag(node: Node, self: Value, diagonal: int = 0) -> Value:
+    """The diagonal of a matrix; the matrix with a vector as its diagonal."""
+    name = "aten.diag_embed.default" if hlo.rank(self) == 1 else "aten.diagonal.default"
+    return node.call(name, self, diagonal)
+
+
 @lowering("aten.trace.default")
 def trace(node: Node, self: Value) -> Value:
     """The sum of the diagonal, in int64 for integers."""
