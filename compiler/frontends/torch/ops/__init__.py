@@ -84,6 +84,7 @@ from oxide.frontends.torch.ops import (
     symbols,
     upsampling,
     views,
+    windows,
 )
 
 __all__ = [
@@ -137,4 +138,5 @@ __all__ = [
     "symbols",
     "upsampling",
     "views",
+    "windows",
 ]
