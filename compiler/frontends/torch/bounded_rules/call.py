@@ -57,8 +57,8 @@ class Call:
         return self.arguments.get(name, default)
 
     def tensors(self) -> list[str]:
-        """The names of the arguments that are single tensors."""
-        return [name for name, value in self.arguments.items() if isinstance(value, Value)]
+        """The names of the arguments that are single tensors; numbers that are computed are none."""
+        return [name for name, value in self.arguments.items() if isinstance(value, Value) and name in self.shapes]
 
     def parts(self, name: str) -> list[Call]:
         """A call of each tensor of a list, under the name `self`."""
