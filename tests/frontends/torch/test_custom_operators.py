@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from torch_oracle import check, compare
+from torch_oracle import Function, check, compare
 
 import oxide
 from oxide.dialects.diagnostics import OxideError
@@ -44,6 +44,24 @@ def test_an_operator_that_changes_its_argument():
         return y, z, row
 
     check(changed, X)
+
+
+# PyTorch's own, of its functional form.
+@pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec:FutureWarning")
+@pytest.mark.parametrize("bases", [False, True])
+def test_an_operator_that_changes_a_view_in_the_functional_form(bases: bool):
+    """Which copies the arguments themselves, or the tensors that they are views of."""
+
+    def changed(x):
+        y = x.clone()
+        z = torch.ops.oxide_test.add_into(y[1:], 3.0)
+        return y, z
+
+    with torch._inductor.config.patch(enable_auto_functionalized_v2=bases):
+        program = torch.export.export(Function(changed), (X,)).run_decompositions({})
+    assert any("auto_functionalized" in str(node.target) for node in program.graph.nodes)
+    for found, expected in zip(oxide.import_torch(program).compile()(X.numpy()), changed(X), strict=True):
+        compare(np.asarray(found), expected, 1e-6, 0)
 
 
 @torch.library.custom_op("oxide_test::mix", mutates_args=())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch_oracle import check
 
 MODES = [
@@ -59,3 +60,32 @@ def test_images(size: tuple[int, int]) -> None:
 
     check(sample, x, inside, grid, atol=1e-5)
     check(bounded, x, lost)
+
+
+# Every way of padding and aligning with one interpolation, and one with the others.
+GRADIENTS: list[tuple[tuple[int, ...], list[tuple[str, str, bool]]]] = [
+    ((4, 5), [*MODES[:6], MODES[6], IMAGE_MODES[17]]),
+    ((1, 1), MODES[3:6]),
+    ((2, 4, 5), [MODES[1], MODES[4], MODES[9]]),
+]
+
+
+@pytest.mark.parametrize(("size", "modes"), GRADIENTS)
+def test_gradients(size: tuple[int, ...], modes: list[tuple[str, str, bool]]) -> None:
+    """By input and grid, for points inside, outside, at the edges and in between elements."""
+    torch.manual_seed(0)
+    rank = len(size)
+    x, inside = torch.randn(2, 2, *size), torch.rand(2, 12, rank) * 3 - 1.5
+    edges = torch.tensor([-1.0, 1.0, -1.001, 0.999, 0.0, -3.0])
+    grid = torch.cat([inside, torch.cartesian_prod(edges, edges, *[edges] * (rank - 2)).expand(2, -1, -1)], 1)
+    grid = grid.reshape(2, -1, *[1] * (rank - 1), rank)
+
+    def gradients(x: torch.Tensor, grid: torch.Tensor) -> list[torch.Tensor]:
+        x, grid = x.detach().requires_grad_(), grid.detach().requires_grad_()
+        found: list[torch.Tensor] = []
+        for mode, padding, align in modes:
+            y = torch.nn.functional.grid_sample(x, grid, mode=mode, padding_mode=padding, align_corners=align)
+            found += torch.autograd.grad((y * y.detach().cos()).sum(), [x, grid])
+        return found
+
+    check(make_fx(gradients)(x, grid), x, grid, rtol=1e-4, atol=1e-4)

@@ -16,10 +16,10 @@ from oxide.frontends.torch.registry import Node, lowering
 
 Value = ir.Value
 
-_ZEROS, _BORDER, _REFLECTION = range(3)
+ZEROS, BORDER, REFLECTION = range(3)
 _LINEAR, _NEAREST, _CUBIC = range(3)
 # The free parameter of the cubic kernel, as PyTorch has it.
-_STEEPNESS = -0.75
+STEEPNESS = -0.75
 
 # What an element at a position [N, points...] along one dimension counts; None: all.
 Tap = tuple[Value | None, Value]
@@ -43,7 +43,7 @@ def grid_sampler(
     wide = hlo.convert(grid, compute_dtype(dtype))
     columns = [hlo.squeeze(c, [spatial + 1]) for c in hlo.split(wide, spatial + 1, [1] * spatial)]
     taps = [
-        _taps(interpolation_mode, _unnormalized(c, length, align_corners), length, padding_mode, align_corners)
+        _taps(interpolation_mode, unnormalized(c, length, align_corners), length, padding_mode, align_corners)
         for c, length in zip(reversed(columns), lengths, strict=True)
     ]
     volume = hlo.convert(input, hlo.dtype(wide))
@@ -61,12 +61,12 @@ def _taps(mode: int, position: Value, length: Any, padding: int, align_corners: 
         beyond = hlo.subtract(position, first)
         return [
             (
-                _cubic(hlo.abs(hlo.subtract(beyond, step))),
-                _padded(hlo.add(first, step), length, padding, align_corners),
+                cubic(hlo.abs(hlo.subtract(beyond, step))),
+                padded(hlo.add(first, step), length, padding, align_corners),
             )
             for step in (-1, 0, 1, 2)
         ]
-    position = _padded(position, length, padding, align_corners)
+    position = padded(position, length, padding, align_corners)
     if mode == _NEAREST:
         return [(None, hlo.round_half_even(position))]
     low = hlo.floor(position)
@@ -74,10 +74,10 @@ def _taps(mode: int, position: Value, length: Any, padding: int, align_corners: 
     return [(hlo.subtract(high, position), low), (hlo.subtract(position, low), high)]
 
 
-def _cubic(distance: Value) -> Value:
+def cubic(distance: Value) -> Value:
     """The cubic convolution kernel at distances up to 2.  Keys 1981, "Cubic Convolution Interpolation for Digital
     Image Processing"."""
-    a = _STEEPNESS
+    a = STEEPNESS
     near = _polynomial(distance, [a + 2, -(a + 3), 0, 1])
     far = _polynomial(distance, [a, -5 * a, 8 * a, -4 * a])
     return hlo.select(hlo.less_equal(distance, 1), near, far)
@@ -98,25 +98,29 @@ def _term(volume: Value, taps: Sequence[Tap], lengths: Sequence[Any]) -> Value:
     return hlo.multiply(found, hlo.expand_dims(functools.reduce(hlo.multiply, weights), [1])) if weights else found
 
 
-def _unnormalized(coordinate: Value, length: Any, align_corners: bool) -> Value:
+def unnormalized(coordinate: Value, length: Any, align_corners: bool) -> Value:
     """From [-1, 1] to positions among the elements."""
     if align_corners:
         return hlo.multiply(hlo.divide(hlo.add(coordinate, 1), 2), length - 1)
     return hlo.divide(hlo.subtract(hlo.multiply(hlo.add(coordinate, 1), length), 1), 2)
 
 
-def _padded(position: Value, length: Any, mode: int, align_corners: bool) -> Value:
+def padded(position: Value, length: Any, mode: int, align_corners: bool) -> Value:
     """Positions outside brought to the border or mirrored at it; what is mirrored stays within the elements."""
-    if mode == _ZEROS:
+    if mode == ZEROS:
         return position
-    if mode == _REFLECTION:
-        low, high = (0, 2 * (length - 1)) if align_corners else (-1, 2 * length - 1)
-        position = _reflected(position, low / 2, (high - low) / 2)
+    if mode == REFLECTION:
+        position = _reflected(position, *edges(length, align_corners))
     positive = hlo.select(hlo.greater(position, 0), position, 0)  # of what is not a number as well: the first
     return hlo.minimum(positive, length - 1)
 
 
-def _reflected(position: Value, low: float, span: float) -> Value:
+def edges(length: Any, align_corners: bool) -> tuple[float, Any]:
+    """Where the input is mirrored first, and the distance to the other place."""
+    return (0.0, length - 1) if align_corners else (-0.5, length)
+
+
+def _reflected(position: Value, low: float, span: Any) -> Value:
     """Mirrored at `low` and `low + span` until within."""
     if span == 0:
         return hlo.full_like(position, 0)

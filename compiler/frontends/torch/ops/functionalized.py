@@ -1,0 +1,33 @@
+"""What torch.export's functional form makes of operators that change their arguments."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from torch._ops import OpOverload
+
+from oxide.frontends.torch.registry import Node, higher_order
+
+
+@higher_order("auto_functionalized")
+def auto_functionalized(node: Node, operator: OpOverload, **arguments: Any) -> Any:
+    """The operator on copies of what it changes: its results, then the copies."""
+    return _on_copies(node, "auto_functionalized_dense", operator, arguments)
+
+
+@higher_order("auto_functionalized_v2")
+def auto_functionalized_of_bases(node: Node, operator: OpOverload, **arguments: Any) -> Any:
+    """The same where changed arguments may be views: copies are of their bases, `_all_bases`."""
+    return _on_copies(node, "auto_functionalized_v2_dense", operator, arguments)
+
+
+def _on_copies(node: Node, definition: str, operator: OpOverload, arguments: dict[str, Any]) -> Any:
+    """By PyTorch's own definition of the form."""
+    functionalize = import_module("torch._higher_order_ops.auto_functionalize")
+
+    def run(*values: Any) -> Any:
+        named = dict(zip(arguments, values, strict=True))
+        return getattr(functionalize, definition)(operator, **named)
+
+    return node.trace(run, list(arguments.values()))
