@@ -39,6 +39,7 @@ from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.torch.diagnostics import NodeErrors
 from oxide.frontends.torch.locations import node_name
 from oxide.frontends.torch.lower import Argument, lower_graph_module
+from oxide.frontends.torch.ops import inductor as _registers_lowerings  # noqa: F401
 
 # Programs kept for one graph with symbolic sizes.
 MAX_PROGRAMS = 32
@@ -179,8 +180,8 @@ class _Program:
                 given.append(_random_state())
             found = self.executable(*given)
             results = found if isinstance(found, tuple) else (found,)
-        tensors = iter([_tensor(result) for result in results])
-        flat = [next(tensors) if isinstance(output, torch.fx.Node) else output for output in self.outputs]
+        values = iter(results)
+        flat = [_returned(o, next(values)) if isinstance(o, torch.fx.Node) else o for o in self.outputs]
         return flat if self.is_flat else flat[0]
 
 
@@ -211,6 +212,12 @@ def _random_state() -> np.ndarray:
 def _tensor(array: jax.Array) -> torch.Tensor:
     # PyTorch may write to the inputs as soon as the call returns, so XLA must have read them.
     return torch.from_dlpack(array.block_until_ready())
+
+
+def _returned(output: torch.fx.Node, result: jax.Array) -> Any:
+    """A tensor, or the number that a graph with sizes that depend on data returns."""
+    is_number = isinstance(output.meta.get("val"), torch.SymInt | torch.SymFloat | torch.SymBool)
+    return np.asarray(result).item() if is_number else _tensor(result)
 
 
 def _is_static(value: Any) -> bool:

@@ -26,13 +26,16 @@ def layer_norm(
     eps: float = 1e-5,
     cudnn_enable: bool = True,
 ) -> Value:
-    """Over the last dimensions, those of `normalized_shape`."""
+    """Over the last dimensions, those of `normalized_shape`; computed in the weight's dtype (autocast's differ)."""
     rank = hlo.rank(input)
     axes = tuple(range(rank - len(normalized_shape), rank))
-    if eps < 0:  # which the composite refuses, and PyTorch does not
-        return _layer_norm(input, axes, weight, bias, eps)
     scale = hlo.full(normalized_shape, 1, hlo.dtype(input)) if weight is None else weight
-    return composites.build("layer_norm", [input, scale, bias], axes=axes, epsilon=float(eps))[0]
+    x = hlo.convert(input, hlo.dtype(scale))
+    if eps < 0:  # which the composite refuses, and PyTorch does not
+        y = _layer_norm(x, axes, weight, bias, eps)
+    else:
+        y = composites.build("layer_norm", [x, scale, bias], axes=axes, epsilon=float(eps))[0]
+    return hlo.convert(y, hlo.dtype(input))
 
 
 def _layer_norm(x: Value, axes: Sequence[int], weight: Value | None, bias: Value | None, eps: float) -> Value:
