@@ -7,7 +7,7 @@ complex).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -85,6 +85,24 @@ def real_of(dtype: np.dtype) -> np.dtype:
     if element_types.is_complex(dtype):
         return np.dtype(np.float64 if dtype == np.complex128 else np.float32)
     return dtype
+
+
+def with_numbers(arguments: dict[str, Any], fake: Callable[[str], Any]) -> dict[str, Any]:
+    """Arguments in which computed numbers promote the tensors among them as Python's numbers do.
+
+    `fake` gives what PyTorch has for an argument.  A float next to half-precision tensors is float32, in which
+    formulas of theirs are computed.
+    """
+    scalars = [name for name, x in arguments.items() if isinstance(x, ir.Value) and hlo.rank(x) == 0]
+    numbers = [name for name in scalars if isinstance(fake(name), torch.SymInt | torch.SymFloat | torch.SymBool)]
+    tensors = [x for name, x in arguments.items() if isinstance(x, ir.Value) and name not in numbers]
+    converted = dict(arguments)
+    for name in numbers if tensors else []:
+        kind = category(hlo.dtype(arguments[name]))
+        common = compute_dtype(common_dtype([*tensors, (True, 1, 1.0, 1j)[kind]]))
+        if category(common) == kind:
+            converted[name] = hlo.convert(arguments[name], common)
+    return converted
 
 
 def promoted(a: np.dtype | None, b: np.dtype) -> np.dtype:

@@ -26,6 +26,7 @@ from oxide.frontends.torch.dtypes import to_numpy, to_torch
 from oxide.frontends.torch.effects import Effects, States
 from oxide.frontends.torch.locations import location, node_name, place_text
 from oxide.frontends.torch.node import Node
+from oxide.frontends.torch.promotion import with_numbers
 from oxide.frontends.torch.schemas import Schema, bind, find_overload, functional_variant, is_default, schema_of
 from oxide.frontends.torch.sizes import Symbols, size, sizes
 from oxide.frontends.torch.tensors import Tensor, View, read, wrap, write_all
@@ -283,7 +284,8 @@ class _Call:
             result = rule(make_call(node, self.schema, self.arguments, data, entry.function))
         else:
             check_numbers(self.schema, self.arguments)
-            result = entry.function(node, **{key: read(value) for key, value in self.arguments.items()})
+            values = {key: read(value) for key, value in self.arguments.items()}
+            result = entry.function(node, **with_numbers(values, self.fake))
         return data.bind(self._bind_views(result) if entry.is_view else result, self.meta)
 
     def _bind_views(self, result: Any) -> Any:

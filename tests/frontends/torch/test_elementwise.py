@@ -159,7 +159,13 @@ def test_small_integers_and_bools() -> None:
 
 
 def test_numbers_of_tensors() -> None:
-    def values(x: torch.Tensor, a: torch.Tensor) -> list[torch.Tensor]:
-        return [x * a.item(), torch.where(x > 0, x, a.item()), torch.full((2,), a.item())]
+    """A number promotes less than a tensor of rank 0 does."""
 
-    check(values, torch.randn(4), torch.tensor(2.5))
+    def values(x: torch.Tensor, n: torch.Tensor, a: torch.Tensor) -> list[torch.Tensor]:
+        of_floats = [x * a.item(), torch.where(x > 0, x, a.item()), torch.full((2,), a.item()), x[0] + a.item()]
+        of_integers = [n * a.item(), n > a.item(), n.clamp(a.item()), torch.add(n, n, alpha=n[1].item())]
+        return [*of_floats, *of_integers, x.half() * a.item(), F.leaky_relu(x.half(), a.item())]
+
+    check(
+        values, torch.randn(4), torch.tensor([1, 2, -3], dtype=torch.int32), torch.tensor(2.5, dtype=torch.float64)
+    )
