@@ -12,6 +12,7 @@ from jaxlib.mlir import ir
 from oxide.dialects.diagnostics import OxideError
 from oxide.frontends.torch_mlir.graph import Region, leaves, metas
 
+aten: Any = torch.ops.aten
 higher_order: Any = torch.ops.higher_order
 _ENDLESS = torch.iinfo(torch.int64).max
 
@@ -42,45 +43,33 @@ def branches(region: Region, op: ir.Operation, operands: list[Any]) -> Sequence[
     results: list[Any] = []
     for block, name in zip(blocks, ("on_true", "on_false"), strict=True):
         inner = _inside(region, outside, [])
-        results = _flat(inner.block(block), "a branch")
-        graphs.append(region.constant(name, inner.finish(results)))
-    found = [_unknown(region, value) for value in results]
-    return region.record(higher_order.cond, [condition, *graphs, outside], {}, found)
+        results = inner.block(block)
+        graphs.append(region.constant(name, inner.finish(_as_tensors(inner, results))))
+    found = [_fake_of(region, value) for value in results]
+    nodes = region.record(higher_order.cond, [condition, *graphs, outside], {}, found)
+    return _as_given(region, nodes, results)
 
 
 def loop(region: Region, op: ir.Operation, operands: list[Any]) -> Sequence[Any]:
     """A while loop over the count of iterations, the condition to go on, and the values carried."""
-    limit, condition, *initial = operands
+    limit, *initial = operands
     outside = _outside(region, op, also=[limit])
-    state = _flat([0, condition, *initial], "a loop")
-    carried = [_unknown(region, value) for value in state]
-    graphs = [_condition(region, outside, carried, limit), _body(region, outside, carried, op)]
-    nodes = [region.constant(name, graph) for name, graph in zip(("condition", "body"), graphs, strict=True)]
-    found = [_unknown(region, value) for value in state]
-    return region.record(higher_order.while_loop, [*nodes, state, outside], {}, found)[2:]
-
-
-def _condition(
-    region: Region, outside: list[torch.fx.Node], carried: list[Any], limit: Any
-) -> torch.fx.GraphModule:
+    state = [0, *initial]
+    carried = [_fake_of(region, value) for value in state]
     inner = _inside(region, outside, carried)
-    count, go_on = inner.graph.find_nodes(op="placeholder")[:2]
+    count, go_on = _as_given(inner, _arguments(inner, 2), state[:2])
     if limit != _ENDLESS:
-        known = {node.name: node for node in inner.graph.find_nodes(op="placeholder")}
-        limit = known[limit.name] if isinstance(limit, torch.fx.Node) else limit
-        go_on = inner.call(operator.and_, [go_on, inner.call(operator.lt, [count, limit])])
-    return inner.finish([go_on])
-
-
-def _body(
-    region: Region, outside: list[torch.fx.Node], carried: list[Any], op: ir.Operation
-) -> torch.fx.GraphModule:
+        go_on = inner.call(operator.and_, [go_on, inner.call(operator.lt, [count, inner.values[op.operands[0]]])])
+    condition = inner.finish(_as_tensors(inner, [go_on]))
     inner = _inside(region, outside, carried)
-    count, _, *values = inner.graph.find_nodes(op="placeholder")[: len(carried)]
+    count, _, *values = _as_given(inner, _arguments(inner, len(state)), state)
     block = op.regions[0].blocks[0]
     inner.values.update(zip(block.arguments, [count, *values], strict=True))
-    results = inner.block(block)
-    return inner.finish(_flat([inner.call(operator.add, [count, 1]), *results], "a loop"))
+    following = [inner.call(operator.add, [count, 1]), *inner.block(block)]
+    body = inner.finish(_as_tensors(inner, following))
+    graphs = [region.constant(name, graph) for name, graph in (("condition", condition), ("body", body))]
+    given = [*graphs, _as_tensors(region, state), outside]
+    return _as_given(region, region.record(higher_order.while_loop, given, {}, carried), state)[2:]
 
 
 def _inside(region: Region, outside: Sequence[torch.fx.Node], arguments: Sequence[Any]) -> Region:
@@ -113,20 +102,48 @@ def _operands_inside(op: ir.Operation) -> Iterator[ir.Value]:
                 yield from _operands_inside(inner.operation)
 
 
-def _flat(values: Sequence[Any], what: str) -> list[Any]:
-    if not all(isinstance(value, torch.fx.Node | int | float) for value in values):
-        raise OxideError(f"{what} gives a list, None or a string; only tensors and numbers are supported")
-    return list(values)
+# ------------------------------------------------------------------- numbers go in and out of graphs as tensors
 
 
-def _unknown(region: Region, value: Any) -> Any:
-    """What stands for a tensor of this shape, or a number of this kind, that is known only when the model runs."""
+def _as_tensors(region: Region, values: Sequence[Any]) -> list[Any]:
+    """Numbers as tensors of rank 0.  Raises OxideError for what is neither number nor tensor."""
+    return [_tensor(region, value) if _number_kind(value) else value for value in values]
+
+
+def _tensor(region: Region, value: Any) -> Any:
+    return region.call(aten.scalar_tensor.default, [value], {"dtype": _number_kind(value)})
+
+
+def _as_given(region: Region, nodes: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """Nodes for tensors as numbers where `values` has numbers."""
+    pairs = zip(nodes, values, strict=True)
+    return [region.call(aten.item.default, [node]) if _number_kind(value) else node for node, value in pairs]
+
+
+def _fake_of(region: Region, value: Any) -> torch.Tensor:
+    """What stands for a value that goes in or out of a graph: a fake tensor."""
+    kind = _number_kind(value)
+    if kind is None:
+        return metas(value)
+    with region.scope.sizes.mode:
+        return torch.empty((), dtype=kind)
+
+
+def _number_kind(value: Any) -> torch.dtype | None:
+    """The dtype of a number, None for a tensor.  Raises OxideError for anything else."""
     meta = metas(value)
     if isinstance(meta, torch.Tensor):
-        return meta
-    env = region.scope.sizes.env
-    if isinstance(meta, bool | torch.SymBool):
-        return env.create_unbacked_symbool()
-    return (
-        env.create_unbacked_symfloat() if isinstance(meta, float | torch.SymFloat) else env.create_unbacked_symint()
+        return None
+    kinds = (
+        (bool | torch.SymBool, torch.bool),
+        (int | torch.SymInt, torch.int64),
+        (float | torch.SymFloat, torch.float64),
     )
+    found = next((dtype for kind, dtype in kinds if isinstance(meta, kind)), None)
+    if found is None:
+        raise OxideError("a branch or loop gives a list, None or a string; only tensors and numbers are supported")
+    return found
+
+
+def _arguments(region: Region, count: int) -> list[torch.fx.Node]:
+    return region.graph.find_nodes(op="placeholder")[:count]

@@ -3,7 +3,7 @@
 jaxlib's MLIR does not know the dialect, whose operations have syntax of their own.  The torch-mlir package does: a
 child process parses and verifies the module with it and prints it in MLIR's generic form.  Bindings cannot see
 the properties of operations they do not know, so these are printed again as discardable attributes `oxide.<name>`.
-The bytes of `dense_resource` constants, which no bindings show, are taken from the text.
+The bytes of `dense_resource` constants, which no bindings show, are taken from the end of the text.
 """
 
 from __future__ import annotations
@@ -58,10 +58,18 @@ def read_torch_module(data: bytes, name: str) -> TorchModule:
         raise OxideError(
             f"{name}: reading the torch dialect needs the torch-mlir package: pip install 'oxide-mlir[torch-mlir]'"
         )
-    generic = run_in_child("oxide.frontends.torch_mlir.reader", data, name)
-    code, _, resources = generic.partition(_RESOURCES)
-    blobs = {_key(m.group(1)): unhexlify(m.group(2)[_ALIGNMENT_DIGITS:]) for m in _RESOURCE.finditer(resources)}
-    return TorchModule(parse_module(code, name=name), blobs)
+    is_text = not data.startswith(BYTECODE_MAGIC)
+    # Text has its resources after the code, in digits, which take long to read and to print.
+    code, _, resources = data.partition(_RESOURCES) if is_text else (data, b"", b"")
+    generic, _, printed = run_in_child("oxide.frontends.torch_mlir.reader", code, name).partition(_RESOURCES)
+    return TorchModule(parse_module(generic, name=name), _blobs(resources if is_text else printed, name))
+
+
+def _blobs(section: bytes, name: str) -> dict[str, bytes]:
+    try:
+        return {_key(m.group(1)): unhexlify(m.group(2)[_ALIGNMENT_DIGITS:]) for m in _RESOURCE.finditer(section)}
+    except ValueError as error:
+        raise OxideError(f"{name}: the bytes of a resource are damaged: {error}") from error
 
 
 def _key(text: bytes) -> str:

@@ -109,7 +109,7 @@ def test_values_are_those_of_pytorch(name: str) -> None:
 def test_literals_become_weights_under_the_keys_of_their_resources() -> None:
     model = oxide.load(MODULES / "resources.mlir")
     assert [spec.name for spec in model.parameter_specs] == ["layer_weight", "layer_bias"]
-    np.testing.assert_array_equal(model.parameters["layer_bias"], np.float32([0.5, -0.5]))
+    np.testing.assert_array_equal(model.parameters["layer_bias"], np.array([0.5, -0.5], np.float32))
 
 
 def test_softmax_stays_whole() -> None:
@@ -126,7 +126,7 @@ def test_bytecode_reads_as_text_does() -> None:
     module.operation.write_bytecode(stream)
     x = values(2, 3)
     (found,) = run(oxide.load(stream.getvalue()), x).values()
-    np.testing.assert_allclose(found, linear(x), rtol=1e-6)
+    np.testing.assert_allclose(found, linear(x).numpy(), rtol=1e-6)
 
 
 def test_sizes_have_the_names_and_bounds_of_the_module() -> None:
