@@ -364,8 +364,8 @@ def _integer_power(x: Value, y: Value) -> Value:
     """A negative exponent gives 1 for 1, ±1 for -1 and 0 for every other base (0 too)."""
     if hlo.dtype(x) == np.bool_:
         return hlo.or_(x, hlo.not_(y))
-    if dtypes.is_unsigned(hlo.dtype(x)):
-        return hlo.power(x, y)
+    if dtypes.is_unsigned(hlo.dtype(x)):  # XLA takes exponents with the highest bit for negative ones
+        return hlo.convert(hlo.power(*(hlo.convert(v, np.int64) for v in (x, y))), hlo.dtype(x))
     odd = hlo.not_equal(hlo.and_(y, 1), 0)
     unit = hlo.select(odd, x, 1)
     inverse = hlo.select(hlo.equal(hlo.abs(x), 1), unit, 0)
