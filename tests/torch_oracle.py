@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from conformance.torch_adapter import run
 from torch.utils import _pytree as pytree
 
+import oxide
 from oxide.parameters import torch_array
 
 
@@ -72,3 +74,19 @@ def compare_buffers(
             compare(found[name], tensor, rtol, atol)
         else:
             assert torch.equal(tensor, before[name]), f"buffer {name} changed and is not among the results"
+
+
+def agrees(function: Callable[..., Any], examples: Sequence[tuple[torch.Tensor, ...]]) -> None:
+    """One program, exported with the first example, gives what eager PyTorch gives for all of them."""
+    program = torch.export.export(Function(function), examples[0], strict=False)
+    executable = oxide.import_torch(program).compile(cache=False)
+    names = [spec.name for spec in executable.inputs]
+    for example in examples:
+        given = {name: torch_array(value) for name, value in zip(names, example, strict=True)}
+        found = list(executable.run(given).values())
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # of variances of nothing
+            expected = pytree.tree_leaves(function(*example))
+        assert len(found) == len(expected)
+        for actual, wanted in zip(found, expected, strict=True):
+            tensor = wanted if isinstance(wanted, torch.Tensor) else torch.tensor(wanted)
+            compare(np.asarray(actual), tensor, 1e-5, 1e-6)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Sequence
 
+import torch
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+
+import oxide.frontends
 from oxide.dialects.diagnostics import Diagnostic, OxideError
+
+# Where PyTorch's code lies, and Oxide's.
+_NOT_THE_USERS = tuple(os.path.dirname(package.__path__[0]) + os.sep for package in (torch.nn, oxide.frontends))
 
 # How many nodes a line about one operator lists.
 SHOWN_NODES = 4
@@ -36,6 +45,35 @@ class NodeErrors(OxideError):
             super().__init__(failures[0].message, failures[0].diagnostics)
         else:
             super().__init__(*_summary(failures))
+
+
+def export_failure(module: torch.nn.Module, error: Exception) -> OxideError:
+    """What torch.export raised for a module, with the line of the user's code and the path of the module there."""
+    what = f"torch.export cannot export {type(module).__name__}"
+    path, place = _where(module, error)
+    if not isinstance(error, GuardOnDataDependentSymNode):
+        return OxideError(f"{what}: {type(error).__name__}: {error}", _note(path, place))
+    reason = str(error).partition("\n")[0]
+    way_out = (
+        "a Python branch or loop that depends on the values of tensors is not part of a program: use torch.where "
+        "or torch.cond, or say what holds with torch._check"
+    )
+    return OxideError(f"{what}: {reason}", [*_note(path, place), Diagnostic("note", way_out, "")])
+
+
+def _note(path: str, place: str) -> list[Diagnostic]:
+    return [Diagnostic("error", f"raised at {place}", f'loc("{path}")')] if place else []
+
+
+def _where(module: torch.nn.Module, error: BaseException) -> tuple[str, str]:
+    """The path of the innermost module and `file:line` of the innermost line outside of PyTorch and Oxide."""
+    names = {id(part): name for name, part in module.named_modules()}
+    path, place = "", ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        path = names.get(id(frame.f_locals.get("self")), path)
+        if not frame.f_code.co_filename.startswith(_NOT_THE_USERS):
+            place = f"{frame.f_code.co_filename}:{line}"
+    return path or type(module).__name__, place
 
 
 def _summary(failures: Sequence[NodeError]) -> tuple[str, list[Diagnostic]]:

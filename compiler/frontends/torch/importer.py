@@ -26,6 +26,7 @@ from oxide.effects import read_updates
 from oxide.frontends.torch.archive import read_archive
 from oxide.frontends.torch.boundary import input_names, mutations, output_names
 from oxide.frontends.torch.calling import Leaf, calling_of
+from oxide.frontends.torch.diagnostics import export_failure
 from oxide.frontends.torch.dtypes import to_torch
 from oxide.frontends.torch.lower import Argument, lower_graph_module
 from oxide.model import Model
@@ -96,9 +97,7 @@ def _export(
         with torch.no_grad():
             return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
     except Exception as error:  # the module is the user's: it can raise anything
-        raise OxideError(
-            f"torch.export cannot export {type(module).__name__}: {type(error).__name__}: {error}"
-        ) from error
+        raise export_failure(module, error) from error
 
 
 def _import(
