@@ -32,7 +32,8 @@ def _innermost(trace: str) -> tuple[str, int]:
     frames = _FRAME.findall(trace)
     if not frames:
         return "", 0
-    users = [frame for frame in frames if not frame[0].startswith(_TORCH)]
+    # Graphs that TorchDynamo made are frames, too: `<eval_with_key>.6`.
+    users = [frame for frame in frames if not frame[0].startswith((_TORCH, "<eval_with_key>"))]
     file, line = (users or frames)[-1]
     return file, int(line)
 

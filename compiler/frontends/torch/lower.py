@@ -104,6 +104,7 @@ def lower_graph_module(
             outputs = program.run(graph_module, bound)
             if program.failures:
                 raise NodeErrors(program.failures)
+            _refuse_changed_constants(arguments, bound, weights)
             results = _results(program.data, outputs, output_names, mutations or {})
             _mutate(bound, outputs, mutations or {})
             mutable = {**tensors, **weights.tensors, **({random.name: random.tensor} if random else {})}
@@ -227,6 +228,16 @@ def _mutate(arguments: Sequence[Any], outputs: Any, mutations: Mapping[int, int]
     values = {position: read(outputs[index]) for index, position in mutations.items()}
     for position, value in values.items():
         arguments[position].write(value)
+
+
+def _refuse_changed_constants(arguments: Sequence[Argument], bound: Sequence[Any], weights: Weights) -> None:
+    """Raise OxideError for a tensor that the program changes and the module has as a constant."""
+    changed = {a.name: x for a, x in zip(arguments, bound, strict=True) if isinstance(x, Tensor) and x.version}
+    constants = {a.name for a in arguments if a.kind == "constant"} - set(weights.tensors)
+    found = sorted(changed.keys() & constants)
+    if found:
+        names = ", ".join(found)
+        raise OxideError(f"the program changes {names}, which is no buffer; use register_buffer in the module")
 
 
 def _updates(arguments: Mapping[str, Tensor], taken: Collection[str]) -> list[_Result]:

@@ -7,6 +7,9 @@ import torch
 from torch import nn
 from torch_oracle import Function, check
 
+import oxide
+from oxide.dialects.diagnostics import OxideError
+
 X = torch.arange(24, dtype=torch.float32).reshape(2, 3, 4) / 7
 
 
@@ -191,3 +194,29 @@ def test_a_write_inside_a_grad_mode_region_is_seen_outside():
     program = torch.export.export(Function(write_inside_no_grad), (X,), strict=False)
     assert any("wrap_with_set_grad_enabled" in str(node.target) for node in program.graph.nodes)
     check(write_inside_no_grad, X)
+
+
+class Constants(nn.Module):
+    """Changes a tensor made in forward, which is a copy, or one that the module holds."""
+
+    def __init__(self, held: bool) -> None:
+        super().__init__()
+        self.steps = torch.tensor([1, 2])
+        self.held = held
+
+    def forward(self, x):
+        made = torch.tensor([1, 2])
+        (self.steps if self.held else made).add_(1)
+        return x + self.steps + made, made
+
+
+def test_constants_made_in_forward_are_fresh_in_each_call():
+    net = oxide.import_torch(Constants(held=False), (torch.zeros(2),)).stateful(cache=False)
+    for _ in range(2):
+        total, made = net(torch.zeros(2))
+        assert (total.tolist(), made.tolist()) == ([3, 5], [2, 3])
+
+
+def test_a_changed_tensor_that_is_no_buffer_is_refused():
+    with pytest.raises(OxideError, match="changes steps, which is no buffer; use register_buffer"):
+        oxide.import_torch(Constants(held=True), (torch.zeros(2),))
