@@ -57,7 +57,7 @@ def test_an_operator_that_changes_a_view_in_the_functional_form(bases: bool):
         z = torch.ops.oxide_test.add_into(y[1:], 3.0)
         return y, z
 
-    with torch._inductor.config.patch(enable_auto_functionalized_v2=bases):
+    with PRIVATE._inductor.config.patch(enable_auto_functionalized_v2=bases):
         program = torch.export.export(Function(changed), (X,)).run_decompositions({})
     assert any("auto_functionalized" in str(node.target) for node in program.graph.nodes)
     for found, expected in zip(oxide.import_torch(program).compile()(X.numpy()), changed(X), strict=True):

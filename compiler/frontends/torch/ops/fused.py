@@ -72,6 +72,53 @@ def embedding_renorm(self: Tensor, indices: Tensor, max_norm: float, norm_type: 
     return torch.where(named & (norms > max_norm), self * (max_norm / (norms + 1e-7)), self)
 
 
+@definition("aten.mm.dtype")
+def mm(self: Tensor, mat2: Tensor, out_dtype: torch.dtype) -> Tensor:
+    return torch.mm(self.to(out_dtype), mat2.to(out_dtype))
+
+
+@definition("aten.bmm.dtype")
+def bmm(self: Tensor, mat2: Tensor, out_dtype: torch.dtype) -> Tensor:
+    return torch.bmm(self.to(out_dtype), mat2.to(out_dtype))
+
+
+@definition("aten._conv_depthwise2d.default", "aten.conv_depthwise3d.default")
+def conv_depthwise(
+    self: Tensor,
+    weight: Tensor,
+    kernel_size: Sequence[int],
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+) -> Tensor:
+    convolution = F.conv2d if len(kernel_size) == 2 else F.conv3d
+    return convolution(self, weight, bias, tuple(stride), tuple(padding), tuple(dilation), groups=self.shape[1])
+
+
+@definition("aten._cholesky_solve_helper.default")
+def cholesky_solve(self: Tensor, A: Tensor, upper: bool) -> Tensor:
+    return torch.cholesky_solve(self, A, upper)
+
+
+@definition("aten._thnn_fused_lstm_cell.default")
+def lstm_cell(
+    input_gates: Tensor,
+    hidden_gates: Tensor,
+    cx: Tensor,
+    input_bias: Tensor | None = None,
+    hidden_bias: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """h, c and the gates, which the gradient reads."""
+    gates = input_gates + hidden_gates
+    for bias in (input_bias, hidden_bias):
+        gates = gates if bias is None else gates + bias
+    i, f, g, o = gates.chunk(4, 1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c = f * cx + i * g
+    return o * c.tanh(), c, torch.cat([i, f, g, o], 1)
+
+
 # ---------------------------------------------------------------------------------------------- attention
 
 # What `mask_type` says of a mask.
