@@ -53,11 +53,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Lowering:
-    """One operator with its function; that of a view returns `View`s."""
+    """One operator with its function; that of a view returns `View`s, one of elements treats each by itself."""
 
     name: str
     function: Callable[..., Any]
     is_view: bool = False
+    is_elementwise: bool = False
 
 
 REGISTRY: dict[str, Lowering] = {}
@@ -146,7 +147,7 @@ def elementwise(
 
     if set(taken) != set(schema.names):
         raise ValueError(f"elementwise {name} does not take {sorted(set(schema.names) - set(taken))}")
-    _register(Lowering(name, lower), None)
+    _register(Lowering(name, lower, is_elementwise=True), None)
 
 
 def _register(entry: Lowering, function: Callable[..., Any] | None) -> None:

@@ -249,7 +249,7 @@ class _Call:
         entry = given or registry.REGISTRY.get(str(self.op))
         if entry is None and self.schema.mutated:
             return self._by_functional_variant()
-        rule = None if given else rule_of(self.op)
+        rule = None if given else rule_of(self.op, entry)
         if not is_open(self.schema, self.arguments, by_number=rule is not None):
             return self._by_lowering(entry) if entry is not None else self._by_expansion()
         if entry is not None and rule is not None:

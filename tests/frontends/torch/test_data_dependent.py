@@ -141,6 +141,23 @@ def rolling(x, mask):
 
 
 @case
+def in_place_up_to_a_count(x, mask):
+    z = torch.zeros(5, 4)
+    z[: mask.sum().item()] = x[mask] * 2
+    y = x[mask]
+    y[y > 0] = 0
+    y[y[:, 0] < 0] = 1.0
+    return z, y, y[y[:, 1] < 0]
+
+
+@case
+def pieces(x, mask):
+    k = mask.sum().item()
+    first, second = torch.split(x, [k, 5 - k])
+    return first, second * 2, x[mask].chunk(2, 1), x[mask].unbind(1)
+
+
+@case
 def in_place(x, mask):
     y = torch.cat([x[mask], x])
     y[1:].mul_(2)
@@ -162,6 +179,23 @@ def totals(x, mask):
 def averages(x, mask):
     y = x[mask]
     return y.mean(), y.mean(0), y.mean(1), y.var(0), y.std(), y.var(1, correction=0), y.var(0, correction=0)
+
+
+@case
+def spreads(x, mask):
+    return torch.var_mean(x[mask], 0), torch.std_mean(x[mask], 1), x[mask].norm(p=1)
+
+
+@case
+def lines(x, mask):
+    y, borders = x[mask], torch.tensor([-1.0, 0.0, 1.0])
+    return (
+        y.median(1),
+        y.mode(1).values,
+        F.glu(y, 1),
+        torch.bucketize(y, borders),
+        torch.isin(y.int(), torch.tensor([0])),
+    )
 
 
 @case

@@ -28,6 +28,7 @@ from oxide.dialects.dims import Size, depends_on_data
 from oxide.frontends.bounded import valid
 from oxide.frontends.torch.data_sizes import DataSizes
 from oxide.frontends.torch.node import Node
+from oxide.frontends.torch.registry import Lowering
 from oxide.frontends.torch.schemas import Schema
 from oxide.frontends.torch.sizes import sizes
 from oxide.frontends.torch.tensors import Tensor, read
@@ -176,7 +177,8 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return decorate
 
 
-def rule_of(op: OpOverload) -> Rule | None:
-    """An operator's rule.  Elementwise operators, which PyTorch marks as such, have one in common."""
+def rule_of(op: OpOverload, entry: Lowering | None) -> Rule | None:
+    """An operator's rule.  Elementwise operators, by their lowering or PyTorch's mark, have one in common."""
     found = RULES.get(str(op).removeprefix("aten."))
-    return RULES["elementwise"] if found is None and torch.Tag.pointwise in op.tags else found
+    is_elementwise = torch.Tag.pointwise in op.tags or (entry is not None and entry.is_elementwise)
+    return RULES["elementwise"] if found is None and is_elementwise else found

@@ -92,6 +92,27 @@ def layer_norm(call: Call) -> Any:
     return call.run()
 
 
+@rule(
+    *("median.dim", "nanmedian.dim", "mode.default", "kthvalue.default", "_fft_r2c.default", "_fft_c2r.default"),
+    *("_fft_c2c.default", "glu.default", "unfold.default"),
+)
+def along(call: Call) -> Any:
+    """Each line along the dimensions that are named is treated by itself."""
+    dim = next(call.arguments[name] for name in ("dim", "dimension") if name in call.arguments)
+    named = {call.axis("self", axis) for axis in (dim if isinstance(dim, list) else [dim])}
+    if named & set(call.open_axes("self")):
+        call.refuse("it is not supported along that dimension")
+    return call.run()
+
+
+@rule("searchsorted.Tensor", "searchsorted.Scalar", "bucketize.Tensor", "bucketize.Scalar")
+def search(call: Call) -> Any:
+    """Each value by itself."""
+    if any(call.open_axes(name) for name in ("sorted_sequence", "boundaries", "sorter")):
+        call.refuse("a sorted sequence of such a size is not supported")
+    return call.run()
+
+
 @rule("softmax.int", "log_softmax.int", "_softmax.default", "_log_softmax.default")
 def softmax(call: Call) -> Any:
     """What does not count is -inf, whose share is nothing."""
