@@ -39,6 +39,7 @@ from oxide.backends.jax_source.terms import WIDE, Bound, TensorType, Term
 from oxide.dialects.attributes import PREPARE, string
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 from oxide.dialects.shapes import Symbolic, UnknownShapes, open_sizes
+from oxide.effects import read_checks, read_updates
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
     stored = {name: emitter.type(value).dtype for name, value in given.items()}
     stored |= {name: value.dtype for name, value in constants.items()}
     functions.append(_forward(parameters, inputs, list(zip(signature.outputs, results, strict=True)), body))
-    text = _assemble(emitter, model_name, parameters_file, stored, signature, functions, paths)
+    effects = _effects(module, signature)
+    text = _assemble(emitter, model_name, parameters_file, stored, signature, effects, functions, paths)
     return JaxSource(text, constants)
 
 
@@ -112,8 +114,10 @@ def _given(
     if PREPARE not in main.attributes:
         return {name: arguments[i] for i, name in signature.weights}, None
     prepare = symbols.get(string(main.operation, PREPARE))
-    if prepare is None:
-        raise OxideError(f"the module has no function {main.attributes[PREPARE]}, which @main has its weights from")
+    if prepare is None or prepare == main:
+        raise OxideError(
+            f"@main has weights from {main.attributes[PREPARE]}, which is no other function of the module"
+        )
     own = signature_of(prepare)
     given = {name: prepare.regions[0].blocks[0].arguments[i] for i, name in own.weights}
     return given | {name: arguments[i] for i, name in signature.weights if name not in own.outputs}, prepare
@@ -229,12 +233,30 @@ def _forward(
     return syntax.function("forward", ["params", *parameters], [documentation, *body])
 
 
+def _effects(module: ir.Module, signature: Signature) -> list[ast.stmt]:
+    """UPDATES: which outputs are new values of which inputs or weights.  CHECKS: what the model asserts, by the
+    output that has the number of the first failure.  Neither where there is none."""
+    updates, checks = read_updates(module), read_checks(module)
+    facts: list[ast.stmt] = []
+    if updates:
+        outputs = [syntax.literal(signature.outputs[number]) for number in updates]
+        facts.append(
+            syntax.assign(["UPDATES"], ast.Dict(list(outputs), list(map(syntax.literal, updates.values()))))
+        )
+    if checks is not None:
+        facts.append(
+            syntax.assign(["CHECKS"], ast.Dict([syntax.literal(checks.output)], [syntax.literal(checks.messages)]))
+        )
+    return facts
+
+
 def _assemble(
     emitter: Emitter,
     model_name: str,
     parameters_file: str | None,
     stored: Mapping[str, np.dtype],
     signature: Signature,
+    effects: Sequence[ast.stmt],
     entries: Sequence[ast.FunctionDef],
     paths: dict[str, list[str]],
 ) -> str:
@@ -247,6 +269,7 @@ def _assemble(
     facts = [
         syntax.assign(["INPUT_NAMES"], syntax.literal(tuple(n for _, n in signature.inputs))),
         syntax.assign(["OUTPUT_NAMES"], syntax.literal(tuple(signature.outputs))),
+        *effects,
     ]
     if stored and parameters_file is not None:
         facts.append(syntax.assign(["PARAMETERS_FILE"], syntax.literal(parameters_file)))

@@ -19,7 +19,7 @@ RESERVED = frozenset(
     {*dir(builtins), *keyword.kwlist, *keyword.softkwlist}
     | {"jax", "jnp", "lax", "np", "params", "path", "Path", "load_file", "load_params", "deserialize"}
     | {"prepare", "forward"}
-    | {"INPUT_NAMES", "OUTPUT_NAMES", "PARAMETERS_FILE", "PARAMETER_DTYPES"}
+    | {"INPUT_NAMES", "OUTPUT_NAMES", "PARAMETERS_FILE", "PARAMETER_DTYPES", "UPDATES", "CHECKS"}
 )
 # Variables for operations whose source has no name.
 KIND_NAMES = {

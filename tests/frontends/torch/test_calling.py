@@ -148,3 +148,14 @@ def test_a_loaded_model_is_called_by_position(tmp_path):
     for count in (1, 2):
         outputs = net(np.ones((4, 3), np.float32), np.ones(2, np.float32))
         assert int(outputs[1]) == count
+
+
+def test_the_source_says_which_outputs_are_new_values():
+    def function(x, cache):
+        cache.add_(1)
+        return torch.linalg.inv(x)
+
+    text = oxide.import_torch(Function(function), (torch.eye(3), torch.zeros(2))).to_jax_source().text
+    assert 'OUTPUT_NAMES = ("output", "args_1", "failed_check")' in text
+    assert 'UPDATES = {"args_1": "args_1"}' in text
+    assert 'CHECKS = {"failed_check": ("linalg.inv: ' in text
