@@ -156,6 +156,15 @@ def logsumexp(x: ir.Value, *, axis: int) -> ir.Value:
     return _narrow(hlo.add(hlo.log(hlo.reduce_sum(hlo.exp(shifted), [axis])), largest), x)
 
 
+@composite("cumlogsumexp", operands=(1, 1), verify=_axis_in_range, axis=int)
+def cumlogsumexp(x: ir.Value, *, axis: int) -> ir.Value:
+    """log sum exp x over the elements up to each one along an axis."""
+    wide = _widen(x)
+    known = isinstance(hlo.shape(x)[axis], int)
+    running = hlo.cumulative_by_halves if known else hlo.cumulative
+    return _narrow(running(wide, "logaddexp", axis), x)
+
+
 @composite("gelu", operands=(1, 1), verify=_gelu_kind, approximate=str)
 def gelu(x: ir.Value, *, approximate: str) -> ir.Value:
     """x * Phi(x): by erf, or by tanh(sqrt(2/pi) (x + 0.044715 x^3)) (Hendrycks and Gimpel, 2016)."""

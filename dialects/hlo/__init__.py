@@ -169,7 +169,7 @@ from oxide.dialects.hlo.regions import (
     while_,
 )
 from oxide.dialects.hlo.resolve import resolve_sizes
-from oxide.dialects.hlo.scans import cumulative
+from oxide.dialects.hlo.scans import cumulative, cumulative_by_halves
 from oxide.dialects.hlo.shape_ops import (
     broadcast_in_dim,
     broadcast_to,
@@ -236,6 +236,7 @@ __all__ = [
     "cosh",
     "create",
     "cumulative",
+    "cumulative_by_halves",
     "digamma",
     "divide",
     "dot_general",

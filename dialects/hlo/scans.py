@@ -10,7 +10,7 @@ from oxide.dialects.hlo.elementwise import add, less, shift_left, subtract
 from oxide.dialects.hlo.indexing import dynamic_slice
 from oxide.dialects.hlo.reductions import KINDS, reduce_window
 from oxide.dialects.hlo.regions import while_
-from oxide.dialects.hlo.shape_ops import pad
+from oxide.dialects.hlo.shape_ops import concatenate, pad, reshape, slice_axis, stack
 from oxide.dialects.hlo.shape_ops import reverse as reverse_axes
 
 
@@ -30,6 +30,27 @@ def cumulative(x: ir.Value, kind: str, axis: int, *, exclusive: bool = False, re
     padding = [(0, 0)] * rank(x)
     padding[axis] = (after, before) if reverse else (before, after)
     return reduce_window(x, kind, window, padding=padding)
+
+
+def cumulative_by_halves(x: ir.Value, kind: str, axis: int) -> ir.Value:
+    """The same with two combinations for each element (Blelloch, 1990), where those cost more than memory does.
+
+    Pairs are combined, and their running reduction is that of every second element; the length must be known.
+    """
+    axis = normalize_axis(axis, rank(x))
+    length = shape(x)[axis]
+    if not isinstance(length, int) or length < 2:
+        return x
+    combine, _ = KINDS[kind]
+    even, odd = (slice_axis(x, axis, start, length, 2) for start in (0, 1))
+    count = length // 2
+    seconds = cumulative_by_halves(combine(slice_axis(even, axis, 0, count), odd), kind, axis)
+    before = slice_axis(seconds, axis, 0, (length - 1) // 2)
+    first, later = slice_axis(even, axis, 0, 1), slice_axis(even, axis, 1, length - count)
+    firsts = concatenate([first, combine(before, later)], axis)
+    dims = [2 * d if i == axis else d for i, d in enumerate(shape(seconds))]
+    paired = reshape(stack([slice_axis(firsts, axis, 0, count), seconds], axis + 1), dims)
+    return concatenate([paired, slice_axis(firsts, axis, count, length - count)], axis)
 
 
 def _cumulative_open(x: ir.Value, kind: str, axis: int, *, exclusive: bool, backwards: bool) -> ir.Value:

@@ -51,6 +51,8 @@ QKV = [(2, 4, 6, 8), (2, 2, 7, 8), (2, 2, 7, 5)]
 CASES: dict[str, tuple[str, list, dict, Callable]] = {
     "softmax": ("softmax", [X], {"axis": 1}, lambda x: torch.softmax(x, 1)),
     "log_softmax": ("log_softmax", [X], {"axis": 2}, lambda x: torch.log_softmax(x, 2)),
+    "cumlogsumexp": ("cumlogsumexp", [X], {"axis": 1}, lambda x: torch.logcumsumexp(x, 1)),
+    "cumlogsumexp_last": ("cumlogsumexp", [X], {"axis": 2}, lambda x: torch.logcumsumexp(x, 2)),
     "gelu": ("gelu", [X], {"approximate": "none"}, lambda x: F.gelu(x)),
     "gelu_tanh": ("gelu", [X], {"approximate": "tanh"}, lambda x: F.gelu(x, approximate="tanh")),
     "silu": ("silu", [X], {}, F.silu),

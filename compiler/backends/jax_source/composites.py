@@ -55,6 +55,15 @@ def _softmax(function: str) -> Callable[[Emitter, ir.OpView, Attributes], ast.ex
     return emit
 
 
+def _cumlogsumexp(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    """lax counts no axes from the end."""
+    axis, element = literal(attributes["axis"]), e.type(op.operands[0]).element
+    if _wide(e, op):
+        return call("lax.cumlogsumexp", e.array(op.operands[0]), axis=axis)
+    wide = syntax.method(e.array(op.operands[0]), "astype", e.dtype("f32"))
+    return syntax.method(call("lax.cumlogsumexp", wide, axis=axis), "astype", e.dtype(element))
+
+
 def _number(e: Emitter, op: ir.OpView, value: float) -> ast.expr:
     """A number as float32, in which it is used unless an operand is wider: 1e-05, not 9.999999747378752e-06."""
     wide = any(e.type(v).element == "f64" for v in op.operands)
@@ -156,6 +165,7 @@ _EMITTERS: dict[str, Callable[[Emitter, ir.OpView, Attributes], ast.expr | None]
     "oxide.softmax": _softmax("jax.nn.softmax"),
     "oxide.log_softmax": _softmax("jax.nn.log_softmax"),
     "oxide.logsumexp": _softmax("jax.nn.logsumexp"),
+    "oxide.cumlogsumexp": _cumlogsumexp,
     "oxide.gelu": _gelu,
     "oxide.silu": _activation("jax.nn.silu"),
     "oxide.mish": _activation("jax.nn.mish"),

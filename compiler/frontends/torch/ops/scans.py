@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxlib.mlir import ir
 
-from oxide.dialects import dtypes, hlo
+from oxide.dialects import composites, dtypes, hlo
 from oxide.frontends.torch.ops.reductions import summing_dtype
 from oxide.frontends.torch.promotion import compute_dtype
 from oxide.frontends.torch.registry import Node, lowering
@@ -29,7 +29,11 @@ def cumprod(node: Node, self: Value, dim: int, dtype: torch.dtype | None = None)
 
 @lowering("aten.logcumsumexp.default")
 def logcumsumexp(node: Node, self: Value, dim: int) -> Value:
-    return _running(self, "logaddexp", dim)
+    if hlo.rank(self) == 0:
+        return self
+    if not dtypes.is_float(hlo.dtype(self)):
+        return _running(self, "logaddexp", dim)
+    return composites.build("cumlogsumexp", [self], axis=hlo.normalize_axis(dim, hlo.rank(self)))[0]
 
 
 def _running(x: Value, kind: str, dim: int) -> Value:
