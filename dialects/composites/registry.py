@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -21,6 +22,7 @@ from oxide.dialects.diagnostics import OxideError
 PREFIX = "oxide."
 AttributeValue = int | float | bool | str | tuple[int, ...]
 Decomposition = Callable[..., ir.Value | Sequence[ir.Value]]
+Function = TypeVar("Function", bound=Decomposition)
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,13 @@ REGISTRY: dict[str, Composite] = {}
 
 def composite(
     name: str, *, operands: tuple[int, int], verify: Callable[..., None], **attributes: type
-) -> Callable[[Decomposition], Decomposition]:
+) -> Callable[[Function], Function]:
     """Register the decorated function as the decomposition of `oxide.<name>`.
 
     `operands` is the smallest and largest operand count.
     """
 
-    def add(decompose: Decomposition) -> Decomposition:
+    def add(decompose: Function) -> Function:
         full = PREFIX + name
         if full in REGISTRY:
             raise ValueError(f"composite {full} is registered twice")
