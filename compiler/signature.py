@@ -121,11 +121,11 @@ def read_signature(module: ir.Module) -> Signature:
 
 
 def _preparation(module: ir.Module, main: ir.Operation, signature: Signature) -> Preparation:
-    name = ir.StringAttr(main.attributes[PREPARE]).value
-    symbols = ir.SymbolTable(module.operation)
-    if name not in symbols or symbols[name].operation.name != "func.func":
-        raise _refused(main, f"its weights come from @{name}, and the module has no such function")
-    function = symbols[name].operation
+    named, symbols = main.attributes[PREPARE], ir.SymbolTable(module.operation)
+    name = named.value if isinstance(named, ir.StringAttr) else ""
+    function = symbols[name].operation if name in symbols and name != ENTRY else None
+    if function is None or function.name != "func.func" or len(function.regions[0].blocks) == 0:
+        raise _refused(main, f"its weights come from {named}, which is no other function of the module")
     found = _read(function)
     taken = {spec.name: spec for spec in found.parameters}
     for spec in found.inputs:

@@ -15,7 +15,7 @@ from oxide.dialects.attributes import integer, integers, string
 from oxide.dialects.effects import Effects
 from oxide.passes.base import Pass, PassLog, register
 from oxide.passes.canonicalize.matching import Declined, has_one_use, is_static, producer
-from oxide.passes.hoist_params.functions import is_unused
+from oxide.passes.hoist_params import functions
 from oxide.passes.hoist_params.weight_values import find_weight_values
 
 
@@ -35,13 +35,12 @@ class FoldBatchNorm(Pass):
     name = "fold-batch-norm"
 
     def run(self, module: ir.Module, log: PassLog) -> None:
-        symbols = ir.SymbolTable(module.operation)
-        if "main" not in symbols:
+        main = functions.entry_function(module)
+        if main is None:
             return
-        main = symbols["main"].operation
         with module.context:
             known = find_weight_values(main, Effects(module)).known.keys()
-            for view in list(main.regions[0].blocks[0].operations):
+            for view in list(functions.body(main).operations):
                 norm = _batch_norm(view.operation)
                 if norm is not None:
                     _fold(norm, known, log)
@@ -98,7 +97,7 @@ def _fold(norm: _BatchNorm, known: Collection[ir.Value], log: PassLog) -> None:
     with norm.op.location, ir.InsertionPoint(norm.op):
         norm.op.results[0].replace_all_uses_with(_folded(norm, found))
     for op in (norm.op, found.sum, found.spread, found.op):
-        if op is not None and is_unused(op.results[0]):
+        if op is not None and functions.is_unused(op.results[0]):
             op.erase()
     log.count("batch norms folded")
 

@@ -23,8 +23,7 @@ class InlinePrepare(Pass):
     name = "inline-prepare"
 
     def run(self, module: ir.Module, log: PassLog) -> None:
-        symbols = ir.SymbolTable(module.operation)
-        main = symbols["main"].operation if "main" in symbols else None
+        main = functions.entry_function(module)
         prepare = None if main is None else functions.prepare_function(module, main)
         if main is None or prepare is None:
             return

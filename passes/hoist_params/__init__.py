@@ -32,10 +32,9 @@ class HoistParams(Pass):
     max_growth: int = option(1 << 20, "bytes by which the weights that @main takes may grow in all")
 
     def run(self, module: ir.Module, log: PassLog) -> None:
-        symbols = ir.SymbolTable(module.operation)
-        if "main" not in symbols:
+        main = functions.entry_function(module)
+        if main is None:
             return
-        main = symbols["main"].operation
         with module.context:
             program = find_weight_values(main, Effects(module))
             for op, reason in program.declined:

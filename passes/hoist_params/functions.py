@@ -14,6 +14,18 @@ from oxide.dialects.diagnostics import OxideError
 Side = Literal["arg_attrs", "res_attrs"]
 
 
+def entry_function(module: ir.Module) -> ir.Operation | None:
+    """`@main` if it has a body of one block."""
+    return _with_body(module, "main")
+
+
+def _with_body(module: ir.Module, name: str) -> ir.Operation | None:
+    symbols = ir.SymbolTable(module.operation)
+    function = symbols[name].operation if name in symbols else None
+    is_whole = function is not None and function.name == "func.func" and len(function.regions[0].blocks) == 1
+    return function if is_whole else None
+
+
 def body(function: ir.Operation) -> ir.Block:
     return function.regions[0].blocks[0]
 
@@ -41,9 +53,14 @@ def names(function: ir.Operation, side: Side, key: str) -> list[str | None]:
 
 
 def weights(function: ir.Operation) -> dict[str, ir.Value]:
-    """The arguments that are weights, by name."""
-    found = zip(names(function, "arg_attrs", PARAM), body(function).arguments, strict=True)
-    return {name: argument for name, argument in found if name is not None}
+    """The arguments that are weights, by name.  Raises OxideError when two have one name."""
+    found: dict[str, ir.Value] = {}
+    for name, argument in zip(names(function, "arg_attrs", PARAM), body(function).arguments, strict=True):
+        if name in found:
+            raise OxideError(f"two weights of @{string(function, 'sym_name')} are called {name!r}")
+        if name is not None:
+            found[name] = argument
+    return found
 
 
 def named(key: str, name: str) -> ir.DictAttr:
@@ -88,10 +105,11 @@ def prepare_function(module: ir.Module, main: ir.Operation) -> ir.Operation | No
     """The function that `oxide.prepare` of `@main` names.  Raises OxideError when the module has none."""
     if PREPARE not in main.attributes:
         return None
-    name, symbols = string(main, PREPARE), ir.SymbolTable(module.operation)
-    if name not in symbols:
-        raise OxideError(f"@main has its weights from @{name}, and the module has no such function")
-    return symbols[name].operation
+    named = main.attributes[PREPARE]
+    function = _with_body(module, named.value) if isinstance(named, ir.StringAttr) else None
+    if function is None or function == main:
+        raise OxideError(f"@main has weights from {named}, which is no other function of the module")
+    return function
 
 
 def add_prepare_function(module: ir.Module, main: ir.Operation) -> ir.Operation:

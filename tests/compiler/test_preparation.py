@@ -166,7 +166,7 @@ MAIN = 'func.func @main(%s: F {oxide.param = "s"}) -> F attributes {oxide.prepar
 @pytest.mark.parametrize(
     ("prepare", "main", "message"),
     [
-        ("", MAIN, "its weights come from @prepare, and the module has no such function"),
+        ("", MAIN, 'its weights come from "prepare", which is no other function of the module'),
         (PREPARE, MAIN.replace("F", "tensor<3xf32>"), "@prepare: result s: 2xf32 is no weight of @main"),
         (PREPARE.replace(WEIGHT, ""), MAIN, "@prepare: argument arg0: 2xf32 is no weight"),
     ],
