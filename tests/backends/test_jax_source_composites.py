@@ -35,6 +35,7 @@ CASES = {
         "return jax.nn.softmax(arg0, axis=-1)",
     ),
     "log_softmax": ([(3, 5)], {"axis": 0}, "return jax.nn.log_softmax(arg0, axis=0)"),
+    "cumlogsumexp": ([(3, 7)], {"axis": 1}, "return lax.cumlogsumexp(arg0, axis=1)"),
     "gelu": ([(3, 5)], {"approximate": "none"}, "return jax.nn.gelu(arg0, approximate=False)"),
     "gelu tanh": ([(3, 5)], {"approximate": "tanh"}, "return jax.nn.gelu(arg0, approximate=True)"),
     "silu": ([(3, 5)], {}, "return jax.nn.silu(arg0)"),
