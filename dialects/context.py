@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from jaxlib.mlir import ir
-from jaxlib.mlir._mlir_libs import _jax_mlir_ext  # pyright: ignore[reportAttributeAccessIssue]
+from jaxlib.mlir._mlir_libs import _jax_mlir_ext, _mlir  # pyright: ignore[reportAttributeAccessIssue]
 from jaxlib.mlir.dialects import chlo, sdy, stablehlo
 
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native, location_text
@@ -37,6 +37,7 @@ def make_context() -> ir.Context:
 def _registry() -> ir.DialectRegistry:
     """The dialects jaxlib ships.  Native passes are global to the process and registered along with them."""
     stablehlo.register_stablehlo_passes()
+    _mlir.globals.append_dialect_search_prefix("oxide.dialects")  # where the bindings find oxide.py
     registry = ir.DialectRegistry()
     _jax_mlir_ext.register_dialects(registry)
     return registry
