@@ -144,12 +144,16 @@ class DataSizes:
             self._learn(tensor, true)
             tensor.sizes = true
         if isinstance(result, ir.Value):
-            dtype = to_numpy(meta.dtype)
-            message = f"internal error: lowered to {result.type}, but PyTorch gives {dtype}{list(true)}"
-            if hlo.dtype(result) != dtype:
-                raise OxideError(message)
-            dims.require_same(hlo.shape(result), self.rooms(true), message)
+            self._check(result, to_numpy(meta.dtype), tuple(self.rooms(true)))
         return tensor
+
+    def _check(self, result: ir.Value, dtype: np.dtype, shape: tuple[Size, ...]) -> None:
+        if hlo.dtype(result) == dtype and hlo.shape(result) == shape:
+            return
+        message = f"internal error: lowered to {result.type}, but PyTorch gives {dtype}{list(shape)}"
+        if hlo.dtype(result) != dtype:
+            raise OxideError(message)
+        dims.require_same(hlo.shape(result), shape, message)
 
     def _fitted(self, result: Bounded, true: Size) -> ir.Value:
         if self.is_new(true):

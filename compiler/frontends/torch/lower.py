@@ -84,7 +84,8 @@ def lower_graph_module(
     """
     given = read_given(lowerings)
     context = make_context()
-    symbols = Symbols(argument.value for argument in arguments if argument.kind == "input")
+    fakes = [argument.value for argument in arguments if argument.kind == "input"]
+    symbols = Symbols([*fakes, *(node.meta.get("val") for node in graph_module.graph.nodes)])
     with context, ir.Location.name(name), captured(context) as seen, named(symbols.names):
         module = ir.Module.create()
         module.operation.attributes["sym_name"] = ir.StringAttr.get(_module_name(name))
