@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from conformance.opinfo import PASS, REFUSED, NotApplicable, case_names, run_case
 
 import oxide
+from oxide.frontends.torch.importer import RANDOM_STATE
 from oxide.tools.oxide_text import table
 
 LEFT_OUT, CRASH = "left out", "crash"
@@ -46,8 +47,10 @@ def write(program: torch.export.ExportedProgram, output: str = "raw", **options:
 def run_text(text: str, args: tuple[Any, ...]) -> dict[str, Any]:
     """Load a module, compile it for the CPU and call it; results as `torch_adapter.run` gives them."""
     model = oxide.load(text.encode())
-    named = {spec.name: value for spec, value in zip(model.inputs, args, strict=True)}
-    return {"outputs": [np.asarray(v) for v in model.compile(cache=False).run(named).values()], "buffers": None}
+    given = (*args, np.zeros(2, np.uint64)) if model.inputs[-1].name == RANDOM_STATE else args
+    named = {spec.name: value for spec, value in zip(model.inputs, given, strict=True)}
+    results = model.compile(cache=False).run(named)
+    return {"outputs": [np.asarray(v) for k, v in results.items() if k != RANDOM_STATE], "buffers": None}
 
 
 def inline_resources(text: str) -> str:

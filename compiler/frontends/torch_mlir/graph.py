@@ -27,6 +27,7 @@ from oxide.frontends.torch_mlir.types import tensor_type
 FAILED = object()
 # What is known only when the model runs.
 _COMPUTED = (torch.Tensor, torch.SymInt, torch.SymFloat, torch.SymBool)
+_PATH = re.compile(r"\w+(\.\w+)*")
 _TERMINATORS = {"func.return", "torch.prim.If.yield", "torch.prim.Loop.condition"}
 
 
@@ -77,11 +78,25 @@ class Region:
         try:
             results = self.lower(self, op, operands)
             for value, result in zip(op.results, results, strict=True):
-                _check(result, str(value.type))
+                self._settle(result, str(value.type))
             return results
         except OxideError as error:
             self.scope.failures.append(self._failure(op, error))
             return [self._stand_in(str(value.type)) for value in op.results]
+
+    def _settle(self, result: Any, declared: str) -> None:
+        """A tensor must be what the module says it is; a value (`vtensor`), which has no strides, is contiguous.
+
+        Raises OxideError.
+        """
+        _check(result, declared)
+        if "vtensor" not in declared:
+            return
+        for node in leaves([result]):
+            meta = metas(node)
+            if isinstance(meta, torch.Tensor) and not meta.is_contiguous():
+                with self.scope.sizes.mode:
+                    node.meta["val"] = meta.contiguous()
 
     def _failure(self, op: ir.Operation, error: OxideError) -> NodeError:
         name = operation_name(op)
@@ -109,13 +124,21 @@ class Region:
 
     def constant(self, name: str, value: Any, meta: Any = None) -> torch.fx.Node:
         """A node for an object that the graph holds: a tensor, or another graph."""
-        unique = label = re.sub(r"\W", "_", name)
-        while unique in self.attributes and self.attributes[unique] is not value:
-            unique = f"{label}_{len(self.attributes)}"
+        unique = next((known for known, held in self.attributes.items() if held is value), None)
+        unique = unique or self._free_path(name)
         self.attributes[unique] = value
         node = self.graph.create_node("get_attr", unique)
         node.meta["val"] = meta
         return node
+
+    def _free_path(self, name: str) -> str:
+        """A path (`layer.0.weight`) that a graph module can hold besides what it has."""
+        path = name if _PATH.fullmatch(name) else re.sub(r"\W", "_", name)
+        while hasattr(torch.fx.GraphModule, path.split(".")[0]) or any(
+            f"{path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{path}.") for other in self.attributes
+        ):
+            path = path.replace(".", "_") + "_"
+        return path
 
     def call(self, target: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Any:
         """A call of an operator, or of a function of numbers: a node for what is computed, numbers that are known.
@@ -183,7 +206,7 @@ def property_of(op: ir.Operation, name: str) -> Any:
 
 
 def _check(result: Any, declared: str) -> None:
-    """A tensor must be what the module says it is.  Raises OxideError."""
+    """Raises OxideError when a tensor is not of the declared type."""
     kind = tensor_type(declared)
     meta = result.meta["val"] if isinstance(result, torch.fx.Node) else result
     if kind is None or not isinstance(meta, torch.Tensor):

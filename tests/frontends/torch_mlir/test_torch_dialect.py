@@ -83,6 +83,7 @@ CASES: dict[str, tuple[Callable[..., Any], list[tuple[torch.Tensor, ...]]]] = {
     "loop": (loop, [(values(2), torch.tensor(limit)) for limit in (0.0, 50.0, 1e6)]),
     "calls": (lambda x: (x * x) * (x * x), [(values(2),)]),
     "lists": (lists, [(values(4, 3),)]),
+    "transposed_view": (lambda x: x.transpose(0, 1).reshape(6), [(values(2, 3),)]),
     "in_place": (in_place, [(values(4),)]),
 }
 
@@ -108,8 +109,8 @@ def test_values_are_those_of_pytorch(name: str) -> None:
 
 def test_literals_become_weights_under_the_keys_of_their_resources() -> None:
     model = oxide.load(MODULES / "resources.mlir")
-    assert [spec.name for spec in model.parameter_specs] == ["layer_weight", "layer_bias"]
-    np.testing.assert_array_equal(model.parameters["layer_bias"], np.array([0.5, -0.5], np.float32))
+    assert [spec.name for spec in model.parameter_specs] == ["layer.weight", "layer.bias"]
+    np.testing.assert_array_equal(model.parameters["layer.bias"], np.array([0.5, -0.5], np.float32))
 
 
 def test_softmax_stays_whole() -> None:
