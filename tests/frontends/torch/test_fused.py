@@ -38,6 +38,10 @@ CASES: dict[str, tuple[Call, tuple[Any, ...]]] = {
     "all and any": (lambda x: (aten._is_all_true(x > 0), aten._is_any_true(x > 0)), (X,)),
     "conv_tbc": (lambda *a: torch.conv_tbc(*a, pad=1), (normal(5, 2, 3), normal(3, 3, 4), normal(4))),
     "embedding_renorm": (lambda w, i: aten.embedding_renorm(w, i, 2.0, 2.0), (X, torch.tensor([[1, 3], [1, 2]]))),
+    "copies of views": (
+        lambda x: (aten.select_copy(x, 1, -1), aten.slice_copy(x, 1, 1, 5, 2), *aten.split_copy(x, 3)),
+        (X,),
+    ),
     "masked_softmax": (lambda x, m: aten._masked_softmax(x, m, -1, 1), (normal(2, 4, 3, 3), KEYS)),
     "masked_softmax_of_positions": (
         lambda x: aten._masked_softmax(x, torch.ones(3, 3).triu(1) > 0, 3, 0),
@@ -82,6 +86,11 @@ WITHOUT_KERNEL: dict[str, tuple[Call, tuple[torch.Tensor, ...], Call]] = {
         lambda x, m: aten._masked_scale(x, m, 2.5),
         (X, X > 0),
         lambda x, m: 2.5 * torch.where(m, x, 0),
+    ),
+    "lstm_cell": (
+        lambda x, y, c, b: aten._thnn_fused_lstm_cell(x, y, c, b, b)[:2],
+        (normal(3, 8), normal(3, 8) + 1, normal(3, 2), normal(8)),
+        lambda x, y, c, b: torch.lstm_cell(x + y, [0 * c, c], torch.eye(8), torch.zeros(8, 2), b, b),
     ),
     "linear_backward": (
         lambda x, g, w: aten.linear_backward(x, g, w, [True, True, True]),

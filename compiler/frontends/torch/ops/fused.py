@@ -82,20 +82,6 @@ def bmm(self: Tensor, mat2: Tensor, out_dtype: torch.dtype) -> Tensor:
     return torch.bmm(self.to(out_dtype), mat2.to(out_dtype))
 
 
-@definition("aten._conv_depthwise2d.default", "aten.conv_depthwise3d.default")
-def conv_depthwise(
-    self: Tensor,
-    weight: Tensor,
-    kernel_size: Sequence[int],
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-) -> Tensor:
-    convolution = F.conv2d if len(kernel_size) == 2 else F.conv3d
-    return convolution(self, weight, bias, tuple(stride), tuple(padding), tuple(dilation), groups=self.shape[1])
-
-
 @definition("aten._cholesky_solve_helper.default")
 def cholesky_solve(self: Tensor, A: Tensor, upper: bool) -> Tensor:
     return torch.cholesky_solve(self, A, upper)
