@@ -139,7 +139,7 @@ def test_half_precision_rounds_once() -> None:
     """Numbers keep their digits in products and quotients, and formulas are computed in float32."""
 
     def scaled(x: torch.Tensor) -> list[torch.Tensor]:
-        return [x * 0.0503, 0.0503 * x, x / 0.0503, x % 0.0503, torch._foreach_mul([x], 0.3)[0]]
+        return [x * 0.0503, 0.0503 * x, x / 0.0503, x % 0.0503, aten._foreach_mul([x], 0.3)[0]]
 
     def formulas(x: torch.Tensor) -> list[torch.Tensor]:
         return [F.gelu(x), F.gelu(x, approximate="tanh"), F.silu(x), x.sigmoid()]

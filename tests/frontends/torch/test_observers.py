@@ -72,8 +72,10 @@ def test_observers(name: str) -> None:
 
 def test_learnt_parameters() -> None:
     def quantised(x, scale, zero, scales, zeros):
-        whole = torch._fake_quantize_learnable_per_tensor_affine(x, scale, zero, 0, 255, 1.0)
-        return whole, torch._fake_quantize_learnable_per_channel_affine(x, scales, zeros, 0, -128, 127, 1.0)
+        whole = torch.ops.aten._fake_quantize_learnable_per_tensor_affine(x, scale, zero, 0, 255, 1.0)
+        return whole, torch.ops.aten._fake_quantize_learnable_per_channel_affine(
+            x, scales, zeros, 0, -128, 127, 1.0
+        )
 
     each = torch.tensor([0.1, 0.03, 0.2, 0.011]), torch.tensor([0.0, 3.4, -2.5, 1.5])
     check(quantised, X, torch.tensor([0.04]), torch.tensor([3.6]), *each)
