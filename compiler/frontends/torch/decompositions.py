@@ -65,10 +65,21 @@ class Expansions:
         key = (op, spec, tuple(_signature(leaf) for leaf in leaves))
         self.counts[str(op)] += 1
         if key not in self._graphs:
-            function = _definition(op)
-            assert function is not None, f"{op} has no decomposition"
-            self._graphs[key] = _trace(function, leaves, spec, positions)
+            self._graphs[key] = _expanded(op, leaves, spec, positions)
         return self._graphs[key], positions
+
+
+def _expanded(op: OpOverload, leaves: list[Any], spec: Any, positions: list[int]) -> torch.fx.GraphModule:
+    function = _definition(op)
+    assert function is not None, f"{op} has no decomposition"
+    try:
+        return _trace(function, leaves, spec, positions)
+    except RuntimeError:
+        # Definitions in C++ may need numbers for sizes that are symbolic; PyTorch has some in Python as well.
+        other = decomposition_table.get(op)
+        if other is None or other is function:
+            raise
+        return _trace(other, leaves, spec, positions)
 
 
 def trace(function: Callable[..., Any], args: Sequence[Any]) -> tuple[torch.fx.GraphModule, list[int]]:

@@ -59,7 +59,8 @@ def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str,
     Raises OxideError for a function of run-time numbers that StableHLO has no counterpart of.
     """
     given = [*args, *kwargs.values()]
-    if any(isinstance(part, Tensor) for part in _leaves(given)):
+    tensors = [part for part in _leaves(given) if isinstance(part, Tensor)]
+    if tensors and not _is_size(meta, tensors):
         return _computed(function, given)
     if isinstance(meta, torch.SymInt):
         return size(meta)
@@ -68,6 +69,23 @@ def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str,
     if any(isinstance(part, Dim) for part in _leaves(given)):
         return _computed(function, given)
     return function(*args, **kwargs)
+
+
+def _is_size(meta: Any, tensors: Sequence[Tensor]) -> bool:
+    """Whether a number is a size, though it was computed by way of floats: `int(1.5 * n)`."""
+    if not isinstance(meta, torch.SymInt) or not all(_is_of_sizes(tensor.read()) for tensor in tensors):
+        return False
+    try:
+        size(meta)
+    except OxideError:
+        return False
+    return True
+
+
+def _is_of_sizes(value: ir.Value) -> bool:
+    """Whether nothing but sizes and constants went into a value."""
+    owner = value.owner
+    return not isinstance(owner, ir.Block) and all(map(_is_of_sizes, owner.operands))
 
 
 def condition(value: torch.SymBool) -> bool | Condition:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from fractions import Fraction
 from functools import reduce
 from typing import Any
 
@@ -94,11 +95,25 @@ def _power(base: Any, exponent: Any) -> Size:
 
 
 def _rounded(quotient: Any, *, up: bool) -> Size:
-    """A true division rounded to an integer: what `math.floor(n / 2)` and `math.ceil(n / 2)` are."""
-    if type(quotient).__name__ not in ("IntTrueDiv", "FloatTrueDiv"):
-        raise OxideError(f"the size {quotient}, rounded, has no counterpart among Oxide's sizes")
-    a, b = (to_size(part) for part in quotient.args)
+    """A quotient rounded to an integer: what `math.floor(n / 2)`, `math.ceil(n / 2)` and `int(1.5 * n)` are."""
+    a, b = _fraction(quotient)
     return -(-a // b) if up else a // b
+
+
+def _fraction(quotient: Any) -> tuple[Size, Size]:
+    """Numerator and denominator; of products with floats only where these are never rounded."""
+    if type(quotient).__name__ in ("IntTrueDiv", "FloatTrueDiv"):
+        a, b = (to_size(part) for part in quotient.args)
+        return a, b
+    factor, rest = quotient.as_coeff_Mul()
+    exact = Fraction(float(factor))
+    if (
+        factor.is_Float
+        and type(rest).__name__ == "ToFloat"
+        and max(abs(exact.numerator), exact.denominator) < 2**20
+    ):
+        return to_size(rest) * exact.numerator, exact.denominator
+    raise OxideError(f"the size {quotient}, rounded, has no counterpart among Oxide's sizes")
 
 
 # SymPy's classes and those of torch.utils._sympy.functions, by name.
@@ -158,7 +173,7 @@ class Symbols:
     """
 
     def __init__(self, values: Iterable[Any]) -> None:
-        """`values` are what the program's placeholders stand for, fake tensors among them."""
+        """`values` are what the program's nodes stand for, placeholders first, fake tensors among them."""
         modes = [v.fake_mode for v in values if isinstance(v, torch._subclasses.FakeTensor)]
         known = [m for m in modes if m.shape_env is not None]
         self.env: ShapeEnv | None = known[0].shape_env if known else None

@@ -232,3 +232,17 @@ def test_operators_that_pytorch_decomposes_for_fixed_sizes_only():
 
     module, model = imported(values, (torch.randn(8, 5), torch.randn(3, 5, 5)), ({0: Dim.DYNAMIC}, None))
     check_calls(module, model, *((torch.randn(rows, 5), torch.randn(3, 5, 5)) for rows in (8, 12)))
+
+
+def test_resizing_by_factors_of_open_sizes():
+    def values(x):
+        by = {
+            m: f.interpolate(x, scale_factor=s, mode=m)
+            for m, s in (("nearest", 2), ("bilinear", 1.5), ("bicubic", 0.5))
+        }
+        return (*by.values(), f.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True))
+
+    module, model = imported(values, (torch.randn(1, 2, 6, 8),), ({2: Dim.DYNAMIC, 3: Dim.DYNAMIC},))
+    check_calls(module, model, *((torch.randn(1, 2, h, w),) for h, w in ((6, 8), (7, 5))))
+    with pytest.raises(OxideError, match="rounded, has no counterpart"):
+        imported(lambda x: f.interpolate(x, scale_factor=1.7), (torch.randn(1, 2, 6, 8),), ({2: Dim.DYNAMIC},))
