@@ -3,7 +3,7 @@
     python tests/benchmarks/hoist_params.py [--seconds 4] [NAME | FILE]...
 
 Calls of the forms take turns, so that other work on the machine meets all of them; `ratio` is the median, over
-the rounds, of a form's time to the raw form's.  `MB moved` is what XLA's cost analysis says a call reads and writes.
+the rounds, of a form's time to the raw form's.  `MB moved` is what a call reads and writes by XLA's cost analysis.
 """
 
 from __future__ import annotations
