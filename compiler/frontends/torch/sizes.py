@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import sympy
@@ -82,9 +82,15 @@ def to_size(expression: Any) -> Size:
 
 def _symbol(symbol: Any) -> Size:
     name = str(symbol.name)
-    if free_unbacked_symbols(symbol):
+    if _is_unbacked(symbol):
         return dims.symbol(DATA + name)
     return dims.symbol((_names.get() or {}).get(name, name))
+
+
+@lru_cache(maxsize=1024)
+def _is_unbacked(symbol: Any) -> bool:
+    """Whether a symbol stands for a size that data decide; asked of each dimension of each tensor."""
+    return bool(free_unbacked_symbols(symbol))
 
 
 def _power(base: Any, exponent: Any) -> Size:
