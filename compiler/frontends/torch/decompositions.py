@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -110,5 +111,11 @@ def _trace(
         # A named tuple would be built by a node of the graph.
         return tuple(result) if isinstance(result, tuple) else result
 
-    with torch.no_grad(), enable_python_dispatcher():  # which open sizes need
+    # PyTorch's definitions in Python, which open sizes need, come before lowerings of ours: not where they can.
+    with torch.no_grad(), enable_python_dispatcher() if _is_open(leaves) else nullcontext():
         return make_fx(run)(*(leaves[position] for position in positions))
+
+
+def _is_open(leaves: Sequence[Any]) -> bool:
+    sizes = [d for leaf in leaves if isinstance(leaf, torch.Tensor) for d in leaf.shape]
+    return any(isinstance(size, torch.SymInt) for size in (*leaves, *sizes))
