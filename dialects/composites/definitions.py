@@ -128,11 +128,21 @@ def _fusion_kind(types: Types, kind: str) -> None:
 # ---------------------------------------------------------------------------------------- decompositions
 
 
+def _below_maximum(x: ir.Value, axis: int) -> ir.Value:
+    """x - max x along an axis.
+
+    The minimum changes no value.  Without it XLA may contract a product that x is with the subtraction: it is not
+    rounded then, the maximum is, and where x is huge (a mask's -3e38 / 3) no element is its row's maximum.
+    """
+    largest = hlo.broadcast_to(hlo.reduce_max(x, [axis], keepdims=True), hlo.shape(x))
+    return hlo.subtract(hlo.minimum(x, largest), largest)
+
+
 @composite("softmax", operands=(1, 1), verify=_axis_in_range, axis=int)
 def softmax(x: ir.Value, *, axis: int) -> ir.Value:
     """exp(x - max x) / sum exp(x - max x) along an axis."""
     wide = _widen(x)
-    powers = hlo.exp(hlo.subtract(wide, hlo.reduce_max(wide, [axis], keepdims=True)))
+    powers = hlo.exp(_below_maximum(wide, axis))
     return _narrow(hlo.divide(powers, hlo.reduce_sum(powers, [axis], keepdims=True)), x)
 
 
@@ -140,7 +150,7 @@ def softmax(x: ir.Value, *, axis: int) -> ir.Value:
 def log_softmax(x: ir.Value, *, axis: int) -> ir.Value:
     """(x - max x) - log sum exp(x - max x) along an axis."""
     wide = _widen(x)
-    shifted = hlo.subtract(wide, hlo.reduce_max(wide, [axis], keepdims=True))
+    shifted = _below_maximum(wide, axis)
     total = hlo.reduce_sum(hlo.exp(shifted), [axis], keepdims=True)
     return _narrow(hlo.subtract(shifted, hlo.log(total)), x)
 

@@ -48,11 +48,24 @@ def _stable(shifted: ir.Value, total: Reduction, name: str) -> Raised | Declined
         return Declined(f"oxide.{name} sums along one axis, this along {total.axes}")
     difference = producer(shifted, "stablehlo.subtract")
     largest = None if difference is None else reduction(View.whole(difference.operands[1]), "maximum")
-    if difference is None or largest is None or largest.operand != difference.operands[0]:
+    if difference is None or largest is None or not _is_operand(difference, largest):
         return Declined(f"oxide.{name} subtracts the maximum before it exponentiates")
     if largest.axes != total.axes:
         return Declined(f"the maximum is taken along {largest.axes}, the sum along {total.axes}")
-    return Raised(name, [difference.operands[0]], {"axis": total.axes[0]})
+    return Raised(name, [largest.operand], {"axis": total.axes[0]})
+
+
+def _is_operand(difference: ir.Operation, largest: Reduction) -> bool:
+    """Whether it is the maximum's operand that the maximum is subtracted from, alone or as min(x, max x)."""
+    if difference.operands[0] == largest.operand:
+        return True
+    smallest = producer(difference.operands[0], "stablehlo.minimum")
+    if smallest is None:
+        return False
+    x, other = smallest.operands
+    if x != largest.operand:
+        x, other = other, x
+    return x == largest.operand and reduction(View.whole(other), "maximum") == largest
 
 
 def _log_softmax(op: ir.Operation) -> Raised | Declined | None:

@@ -42,3 +42,14 @@ def test_gradients_of_batch_norm() -> None:
         return list(aten.native_batch_norm_backward(g, x, w, None, None, mean, rstd, True, 1e-5, mask))
 
     check(gradients, normal(3, 4, 2), normal(3, 4, 2).flip(0), normal(4), normal(4))
+
+
+def test_softmax_of_rows_that_a_mask_hides_whole() -> None:
+    """A quotient near the end of the range must not be rounded in one place and contracted in another."""
+
+    def softmax(x: torch.Tensor) -> list[torch.Tensor]:
+        return [torch.softmax(x / 2.83, -1), torch.log_softmax(x / 2.83, -1)]
+
+    x = normal(4, 6)
+    x[1:3] += torch.finfo(torch.float32).min
+    check(softmax, x)
