@@ -30,7 +30,7 @@ def upper_bound(value: ir.Value) -> int | None:
 
 def integer_range(value: ir.Value) -> Range | None:
     """The least and the largest that an element of an integer value can be; None when that is not known."""
-    return _range(value, MAX_STEPS) if dtypes.is_integer(hlo.dtype(value)) else None
+    return _range(value, MAX_STEPS, {}) if dtypes.is_integer(hlo.dtype(value)) else None
 
 
 def elements(value: ir.Value) -> list[int | ir.Value]:
@@ -96,7 +96,16 @@ def _producer(value: ir.Value) -> ir.Operation | None:
     return None if isinstance(owner, ir.Block) else owner.operation
 
 
-def _range(value: ir.Value, steps: int) -> Range | None:
+def _range(value: ir.Value, steps: int, found: dict[ir.Value, Range | None]) -> Range | None:
+    """The range of a value, looked for at most `steps` operations back.  `found` are those of this search: a value
+    that many paths lead to is visited once.
+    """
+    if value not in found:
+        found[value] = _find_range(value, steps, found)
+    return found[value]
+
+
+def _find_range(value: ir.Value, steps: int, found: dict[ir.Value, Range | None]) -> Range | None:
     known = hlo.constant_value(value)
     if known is not None:
         is_number = known.size and known.dtype.kind in "iub"
@@ -109,11 +118,13 @@ def _range(value: ir.Value, steps: int) -> Range | None:
     name = operation.name.removeprefix("stablehlo.")
     operands = list(operation.operands)
     if name == "reduce" and len(operands) == 2:
-        return _sum_range(operation, steps)
-    ranges = [_range(operand, steps - 1) for operand in (operands[:1] if name in PICKS else operands)]
+        return _sum_range(operation, steps, found)
+    if name != "minimum" and name not in COMBINATIONS:
+        return None
+    ranges = [_range(operand, steps - 1, found) for operand in (operands[:1] if name in PICKS else operands)]
     if name == "minimum":
         return _smaller(ranges)
-    if any(r is None for r in ranges) or name not in COMBINATIONS:
+    if any(r is None for r in ranges):
         return None
     return COMBINATIONS[name]([r for r in ranges if r is not None])
 
@@ -125,11 +136,11 @@ def _smaller(ranges: Sequence[Range | None]) -> Range | None:
     return (low, min(r[1] for r in known)) if known else None
 
 
-def _sum_range(operation: ir.Operation, steps: int) -> Range | None:
+def _sum_range(operation: ir.Operation, steps: int, found: dict[ir.Value, Range | None]) -> Range | None:
     """A sum of non-negative elements, such as how many of a mask are true."""
     body = operation.regions[0].blocks[0].operations[0].operation.name
     x = operation.operands[0]
-    elements_range = _range(x, steps - 1)
+    elements_range = _range(x, steps - 1, found)
     type_ = ir.RankedTensorType(x.type)
     if body != "stablehlo.add" or elements_range is None or elements_range[0] < 0 or not type_.has_static_shape:
         return None

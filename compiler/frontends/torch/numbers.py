@@ -73,7 +73,7 @@ def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str,
 
 def _is_size(meta: Any, tensors: Sequence[Tensor]) -> bool:
     """Whether a number is a size, though it was computed by way of floats: `int(1.5 * n)`."""
-    if not isinstance(meta, torch.SymInt) or not all(_is_of_sizes(tensor.read()) for tensor in tensors):
+    if not isinstance(meta, torch.SymInt) or not _are_of_sizes([tensor.read() for tensor in tensors]):
         return False
     try:
         size(meta)
@@ -82,10 +82,17 @@ def _is_size(meta: Any, tensors: Sequence[Tensor]) -> bool:
     return True
 
 
-def _is_of_sizes(value: ir.Value) -> bool:
-    """Whether nothing but sizes and constants went into a value."""
-    owner = value.owner
-    return not isinstance(owner, ir.Block) and all(map(_is_of_sizes, owner.operands))
+def _are_of_sizes(values: Sequence[ir.Value]) -> bool:
+    """Whether nothing but sizes and constants went into values."""
+    seen, ahead = set(values), list(values)
+    while ahead:
+        owner = ahead.pop().owner
+        if isinstance(owner, ir.Block):
+            return False
+        new = set(owner.operands) - seen
+        seen |= new
+        ahead.extend(new)
+    return True
 
 
 def condition(value: torch.SymBool) -> bool | Condition:

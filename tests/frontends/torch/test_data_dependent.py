@@ -308,6 +308,19 @@ def writing_at_indices(x, mask):
 
 
 @case
+def writing_as_much_as_there_is(x, mask):
+    """Sources whose size is the number of indices, which only their values show."""
+    parts = torch.split(x, torch.stack([mask.sum(), (~mask).sum()]).tolist())
+    whole = torch.cat([part * number for number, part in enumerate(parts)])
+    rows, columns = torch.arange(5), torch.arange(20).reshape(5, 4) % 5
+    return (
+        x.index_add(0, rows, whole),
+        x.index_copy(0, rows, whole),
+        torch.zeros(5, 4).scatter_add(0, columns, whole),
+    )
+
+
+@case
 def expert_of_some(x, mask):
     (tokens,) = torch.where(mask)
     hidden = torch.relu(x[tokens] @ torch.ones(4, 8)) @ torch.ones(8, 4)
@@ -326,6 +339,14 @@ def bounded_sizes(x, mask):
     torch._check(k >= 0)
     torch._check(k <= 5)
     return torch.zeros(k), x[5 - k :], x.narrow(0, 0, k), x[: k // 2].sum(0)
+
+
+@case
+def size_that_many_ways_lead_to(x, mask):
+    k = mask.sum()
+    for _ in range(40):
+        k = torch.maximum(k, k.clone())
+    return torch.arange(k.item())
 
 
 @case

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from oxide.dialects import hlo
+from oxide.dialects.dims import minimum
+from oxide.frontends.bounded import fit
 from oxide.frontends.torch.bounded_rules.call import Call, Value, rule
 from oxide.frontends.torch.ops.indexing import is_mask
 
@@ -52,9 +54,20 @@ def index_put(call: Call) -> Any:
     *("index_fill.int_Tensor", "index_reduce.default"),
 )
 def scatter(call: Call) -> Any:
-    """Indices that do not count are out of range, where nothing is written."""
+    """Indices that do not count are out of range, where nothing is written.
+
+    As many are kept as there is room for sources, and of sources as there is for indices: `source` has one slice
+    for each index, `src` one element.
+    """
     axis = call.axis("self", call.arguments["dim"])
-    return call.run(index=call.filled("index", hlo.shape(call.arguments["self"])[axis]))
+    ready = {"index": call.filled("index", hlo.shape(call.arguments["self"])[axis])}
+    for name in {"source", "src"} & set(call.tensors()):
+        ready[name] = call.arguments[name]
+        for here in range(hlo.rank(ready["index"])):
+            there = axis if name == "source" else here
+            room = minimum(hlo.shape(ready["index"])[here], hlo.shape(ready[name])[there])
+            ready = {"index": fit(ready["index"], here, room), name: fit(ready[name], there, room)}
+    return call.run(**ready)
 
 
 def _mask(call: Call) -> Value:
