@@ -18,7 +18,7 @@ def _batch_norm(op: ir.Operation) -> Raised | None:
     """(x - mean) / sqrt(variance + epsilon) * scale + bias -> batch_norm(x, scale, bias, mean, variance)
 
     The factors may be applied one after the other or combined beforehand, and x * factor + (bias - mean * factor)
-    is the same map.
+    is the same map.  A scale that is missing is 1.
     """
     if not dtypes.is_float(hlo.dtype(op.results[0])) or hlo.dtype(op.results[0]).itemsize < 4:
         return None
@@ -49,11 +49,14 @@ class _Deviation:
 def _with_offset(product: View, offset: View) -> Raised | None:
     shape = shape_of(product.value)
     deviation = _deviation(product)
-    if deviation is None or len(deviation.others) != 2:
+    if deviation is None or len(deviation.others) not in (1, 2):
         return None
-    for inner, scale in (deviation.others, reversed(deviation.others)):
+    others = [*deviation.others, None][:2]
+    for inner, scale in (others, reversed(others)):
+        if inner is None:
+            continue
         centred = inner.operands("stablehlo.subtract")
-        if centred is not None and _is_whole(centred[0], shape):
+        if centred is not None and scale is not None and _is_whole(centred[0], shape):
             return _raised(centred[0], scale, offset, centred[1], deviation)
         moved = offset.operands("stablehlo.subtract")
         if moved is None or not _is_whole(inner, shape):
@@ -64,12 +67,13 @@ def _with_offset(product: View, offset: View) -> Raised | None:
     return None
 
 
-def _same_factor(factor: View, scale: View, deviation: _Deviation) -> bool:
+def _same_factor(factor: View, scale: View | None, deviation: _Deviation) -> bool:
     """scale / sqrt(variance + epsilon) of the same values."""
     found = _deviation(factor)
-    if found is None or len(found.others) != 1 or found.epsilon != deviation.epsilon:
+    wanted = [deviation.variance] if scale is None else [deviation.variance, scale]
+    if found is None or len(found.others) + 1 != len(wanted) or found.epsilon != deviation.epsilon:
         return False
-    pairs = ((found.others[0], scale), (found.variance, deviation.variance))
+    pairs = zip([found.variance, *found.others], wanted, strict=True)
     return all(a.source().value == b.source().value for a, b in pairs)
 
 
@@ -112,8 +116,8 @@ def _is_whole(view: View, shape: list[int]) -> bool:
     return shape_of(view.value) == shape and view.along == tuple(range(len(shape)))
 
 
-def _raised(x: View, scale: View, bias: View, mean: View, deviation: _Deviation) -> Raised | None:
-    views = [view.source() for view in (scale, bias, mean, deviation.variance)]
+def _raised(x: View, scale: View | None, bias: View, mean: View, deviation: _Deviation) -> Raised | None:
+    views = [view.source() for view in (bias, mean, deviation.variance, *([] if scale is None else [scale]))]
     axes = {view.lies_along() for view in views}
     shape = shape_of(x.value)
     if len(axes) != 1 or len(axis := axes.pop()) != 1 or len(shape) < 2:
@@ -121,7 +125,8 @@ def _raised(x: View, scale: View, bias: View, mean: View, deviation: _Deviation)
     parameters = [parameter(view, axis) for view in views]
 
     def operands() -> list[ir.Value]:
-        return [x.value, *(p.build(x.value) for p in parameters if p is not None)]
+        bias, mean, variance, *scales = (p.build(x.value) for p in parameters if p is not None)
+        return [x.value, *(scales or [hlo.full([shape[axis[0]]], 1, hlo.dtype(bias))]), bias, mean, variance]
 
     return Raised(
         "batch_norm",

@@ -1,4 +1,4 @@
-"""Layer, RMS and group norm: a tensor divided by its deviation over some axes, then scaled and moved."""
+"""Layer and RMS norm: a tensor divided by its deviation over some axes, then scaled and moved."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.passes.canonicalize.matching import Declined, number, producer, shape_of
+from oxide.passes.canonicalize.matching import number, producer, shape_of
 from oxide.passes.raise_.matching import Raised, rule
 from oxide.passes.raise_.views import Parameter, View, mean, narrowed, parameter, same, shortest, widened
 
 
 @dataclass(frozen=True)
-class _Normal:
+class Normal:
     """x / sqrt(mean(x^2) + epsilon) over axes, of x - mean(x) where `centred`."""
 
     x: ir.Value
@@ -24,7 +24,7 @@ class _Normal:
     centred: bool
 
 
-def _normal(value: ir.Value) -> _Normal | None:
+def normal_of(value: ir.Value) -> Normal | None:
     """A multiplication by rsqrt, or a division by sqrt, of the mean square."""
     for centred, power in _over_root(value):
         terms = power.operands("stablehlo.add")
@@ -34,15 +34,15 @@ def _normal(value: ir.Value) -> _Normal | None:
         average = mean(power)
         if average is None or not average.axes or epsilon < 0 or not np.isfinite(epsilon):
             continue
-        if not same(_squared(average.operand), centred):
+        if not same(squared(average.operand), centred):
             continue
         difference = producer(centred, "stablehlo.subtract")
         middle = None if difference is None else mean(View.whole(difference.operands[1]))
         if difference is not None and middle is not None and middle.operand == difference.operands[0]:
             if middle.axes != average.axes:
                 continue
-            return _Normal(difference.operands[0], average.axes, epsilon, centred=True)
-        return _Normal(centred, average.axes, epsilon, centred=False)
+            return Normal(difference.operands[0], average.axes, epsilon, centred=True)
+        return Normal(centred, average.axes, epsilon, centred=False)
     return None
 
 
@@ -52,7 +52,7 @@ def _over_root(value: ir.Value) -> Iterator[tuple[ir.Value, View]]:
     root = None if quotient is None else View.whole(quotient.operands[1]).operands("stablehlo.sqrt")
     if quotient is not None and root is not None:
         yield quotient.operands[0], root[0]
-    for this, other in _either(value, "stablehlo.multiply"):
+    for this, other in either(value, "stablehlo.multiply"):
         factor = View.whole(other)
         inverse = factor.operands("stablehlo.divide")
         under = factor.operands("stablehlo.rsqrt")
@@ -62,7 +62,7 @@ def _over_root(value: ir.Value) -> Iterator[tuple[ir.Value, View]]:
             yield this, under[0]
 
 
-def _either(value: ir.Value, name: str) -> Iterator[tuple[ir.Value, ir.Value]]:
+def either(value: ir.Value, name: str) -> Iterator[tuple[ir.Value, ir.Value]]:
     """The operands of a commutative operation, both ways."""
     op = producer(value, name)
     if op is not None:
@@ -70,7 +70,7 @@ def _either(value: ir.Value, name: str) -> Iterator[tuple[ir.Value, ir.Value]]:
         yield op.operands[1], op.operands[0]
 
 
-def _squared(value: ir.Value) -> ir.Value | None:
+def squared(value: ir.Value) -> ir.Value | None:
     """x of x * x, x^2 and square(x)."""
     product = producer(value, "stablehlo.multiply")
     if product is not None:
@@ -82,17 +82,17 @@ def _squared(value: ir.Value) -> ir.Value | None:
     return None if square is None else square.operands[0]
 
 
-def _rounded(value: ir.Value) -> _Normal | None:
+def rounded(value: ir.Value) -> Normal | None:
     """A normal whose result is rounded to the half precision that x has, or that is not rounded at all."""
     wide = narrowed(value)
-    found = _normal(wide)
+    found = normal_of(wide)
     if found is None or wide == value:
         return found
     x = widened(found.x)
-    return _Normal(x, found.axes, found.epsilon, found.centred) if x.type == value.type else None
+    return Normal(x, found.axes, found.epsilon, found.centred) if x.type == value.type else None
 
 
-def _raised(normal: _Normal, scale: Parameter | None, bias: Parameter | None) -> Raised:
+def _raised(normal: Normal, scale: Parameter | None, bias: Parameter | None) -> Raised:
     parameters = [p for p in (scale, bias) if p is not None]
 
     def operands() -> list[ir.Value]:
@@ -108,9 +108,9 @@ def _raised(normal: _Normal, scale: Parameter | None, bias: Parameter | None) ->
     )
 
 
-def _scaled(value: ir.Value) -> Iterator[tuple[_Normal, Parameter]]:
-    for this, other in _either(value, "stablehlo.multiply"):
-        found = _rounded(this)
+def _scaled(value: ir.Value) -> Iterator[tuple[Normal, Parameter]]:
+    for this, other in either(value, "stablehlo.multiply"):
+        found = rounded(this)
         scale = None if found is None else parameter(View.whole(other), found.axes)
         if found is not None and scale is not None:
             yield found, scale
@@ -122,7 +122,7 @@ def _layer_norm(op: ir.Operation) -> Raised | None:
     The variance is the mean of the squares of the same difference; that of Bessel, and mean(x^2) - mean(x)^2, are
     other numbers.
     """
-    for this, other in _either(op.results[0], "stablehlo.add"):
+    for this, other in either(op.results[0], "stablehlo.add"):
         for found, scale in _scaled(this):
             bias = parameter(View.whole(other), found.axes)
             if found.centred and bias is not None:
@@ -139,52 +139,11 @@ def _scaled_norm(op: ir.Operation) -> Raised | None:
 
 def _bare_norm(op: ir.Operation) -> Raised | None:
     """x / sqrt(mean(x^2) + epsilon) -> rms_norm(x, 1), and layer_norm likewise"""
-    found = _rounded(op.results[0])
+    found = rounded(op.results[0])
     return None if found is None else _raised(found, None, None)
 
 
-def _group_norm(op: ir.Operation) -> Raised | Declined | None:
-    """layer norm of [batch, groups, ...], reshaped to [batch, channels, ...], * scale + bias -> group_norm(x)
-
-    Scale and bias are one number a channel.  With as many groups as channels it is instance norm.
-    """
-    for this, other in _either(op.results[0], "stablehlo.add"):
-        for normal, factor in _either(this, "stablehlo.multiply"):
-            scale, bias = parameter(View.whole(factor), (1,)), parameter(View.whole(other), (1,))
-            found = _grouped(normal)
-            if scale is None or bias is None or found is None:
-                continue
-            x, groups, epsilon = found
-
-            def operands(x: ir.Value = x, scale: Parameter = scale, bias: Parameter = bias) -> list[ir.Value]:
-                return [x, scale.build(x), bias.build(x)]
-
-            inputs = [x, scale.view.value, bias.view.value]
-            return Raised("group_norm", inputs, {"groups": groups, "epsilon": epsilon}, operands)
-    return None
-
-
-def _grouped(value: ir.Value) -> tuple[ir.Value, int, float] | None:
-    """x, groups and epsilon of a value [batch, channels, ...] that is normal within groups of channels."""
-    shape, wide = shape_of(value), narrowed(value)
-    back = producer(wide, "stablehlo.reshape")
-    inner = wide if back is None else back.operands[0]
-    found = _rounded(inner) if wide == value else _normal(inner)
-    if found is None or not found.centred or len(shape) < 2:
-        return None
-    split = shape_of(found.x)
-    if found.axes != tuple(range(2, len(split))) or split[0] != shape[0] or not split[1] or shape[1] % split[1]:
-        return None
-    apart = producer(found.x, "stablehlo.reshape")
-    x = found.x if back is None or apart is None else apart.operands[0]
-    x = x if wide == value else widened(x)
-    return (x, split[1], found.epsilon) if x.type == value.type else None
-
-
 # The larger patterns first: each contains the next.
-AFFINE = [
-    rule("raise-layer-norm", ["stablehlo.add"], _layer_norm),
-    rule("raise-group-norm", ["stablehlo.add"], _group_norm),
-]
+AFFINE = [rule("raise-layer-norm", ["stablehlo.add"], _layer_norm)]
 SCALED = [rule("raise-scaled-norm", ["stablehlo.multiply"], _scaled_norm)]
 BARE = [rule("raise-bare-norm", ["stablehlo.multiply", "stablehlo.divide"], _bare_norm)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -12,70 +12,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from jaxlib.mlir import ir
+from raise_oracle import FLAT, LOWERED, check, composites_of, module_of, names_of, of_jax, raised, run
 from random_programs import random_program
 from reference_interpreter import evaluate
 from torch_oracle import Function
 
-from oxide.dialects import composites, hlo
+from oxide.dialects import hlo
 from oxide.dialects.composites import attributes_of
-from oxide.dialects.context import make_context, parse_module
+from oxide.dialects.context import parse_module
 from oxide.frontends.torch import import_torch
-from oxide.passes.base import PassLog
-from oxide.passes.manager import PassManager, clone_module
-from oxide.passes.pipeline import parse_pipeline
-from oxide.passes.raise_ import Raise
-
-FLAT = "decompose-composites,inline,canonicalize,cse,dce,symbol-dce"
-LOWERED = "decompose-composites,inline,chlo-legalize-to-stablehlo"
-
-
-def run(pipeline: str, module: ir.Module) -> ir.Module:
-    PassManager(parse_pipeline(pipeline)).run(module)
-    return module
-
-
-def raised(module: ir.Module) -> PassLog:
-    log = PassLog()
-    Raise().run(module, log)
-    assert module.operation.verify()
-    return log
-
-
-def composites_of(module: ir.Module) -> list[ir.Operation]:
-    """The composites of @main."""
-    block = module.body.operations[0].regions[0].blocks[0]
-    return [op.operation for op in block.operations if op.operation.name == "stablehlo.composite"]
-
-
-def names_of(module: ir.Module) -> list[str]:
-    return [ir.StringAttr(op.attributes["name"]).value.removeprefix("oxide.") for op in composites_of(module)]
-
-
-def check(module: ir.Module, names: Sequence[str], rtol: float = 2e-5) -> ir.Module:
-    """Raise a flat module: exactly these composites, and the values of the interpreter stay."""
-    run(FLAT, module)
-    before = clone_module(module)
-    log = raised(module)
-    run("dce", module)
-    assert names_of(module) == list(names), [remark.message for remark in log.remarks]
-    after = run(LOWERED, clone_module(module))
-    arguments = arguments_of(module)
-    for old, new in zip(evaluate(run(LOWERED, before), arguments), evaluate(after, arguments), strict=True):
-        assert old.dtype == new.dtype
-        np.testing.assert_allclose(new.astype(np.float64), old.astype(np.float64), rtol=rtol, atol=rtol)
-    return module
-
-
-def arguments_of(module: ir.Module) -> list[np.ndarray]:
-    rng = np.random.default_rng(0)
-    made = []
-    for argument in module.body.operations[0].regions[0].blocks[0].arguments:
-        shape, dtype = hlo.shape(argument), hlo.dtype(argument)
-        values = rng.random(shape) < 0.7 if dtype == np.bool_ else rng.uniform(0.1, 2, shape)
-        made.append(np.asarray(values).astype(dtype))
-    return made
-
 
 # ------------------------------------------------------------------------------------- there and back again
 
@@ -109,17 +54,6 @@ ROUND_TRIPS: list[tuple[str, list[tuple[int, ...]], dict]] = [
 ]
 # Composites that stay in half precision only where the source rounds where they do.
 HALF = [case for case in ROUND_TRIPS if case[0] not in ("batch_norm",)]
-
-
-def module_of(name: str, types: Sequence[tuple[tuple[int, ...], str]], attributes: dict) -> ir.Module:
-    """A module whose @main is one composite."""
-    with make_context(), ir.Location.unknown():
-        module = ir.Module.create()
-        tensors = [hlo.make_type(shape, dtype) for shape, dtype in types]
-        with composites.library(module):
-            hlo.function(module, "main", tensors, lambda *x: composites.build(name, list(x), **attributes))
-        module.body.operations[0].operation.attributes["sym_visibility"] = ir.StringAttr.get("public")
-    return module
 
 
 @pytest.mark.parametrize(("name", "shapes", "attributes"), ROUND_TRIPS)
@@ -183,10 +117,6 @@ SPELLINGS: dict[str, tuple[str, Callable]] = {
         lambda x: (x - x[0]) / jnp.sqrt(jnp.abs(x[1]) + 1e-3) * x[2] + x[3],
     ),
 }  # fmt: skip
-
-
-def of_jax(function: Callable, *arguments: np.ndarray) -> ir.Module:
-    return parse_module(jax.jit(function).lower(*arguments).as_text())
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

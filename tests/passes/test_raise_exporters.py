@@ -1,0 +1,70 @@
+"""Raising what the exporters make of PyTorch's functions: torch.export after run_decompositions, both to ONNX."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable
+
+import onnx
+import pytest
+import torch
+import torch.nn.functional as F
+from jaxlib.mlir import ir
+from raise_oracle import check
+
+from oxide.frontends.onnx import import_onnx
+from oxide.frontends.torch import import_torch
+
+
+class Weighted(torch.nn.Module):
+    """A function of an input and of weights, which exporters keep apart."""
+
+    def __init__(self, function: Callable, *weights: torch.Tensor) -> None:
+        super().__init__()
+        self.function, self.weights = function, torch.nn.ParameterList(weights)
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.function(*inputs, *self.weights)
+
+
+def decomposed(model: torch.nn.Module, inputs: tuple) -> ir.Module:
+    return import_torch(torch.export.export(model, inputs, strict=False).run_decompositions()).module
+
+
+def by_torchscript(model: torch.nn.Module, inputs: tuple) -> ir.Module:
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/model.onnx"
+        torch.onnx.export(model, inputs, path, dynamo=False, opset_version=17)
+        return import_onnx(onnx.load(path)).module
+
+
+def by_dynamo(model: torch.nn.Module, inputs: tuple) -> ir.Module:
+    program = torch.onnx.export(model, inputs, dynamo=True, verbose=False)
+    assert program is not None
+    return import_onnx(program.model_proto).module
+
+
+ROUTES = {"decomposed": decomposed, "torchscript": by_torchscript, "dynamo": by_dynamo}
+IMAGE, CHANNEL = torch.rand(2, 4, 3, 3), torch.rand(4)
+CASES: dict[str, tuple[list[str], Callable, tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]] = {
+    "group norm": (["group_norm"], lambda x, w: F.group_norm(x, 2, w, w), (IMAGE,), (CHANNEL,)),
+    "instance norm": (["group_norm"], lambda x, w: F.instance_norm(x, weight=w, bias=w), (IMAGE,), (CHANNEL,)),
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("case", CASES)
+def test_exported(case: str, route: str) -> None:
+    names, function, inputs, weights = CASES[case]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = ROUTES[route](Weighted(function, *weights).eval(), inputs)
+    check(module, names)
+
+
+def test_instance_norm_without_weights() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = decomposed(Weighted(F.instance_norm).eval(), (IMAGE,))
+    check(module, ["group_norm"])
