@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from jaxlib.mlir import ir
 
 from oxide.dialects.attributes import keyword
-from oxide.dialects.constants import constant_value
-from oxide.dialects.dims import Dim, Size
-
-if TYPE_CHECKING:
-    from oxide.dialects.shapes import Symbolic
 
 
 def body(region: ir.Region) -> list[ir.OpView]:
