@@ -14,6 +14,7 @@ from oxide.passes import (
     inline_prepare,
     print_op_stats,
     raise_,
+    simplify,
 )
 from oxide.passes.base import REGISTRY
 
@@ -33,4 +34,5 @@ MODULES = (
     inline_prepare,
     print_op_stats,
     raise_,
+    simplify,
 )

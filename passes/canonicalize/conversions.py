@@ -36,14 +36,14 @@ def _convert_of_widening(op: ir.Operation) -> ir.Value | None:
     if inner is None:
         return None
     source, middle = (dtypes.to_numpy(tensor(v).element_type) for v in (inner.operands[0], op.operands[0]))
-    if not _holds(middle, source):
+    if not holds(middle, source):
         return None
     if inner.operands[0].type == op.results[0].type:
         return inner.operands[0]
     return hlo.create(op.name, [inner.operands[0]], [op.results[0].type]).results[0]
 
 
-def _holds(wide: np.dtype, narrow: np.dtype) -> bool:
+def holds(wide: np.dtype, narrow: np.dtype) -> bool:
     """True when every value of `narrow` is a value of `wide` (standard types only)."""
     if narrow == ml_dtypes.bfloat16:
         return wide.kind == "f" and wide.itemsize >= 4

@@ -1,0 +1,143 @@
+"""Expensive arithmetic by a constant becomes cheap arithmetic with the same bits.
+
+Integers are StableHLO's: sums and products wrap, quotients round toward zero, and a remainder has the sign of the
+dividend.  The lowest integer divided by -1 is itself, as XLA and the reference interpreter have it.
+"""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.dialects import hlo
+from oxide.dialects.dtypes import is_float, is_integer
+from oxide.passes.canonicalize.matching import Declined, is_static, number, pattern
+
+# More than this many products are not spelled out; 2**n needs n of them, 2**n - 1 almost twice as many.
+_PRODUCTS = 6
+
+
+def _divisor(op: ir.Operation) -> int | None:
+    """The integer constant an operation divides by; None where there is none, or it is 0."""
+    divisor = number(op.operands[1])
+    if divisor is None or not is_integer(divisor.dtype) or not is_static(op):
+        return None
+    return int(divisor) or None
+
+
+def _by_other(op: ir.Operation, divisor: int) -> Declined | None:
+    """Why a division stays; None for what `canonicalize` takes away."""
+    if abs(divisor) & (abs(divisor) - 1):
+        return Declined(f"{divisor} is no power of two, and back ends multiply by its reciprocal themselves")
+    return None
+
+
+def _integer_quotient(op: ir.Operation) -> ir.Value | Declined | None:
+    """x / 2^k -> x >> k of integers; 2^k - 1 is added to negative x first, and a negative divisor negates"""
+    divisor = _divisor(op)
+    if divisor is None or divisor == 1:
+        return None
+    declined = _by_other(op, divisor)
+    if declined is not None:
+        return declined
+    x, shift = op.operands[0], abs(divisor).bit_length() - 1
+    if hlo.dtype(x).kind == "u":
+        return hlo.shift_right_logical(x, shift)
+    if divisor == _lowest(x):
+        return hlo.convert(hlo.equal(x, divisor), hlo.dtype(x))
+    quotient = hlo.shift_right_arithmetic(hlo.add(x, _excess(x, shift)), shift) if shift else x
+    return hlo.negate(quotient) if divisor < 0 else quotient
+
+
+def _integer_remainder(op: ir.Operation) -> ir.Value | Declined | None:
+    """x % 2^k -> x & (2^k - 1) of unsigned integers; of signed ones x - ((x + (x < 0 ? 2^k - 1 : 0)) & -2^k)"""
+    divisor = _divisor(op)
+    if divisor is None or divisor == 1:
+        return None
+    declined = _by_other(op, divisor)
+    if declined is not None:
+        return declined
+    x, size = op.operands[0], abs(divisor)
+    if hlo.dtype(x).kind == "u":
+        return hlo.and_(x, size - 1)
+    if size == 1:
+        return hlo.full_like(x, 0)
+    if divisor == _lowest(x):
+        return hlo.select(hlo.equal(x, divisor), hlo.full_like(x, 0), x)
+    return hlo.subtract(x, hlo.and_(hlo.add(x, _excess(x, size.bit_length() - 1)), -size))
+
+
+def _lowest(x: ir.Value) -> int:
+    return int(hlo.lowest(hlo.dtype(x)))
+
+
+def _excess(x: ir.Value, shift: int) -> ir.Value:
+    """2^shift - 1 where x is negative, 0 elsewhere: its sign, shifted in from above."""
+    bits = 8 * hlo.dtype(x).itemsize
+    return hlo.shift_right_logical(hlo.shift_right_arithmetic(x, bits - 1), bits - shift)
+
+
+def _integer_power(op: ir.Operation) -> ir.Value | Declined | None:
+    """x ^ n -> products of x, of integers and small n >= 0"""
+    exponent = number(op.operands[1])
+    if exponent is None or not is_integer(exponent.dtype) or not is_static(op) or exponent == 1:
+        return None
+    n = int(exponent)
+    if n < 0 or n.bit_length() + n.bit_count() - 2 > _PRODUCTS:
+        return Declined(f"{n} is not the exponent of a few products")
+    return _product(op.operands[0], n)
+
+
+def _product(x: ir.Value, n: int) -> ir.Value:
+    """x^n by squaring."""
+    result, square = None, x
+    while n:
+        if n & 1:
+            result = square if result is None else hlo.multiply(result, square)
+        n >>= 1
+        if n:
+            square = hlo.multiply(square, square)
+    return hlo.full_like(x, 1) if result is None else result
+
+
+def _float_power(op: ir.Operation) -> ir.Value | Declined | None:
+    """x ^ 2 -> x * x, x ^ -1 -> 1 / x, x ^ 0 -> 1 of floats
+
+    One operation rounds once, so it is the power as IEEE 754 wants it; infinities, zeros and NaN agree too
+    (IEEE 754-2019, 9.2.1: x^0 is 1 even of a NaN).
+    """
+    exponent = number(op.operands[1])
+    if exponent is None or not is_float(exponent.dtype) or not is_static(op) or exponent == 1:
+        return None
+    x = op.operands[0]
+    if exponent == 2:
+        return hlo.multiply(x, x)
+    if exponent == 0:
+        return hlo.full_like(x, 1)
+    if exponent == -1:
+        return hlo.reciprocal(x)
+    if np.isfinite(exponent) and exponent == np.trunc(exponent):
+        return Declined("products that round more than once are not the power")
+    return None
+
+
+def _float_quotient(op: ir.Operation) -> ir.Value | None:
+    """x / 2^k -> x * 2^-k of floats, where both are normal"""
+    divisor = number(op.operands[1])
+    if divisor is None or not is_float(divisor.dtype) or not is_static(op) or divisor in (-1, 0, 1):
+        return None
+    # A number below the normal ones may be taken for 0 (XLA's CPU code does so).
+    size, smallest = abs(float(divisor)), float(ml_dtypes.finfo(divisor.dtype).smallest_normal)
+    if np.frexp(size)[0] != 0.5 or not smallest <= min(size, 1 / size):
+        return None
+    return hlo.multiply(op.operands[0], hlo.full_like(op.operands[1], 1 / float(divisor)))
+
+
+PATTERNS = [
+    pattern("integer-quotient", "divide", _integer_quotient),
+    pattern("integer-remainder", "remainder", _integer_remainder),
+    pattern("integer-power", "power", _integer_power),
+    pattern("float-power", "power", _float_power),
+    pattern("float-quotient", "divide", _float_quotient),
+]
