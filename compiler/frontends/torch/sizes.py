@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import lru_cache, reduce
 from typing import Any
 
+import numpy as np
 import sympy
 import torch
 from torch._subclasses import FakeTensorMode
@@ -23,7 +24,10 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv, free_unbacked_symbol
 
 from oxide.dialects import dims
 from oxide.dialects.diagnostics import OxideError
-from oxide.dialects.dims import DATA, Constraint, Dim, Size
+from oxide.dialects.dims import DATA, Constraint, Dim, Size, depends_on_data
+
+# Up to here sizes are multiplied by floats that have no exact products.
+_LARGEST_TRIED = 2**20
 
 # The names of PyTorch's symbols in the program that is being imported.
 _names: ContextVar[Mapping[str, str] | None] = ContextVar("names", default=None)
@@ -102,24 +106,37 @@ def _power(base: Any, exponent: Any) -> Size:
 
 def _rounded(quotient: Any, *, up: bool) -> Size:
     """A quotient rounded to an integer: what `math.floor(n / 2)`, `math.ceil(n / 2)` and `int(1.5 * n)` are."""
-    a, b = _fraction(quotient)
+    if type(quotient).__name__ in ("IntTrueDiv", "FloatTrueDiv"):
+        a, b = map(to_size, quotient.args)
+        return _divided(a, b, up)
+    factor, rest = quotient.as_coeff_Mul()
+    fraction = _fraction(float(factor), up) if factor.is_Float and type(rest).__name__ == "ToFloat" else None
+    size = 0 if fraction is None else to_size(rest)
+    is_rounded = fraction != float(factor)
+    if fraction is None or (is_rounded and depends_on_data(size)):
+        raise OxideError(f"the size {quotient}, rounded, has no counterpart among Oxide's sizes")
+    if is_rounded:
+        dims.require_at_least(_LARGEST_TRIED, size, f"{quotient} is exact for sizes up to 2**20")
+    return _divided(size * fraction.numerator, fraction.denominator, up)
+
+
+def _divided(a: Any, b: Any, up: bool) -> Size:
     return -(-a // b) if up else a // b
 
 
-def _fraction(quotient: Any) -> tuple[Size, Size]:
-    """Numerator and denominator; of products with floats only where these are never rounded."""
-    if type(quotient).__name__ in ("IntTrueDiv", "FloatTrueDiv"):
-        a, b = (to_size(part) for part in quotient.args)
-        return a, b
-    factor, rest = quotient.as_coeff_Mul()
-    exact = Fraction(float(factor))
-    if (
-        factor.is_Float
-        and type(rest).__name__ == "ToFloat"
-        and max(abs(exact.numerator), exact.denominator) < 2**20
-    ):
-        return to_size(rest) * exact.numerator, exact.denominator
-    raise OxideError(f"the size {quotient}, rounded, has no counterpart among Oxide's sizes")
+@lru_cache(maxsize=64)
+def _fraction(factor: float, up: bool) -> Fraction | None:
+    """What sizes may be multiplied by instead of a float; None where the result is another for some of them.
+
+    The float itself where no product is rounded.  Else a simple fraction: then each size has been tried.
+    """
+    exact, simple = Fraction(factor), Fraction(factor).limit_denominator(1000)
+    if max(abs(exact.numerator), exact.denominator) < 2**20:
+        return exact
+    sizes = np.arange(_LARGEST_TRIED + 1)
+    products, rounded = sizes * simple.numerator, np.ceil if up else np.floor
+    quotients = -(-products // simple.denominator) if up else products // simple.denominator
+    return simple if np.array_equal(rounded(sizes * factor), quotients) else None
 
 
 # SymPy's classes and those of torch.utils._sympy.functions, by name.

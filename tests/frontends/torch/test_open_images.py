@@ -33,12 +33,25 @@ def resized(x: torch.Tensor) -> list[torch.Tensor]:
         *back,
         F.interpolate(x, scale_factor=2, mode="nearest"),
         F.interpolate(x, scale_factor=2, mode="bilinear"),
+        F.interpolate(x, scale_factor=1.7, mode="bicubic"),
+        F.interpolate(x, scale_factor=0.6, mode="nearest"),
     ]
 
 
 def pooled(x: torch.Tensor) -> list[torch.Tensor]:
     maximum, places = F.adaptive_max_pool2d(x, 1, return_indices=True)
-    return [F.adaptive_avg_pool2d(x, (2, 3)), F.adaptive_avg_pool1d(x[0], 4), maximum, places]
+    averages = [F.adaptive_avg_pool2d(x, (2, 3)), F.adaptive_avg_pool1d(x[0], 4)]
+    nothing = x.where(x < 1, torch.nan)
+    largest = F.adaptive_max_pool2d(nothing, (2, 3), return_indices=True)
+    row = F.adaptive_max_pool1d(torch.floor(x[0]), 4, return_indices=True)
+    gradient = torch.ops.aten._adaptive_avg_pool2d_backward(averages[0], x)
+    return [*averages, maximum, places, *largest, *row, gradient]
+
+
+def sampled(x: torch.Tensor) -> list[torch.Tensor]:
+    """Mirrored at the borders, by the centres of elements and by their edges."""
+    grid = 3 * x.movedim(1, -1)
+    return [F.grid_sample(x, grid, padding_mode="reflection", align_corners=c) for c in (False, True)]
 
 
 def spectrogram(x: torch.Tensor) -> list[torch.Tensor]:
@@ -50,6 +63,7 @@ def spectrogram(x: torch.Tensor) -> list[torch.Tensor]:
 CASES: dict[str, tuple[Callable[..., Any], dict[int, Any], list[Shape]]] = {
     "resized": (resized, {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}, [(2, 3, 8, 12), (1, 3, 9, 6), (3, 3, 6, 7)]),
     "pooled": (pooled, {2: Dim.AUTO, 3: Dim.AUTO}, [(2, 3, 8, 12), (2, 3, 9, 7), (2, 3, 5, 4)]),
+    "sampled": (sampled, {2: Dim.AUTO, 3: Dim.AUTO}, [(2, 2, 8, 12), (2, 2, 3, 2)]),
     "spectrogram": (spectrogram, {0: Dim.AUTO, 1: Dim.AUTO}, [(2, 32), (3, 46)]),
 }
 

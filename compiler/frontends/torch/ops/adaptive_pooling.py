@@ -43,28 +43,28 @@ def _adaptive_mean(x: Value, axis: int, count: Any) -> Value:
     if hlo.is_static([length]) and length % count == 0:
         split = hlo.reshape(x, [*dims[:axis], count, length // count, *dims[axis + 1 :]])
         return hlo.reduce_mean(split, [axis + 1])
-    known = hlo.is_static([length, count])
-    weights = hlo.constant(mean_weights(length, count), hlo.dtype(x)) if known else _open_weights(x, length, count)
-    product = hlo.dot_general(x, weights, contract=([axis], [0]))
+    product = hlo.dot_general(x, mean_weights(length, count, hlo.dtype(x)), contract=([axis], [0]))
     return hlo.move_axis(product, hlo.rank(x) - 1, axis)
 
 
-def mean_weights(length: int, count: int) -> np.ndarray:
-    """float64[length, count]: the share of each element in each adaptive mean."""
+def mean_weights(length: Any, count: Any, dtype: np.dtype) -> Value:
+    """[length, count]: the share of each element in each adaptive mean."""
+    if not hlo.is_static([length, count]):
+        inside, widths = _open_windows(length, count)
+        return hlo.select(inside, hlo.divide(1.0, hlo.convert(widths, dtype)), 0)
     weights = np.zeros((length, count))
     for index, (start, stop) in enumerate(_bounds(length, count)):
         weights[start:stop, index] = 1 / (stop - start)
-    return weights
+    return hlo.constant(weights, dtype)
 
 
-def _open_weights(x: Value, length: Any, count: Any) -> Value:
-    """`mean_weights` of open sizes, in the dtype of x."""
+def _open_windows(length: Any, count: Any) -> tuple[Value, Value]:
+    """bool[length, count], which elements the adaptive windows have; int64[1, count], how many."""
     places, numbers = hlo.iota([length, 1], 0, np.int64), hlo.iota([1, count], 1, np.int64)
     starts = hlo.divide(hlo.multiply(numbers, length), count)
     stops = hlo.divide(hlo.add(hlo.multiply(hlo.add(numbers, 1), length), count - 1), count)
-    shares = hlo.divide(1.0, hlo.convert(hlo.subtract(stops, starts), hlo.dtype(x)))
     inside = hlo.and_(hlo.greater_equal(places, starts), hlo.less(places, stops))
-    return hlo.select(inside, shares, 0)
+    return inside, hlo.subtract(stops, starts)
 
 
 def _bounds(length: int, count: int) -> list[tuple[int, int]]:
@@ -82,12 +82,39 @@ def adaptive_max_pool(node: Node, self: Value, output_size: Any) -> list[Value]:
         flat = hlo.reshape(self, [*lead, math.prod(lengths)])
         return [hlo.reshape(v, [*lead, *counts]) for v in node.call("aten.max.dim", flat, -1)]
     if not hlo.is_static([*lengths, *counts]):
-        raise node.error("maxima need known spatial sizes, or an output of one element; export with fixed ones")
+        return _open_maxima(self, counts)
     if all(count and length % count == 0 for length, count in zip(lengths, counts, strict=True)):
         kernel = [length // count for length, count in zip(lengths, counts, strict=True)]
         return node.call(f"aten.max_pool{spatial}d_with_indices.default", self, kernel)
     positions = [_adaptive_positions(length, count) for length, count in zip(lengths, counts, strict=True)]
     return _maxima(self, positions, spatial)
+
+
+def _open_maxima(x: Value, counts: Sequence[Any]) -> list[Value]:
+    """Maxima and positions along one dimension after the other, the last one first."""
+    best, flat, stride = x, None, 1
+    for axis, count in zip(range(hlo.rank(x) - 1, -1, -1), reversed(counts), strict=False):
+        length = hlo.shape(best)[axis]
+        best, place = _axis_maxima(best, axis, count)
+        here = hlo.multiply(place, stride)
+        flat = here if flat is None else hlo.add(here, hlo.take_along_axis(flat, place, axis))
+        stride = stride * length
+    assert flat is not None
+    return [best, flat]
+
+
+def _axis_maxima(x: Value, axis: int, count: Any) -> tuple[Value, Value]:
+    """Maxima of adaptive windows along an axis, and their places: the first of equal ones, the last NaN."""
+    dims = hlo.shape(x)
+    inside, _ = _open_windows(dims[axis], count)
+    whole = [*dims[: axis + 1], count, *dims[axis + 1 :]]
+    elements = hlo.broadcast_in_dim(x, whole, [i for i in range(len(whole)) if i != axis + 1])
+    within = hlo.broadcast_in_dim(inside, whole, [axis, axis + 1])
+    best = hlo.reduce_max(hlo.select(within, elements, hlo.lowest(hlo.dtype(x))), [axis], keepdims=True)
+    places = hlo.iota(whole, axis, np.int64)
+    first = hlo.reduce_min(hlo.select(hlo.and_(within, hlo.equal(elements, best)), places, dims[axis]), [axis])
+    last = hlo.reduce_max(hlo.select(hlo.and_(within, hlo.not_equal(elements, elements)), places, -1), [axis])
+    return hlo.squeeze(best, [axis]), hlo.select(hlo.less(last, 0), first, last)
 
 
 def _adaptive_positions(length: int, count: int) -> Value:
@@ -154,7 +181,7 @@ def _maxima(x: Value, positions: Sequence[Value], spatial: int) -> list[Value]:
     outputs, window = math.prod(counts), math.prod(sizes)
     flat = hlo.broadcast_to(hlo.reshape(flat, [*shared, outputs * window]), [rows, outputs * window])
     found = hlo.take_along_axis(hlo.reshape(x, [rows, elements]), flat, 1)
-    pair = [hlo.reshape(v, [rows, outputs, window]) for v in (found, flat)]
+    found, flat = (hlo.reshape(v, [rows, outputs, window]) for v in (found, flat))
     ones, none = [1, 1, 1], [(0, 0)] * 3
-    best = hlo.max_window_with_index(*pair, [1, 1, window], strides=ones, padding=none, window_dilation=ones)
+    best = hlo.max_window_with_index(found, flat, [1, 1, window], strides=ones, padding=none, window_dilation=ones)
     return [hlo.reshape(v, [*lead, *counts]) for v in best]

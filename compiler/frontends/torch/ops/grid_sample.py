@@ -129,7 +129,8 @@ def _reflected(position: Value, low: float, span: Any) -> Value:
     rest = hlo.subtract(distance, hlo.multiply(turns, span))
     half = hlo.multiply(turns, 0.5)
     even = hlo.equal(half, hlo.floor(half))
-    return hlo.select(even, hlo.add(rest, low), hlo.subtract(low + span, rest))
+    high = hlo.add(hlo.constant(span, hlo.dtype(position)), low)
+    return hlo.select(even, hlo.add(rest, low), hlo.subtract(high, rest))
 
 
 def _at(volume: Value, positions: Sequence[Value], lengths: Sequence[Any]) -> Value:

@@ -108,6 +108,6 @@ def _spread_mean(grad: Value, axis: int, length: Any) -> Value:
         mapping = [i if i <= axis else i + 1 for i in range(len(dims))]
         repeated = hlo.broadcast_in_dim(grad, [*lead, size, *tail], mapping)
         return hlo.divide(hlo.reshape(repeated, [*dims[:axis], length, *tail]), size)
-    weights = hlo.constant(mean_weights(length, count), hlo.dtype(grad))
+    weights = mean_weights(length, count, hlo.dtype(grad))
     product = hlo.dot_general(grad, weights, contract=([axis], [1]))
     return hlo.move_axis(product, hlo.rank(grad) - 1, axis)
