@@ -210,13 +210,20 @@ def max_window_with_index(
     padding: Sequence[tuple[Size, Size]],
     window_dilation: Sequence[int],
 ) -> list[ir.Value]:
-    """The maximum of every window and its entry of `indices`, the smallest index among equal maxima."""
+    """The maximum of every window and its entry of `indices`, the smallest of equal maxima, the largest of NaNs.
+
+    So do loops that let each element that is larger, or not a number, take the place of the one before.
+    """
     inits = [constant(lowest(dtype(x)), dtype(x)), constant(highest(dtype(indices)), dtype(indices))]
     op = _window_op([x, indices], inits, window, strides, padding, None, window_dilation)
     elements = [element_type(x), element_type(indices)]
 
     def body(a: ir.Value, ai: ir.Value, b: ir.Value, bi: ir.Value) -> list[ir.Value]:
-        return _better_pair(a, ai, b, bi, "GT", "LT")
+        value, index = _better_pair(a, ai, b, bi, "GT", "LT")
+        if not dtypes.is_float(dtype(a)):
+            return [value, index]
+        nothing = and_(not_equal(a, a), not_equal(b, b))
+        return [value, select(nothing, maximum(ai, bi), index)]
 
     with_block(op.regions[0], [make_type([], e) for e in elements * 2], body)
     return list(op.results)
