@@ -11,48 +11,35 @@ from collections.abc import Sequence
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects import dims, dtypes, hlo
+from oxide.dialects import dims, hlo
 from oxide.dialects.composites.registry import composite
+from oxide.dialects.composites.verifiers import Types, require_axis, require_float, sizes
 from oxide.dialects.diagnostics import OxideError
-
-Types = Sequence[ir.RankedTensorType]
-
-# A dynamic dimension of a finished module: nothing is known of it.
-_UNKNOWN = dims.symbol("?")
-
 
 # --------------------------------------------------------------------------------------------- verifiers
 
 
-def _require_float(types: Types) -> None:
-    for tensor in types:
-        if not dtypes.is_float(dtypes.to_numpy(tensor.element_type)):
-            raise OxideError(f"a floating point tensor is needed, not {tensor}")
-
-
 def _float_only(types: Types) -> None:
-    _require_float(types)
+    require_float(types)
 
 
 def _axis_in_range(types: Types, axis: int) -> None:
-    _require_float(types)
-    if not 0 <= axis < types[0].rank:
-        raise OxideError(f"axis {axis} is out of range for {types[0]}")
+    require_float(types)
+    require_axis(types[0], axis)
 
 
 def _gelu_kind(types: Types, approximate: str) -> None:
-    _require_float(types)
+    require_float(types)
     if approximate not in ("none", "tanh"):
         raise OxideError(f'approximate is "{approximate}", expected "none" or "tanh"')
 
 
 def _norm_shapes(types: Types, axes: tuple[int, ...], epsilon: float) -> None:
-    _require_float(types)
+    require_float(types)
     x = types[0]
     if not axes or list(axes) != sorted(set(axes)) or not 0 <= axes[0] <= axes[-1] < x.rank:
         raise OxideError(f"axes {axes} are not ascending dimensions of {x}")
-    sizes = _sizes(x)
-    normalized = [sizes[a] for a in axes]
+    normalized = [sizes(x)[a] for a in axes]
     for tensor in types[1:]:
         _require_shape(tensor, normalized, f"scale and bias need shape {normalized}, not {tensor}")
     _check_epsilon(epsilon)
@@ -60,18 +47,18 @@ def _norm_shapes(types: Types, axes: tuple[int, ...], epsilon: float) -> None:
 
 def _batch_norm_shapes(types: Types, axis: int, epsilon: float) -> None:
     _axis_in_range(types, axis)
-    features = _sizes(types[0])[axis]
+    features = sizes(types[0])[axis]
     for tensor in types[1:]:
         _require_shape(tensor, [features], f"batch_norm over {features} features has a parameter of type {tensor}")
     _check_epsilon(epsilon)
 
 
 def _group_norm_shapes(types: Types, groups: int, epsilon: float) -> None:
-    _require_float(types)
+    require_float(types)
     x = types[0]
     if x.rank < 2:
         raise OxideError(f"group_norm needs [batch, channels, ...], not {x}")
-    channels = _sizes(x)[1]
+    channels = sizes(x)[1]
     if groups < 1:
         raise OxideError(f"groups is {groups}, expected at least 1")
     dims.require_equal(channels % groups, 0, f"{channels} channels are no multiple of {groups} groups")
@@ -80,14 +67,8 @@ def _group_norm_shapes(types: Types, groups: int, epsilon: float) -> None:
     _check_epsilon(epsilon)
 
 
-def _sizes(tensor: ir.RankedTensorType) -> tuple[dims.Size, ...]:
-    if tensor.has_static_shape or isinstance(tensor.encoding, ir.StringAttr):
-        return hlo.type_shape(tensor)
-    return tuple(_UNKNOWN if tensor.is_dynamic_dim(i) else d for i, d in enumerate(tensor.shape))
-
-
 def _require_shape(tensor: ir.RankedTensorType, shape: Sequence[dims.Size], message: str) -> None:
-    have = _sizes(tensor)
+    have = sizes(tensor)
     if len(have) != len(shape):
         raise OxideError(message)
     for size, wanted in zip(have, shape, strict=True):
@@ -101,23 +82,23 @@ def _check_epsilon(epsilon: float) -> None:
 
 def _attention_shapes(types: Types, scale: float, causal: bool) -> None:
     q, k, v = types[:3]
-    _require_float(types[:3])
+    require_float(types[:3])
     if not (q.rank == k.rank == v.rank == 4):
         raise OxideError(f"attention needs q, k and v of rank 4 [batch, heads, length, size], not {q}, {k}, {v}")
-    batch, heads, length, size = _sizes(q)
+    batch, heads, length, size = sizes(q)
     misfit = f"attention of q {q}, k {k} and v {v}: batch, length or size do not fit"
-    dims.require_equal(_sizes(k)[3], size, misfit)
-    dims.require_equal(_sizes(k)[0], batch, misfit)
-    for have, want in zip(_sizes(v)[:3], _sizes(k)[:3], strict=True):
+    dims.require_equal(sizes(k)[3], size, misfit)
+    dims.require_equal(sizes(k)[0], batch, misfit)
+    for have, want in zip(sizes(v)[:3], sizes(k)[:3], strict=True):
         dims.require_equal(have, want, misfit)
-    key_heads = _sizes(k)[1]
+    key_heads = sizes(k)[1]
     message = f"{heads} query heads are no multiple of {key_heads} key heads"
     dims.require_at_least(key_heads, 1, message)
     dims.require_equal(heads % key_heads, 0, message)
     if not math.isfinite(scale):
         raise OxideError(f"scale is {scale}, expected a finite number")
     if len(types) == 4:
-        hlo.broadcast_shapes(_sizes(types[3]), (batch, heads, length, _sizes(k)[2]))
+        hlo.broadcast_shapes(sizes(types[3]), (batch, heads, length, sizes(k)[2]))
 
 
 def _fusion_kind(types: Types, kind: str) -> None:

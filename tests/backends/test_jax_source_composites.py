@@ -59,6 +59,22 @@ CASES = {
         {"axes": (2,), "epsilon": 1e-6},
         "return rms_norm(arg0, arg1, axes=(-1,), epsilon=1e-06)",
     ),
+    "rotary": (
+        [(2, 3, 5, 8), (1, 1, 5, 4), (1, 1, 5, 4)],
+        {"interleaved": False},
+        "return rotary(arg0, arg1, arg2)",
+    ),
+    "rotary of neighbours": (
+        [(2, 5, 3, 8), (1, 5, 1, 8), (1, 5, 1, 8)],
+        {"interleaved": True},
+        "return rotary(arg0, arg1, arg2, interleaved=True)",
+    ),
+    "cumulative": ([(3, 7)], {"kind": "add", "axis": 1, "reverse": False}, "return lax.cumsum(arg0, axis=1)"),
+    "cumulative from the end": (
+        [(3, 7)],
+        {"kind": "max", "axis": 0, "reverse": True},
+        "return lax.cummax(arg0, axis=0, reverse=True)",
+    ),
     "attention": (
         [(2, 4, 3, 8), (2, 2, 5, 8), (2, 2, 5, 6)],
         {"scale": 0.25, "causal": False},
@@ -92,6 +108,17 @@ def test_batch_norm() -> None:
     module = module_of([(2, 3, 4, 4), (3,), (3,), (3,), (3,)], "f32", build)
     text = check(module)
     assert "return batch_norm(arg0, arg1, arg2, arg3, arg4 * arg4, axis=1, epsilon=0.001)" in text
+
+
+@pytest.mark.parametrize("axis", [0, 2])
+def test_one_hot(axis: int) -> None:
+    def build(x: ir.Value) -> Sequence[ir.Value]:
+        indices = hlo.convert(hlo.multiply(x, 3), "int32")
+        return composites.build("one_hot", [indices], depth=3, axis=axis, dtype="f32")
+
+    text = check(module_of([(4, 5)], "f32", build))
+    assert "jax.nn.one_hot(" in text
+    assert ("axis=0" in text) == (axis == 0)
 
 
 def test_bool_mask_keeps_where_true_and_gives_zeros_for_nothing() -> None:

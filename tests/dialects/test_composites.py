@@ -46,6 +46,18 @@ def sdpa(q, k, v, mask=None, **options) -> torch.Tensor:
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True, **options)
 
 
+def turned_halves(x, cos, sin) -> torch.Tensor:
+    """As Hugging Face writes it."""
+    first, second = x.chunk(2, -1)
+    return x * cos + torch.cat([-second, first], -1) * sin
+
+
+def turned_pairs(x, cos, sin) -> torch.Tensor:
+    """As LLaMA writes it: by complex numbers."""
+    pairs = torch.view_as_complex(x.reshape(*x.shape[:-1], -1, 2))
+    return torch.view_as_real(pairs * torch.complex(cos, sin)).flatten(-2)
+
+
 X = (2, 3, 5)
 QKV = [(2, 4, 6, 8), (2, 2, 7, 8), (2, 2, 7, 5)]
 CASES: dict[str, tuple[str, list, dict, Callable]] = {
@@ -53,6 +65,20 @@ CASES: dict[str, tuple[str, list, dict, Callable]] = {
     "log_softmax": ("log_softmax", [X], {"axis": 2}, lambda x: torch.log_softmax(x, 2)),
     "cumlogsumexp": ("cumlogsumexp", [X], {"axis": 1}, lambda x: torch.logcumsumexp(x, 1)),
     "cumlogsumexp_last": ("cumlogsumexp", [X], {"axis": 2}, lambda x: torch.logcumsumexp(x, 2)),
+    "cumulative": (
+        "cumulative",
+        [X],
+        {"kind": "multiply", "axis": 1, "reverse": False},
+        lambda x: torch.cumprod(x, 1),
+    ),
+    "cumulative_reverse": (
+        "cumulative",
+        [X],
+        {"kind": "add", "axis": 2, "reverse": True},
+        lambda x: x.flip(2).cumsum(2).flip(2),
+    ),
+    "rotary": ("rotary", [(2, 3, 8), (1, 3, 8), (1, 3, 8)], {"interleaved": False}, turned_halves),
+    "rotary_of_neighbours": ("rotary", [(2, 3, 8), (1, 3, 4), (1, 3, 4)], {"interleaved": True}, turned_pairs),
     "gelu": ("gelu", [X], {"approximate": "none"}, lambda x: F.gelu(x)),
     "gelu_tanh": ("gelu", [X], {"approximate": "tanh"}, lambda x: F.gelu(x, approximate="tanh")),
     "silu": ("silu", [X], {}, F.silu),

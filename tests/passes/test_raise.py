@@ -46,6 +46,14 @@ ROUND_TRIPS: list[tuple[str, list[tuple[int, ...]], dict]] = [
     ("group_norm", [(2, 4, 3, 3), (4,), (4,)], {"groups": 2, "epsilon": 1e-5}),
     ("batch_norm", [(2, 4, 3, 3), *[(4,)] * 4], {"axis": 1, "epsilon": 1e-5}),
     ("batch_norm", [(2, 3, 4), *[(4,)] * 4], {"axis": 2, "epsilon": 1e-3}),
+    ("rotary", [HEADS, (1, 1, 5, 8), (1, 1, 5, 8)], {"interleaved": False}),
+    ("rotary", [HEADS, (1, 1, 5, 4), (1, 1, 5, 4)], {"interleaved": False}),
+    ("rotary", [HEADS, (2, 1, 5, 8), (2, 1, 5, 8)], {"interleaved": True}),
+    ("rotary", [HEADS, (1, 4, 1, 4), (1, 4, 1, 4)], {"interleaved": True}),
+    ("cumulative", [X], {"kind": "add", "axis": 2, "reverse": False}),
+    ("cumulative", [X], {"kind": "multiply", "axis": 1, "reverse": True}),
+    ("cumulative", [X], {"kind": "max", "axis": 0, "reverse": True}),
+    ("cumulative", [X], {"kind": "min", "axis": 2, "reverse": False}),
     ("attention", [HEADS] * 3, {"scale": 0.25, "causal": False}),
     ("attention", [HEADS] * 3, {"scale": 0.25, "causal": True}),
     ("attention", [HEADS, SHARED, SHARED], {"scale": 0.5, "causal": False}),
@@ -69,6 +77,14 @@ def test_half_precision_is_raised_to_what_it_was(name: str, shapes: list, attrib
     assert hlo.dtype(op.results[0]) == np.float16
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("dtype", ["f32", "i8"])
+def test_one_hot_is_raised_to_what_it_was(axis: int, dtype: str) -> None:
+    attributes = {"depth": 2, "axis": axis, "dtype": dtype}
+    module = check(module_of("one_hot", [((1, 3), "int32")], attributes), ["one_hot"], rtol=0)
+    assert attributes_of(composites_of(module)[0]) == attributes
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_attention_with_a_bool_mask_is_raised_to_what_it_was(causal: bool) -> None:
     types = [(HEADS, "float32"), (SHARED, "float32"), (SHARED, "float32"), ((2, 1, 5, 6), "bool")]
@@ -79,6 +95,16 @@ def test_attention_with_a_bool_mask_is_raised_to_what_it_was(causal: bool) -> No
 
 
 # ------------------------------------------------------------------------------------------------ spellings
+
+
+def turn(x: jax.Array, cos: jax.Array, sin: jax.Array) -> jax.Array:
+    a, b = jnp.split(x, 2, 1)
+    return jnp.concatenate([cos * a - sin * b, cos * b + sin * a], 1)
+
+
+def moving_sum(x: jax.Array, size: int, before: int, after: int, start: float = 0) -> jax.Array:
+    return jax.lax.reduce_window(x, start, jax.lax.add, (1, size), (1, 1), [(0, 0), (before, after)])
+
 
 SPELLINGS: dict[str, tuple[str, Callable]] = {
     "softmax by inverse": (
@@ -112,6 +138,12 @@ SPELLINGS: dict[str, tuple[str, Callable]] = {
         lambda x: (x - x.mean(1, keepdims=True)) * jax.lax.rsqrt(x.var(1, keepdims=True) + 1e-5),
     ),
     "rms norm": ("rms_norm", lambda x: x[0] * (x * jax.lax.rsqrt((x * x).mean(1, keepdims=True) + 1e-6))),
+    "rotary of the first elements": (
+        "rotary",
+        lambda x: turn(x[:, :4], x[:1, :2], x[1:2, :2]),
+    ),
+    "one-hot": ("one_hot", lambda x: jax.nn.one_hot(x.astype(int), 6)),
+    "one-hot in front": ("one_hot", lambda x: (jnp.arange(6)[:, None] == x.astype(int)[0]).astype(x.dtype)),
     "batch norm": (
         "batch_norm",
         lambda x: (x - x[0]) / jnp.sqrt(jnp.abs(x[1]) + 1e-3) * x[2] + x[3],
@@ -158,6 +190,20 @@ NEAR_MISSES: dict[str, tuple[str, Callable]] = {
         lambda x: (x[:2] - x[:2].mean(1, keepdims=True)) / jnp.sqrt(x[2:].var(1, keepdims=True) + 1e-5),
     ),
     "times the deviation": ("", lambda x: (x - x[0]) * jnp.sqrt(x[1] + 1e-3) * x[2] + x[3]),
+    "turned back": ("", lambda x: jnp.concatenate([x[:, :4] * x[:1, :4] + x[:, 4:] * x[1:2, :4], x[:, 4:]], 1)),
+    "turned by two sines": (
+        "",
+        lambda x: jnp.concatenate(
+            [x[:, :4] * x[0, :4] - x[:, 4:] * x[1, :4], x[:, :4] * x[2, :4] + x[:, 4:] * x[0, :4]], 1
+        ),
+    ),
+    "halves exchanged": ("", lambda x: turn(jnp.roll(x, 4, 1), x[:1, :4], x[1:2, :4])),
+    "indices from one": ("", lambda x: (x.astype(int)[0, :, None] == jnp.arange(1, 7)).astype(x.dtype)),
+    "all but one": ("", lambda x: (x.astype(int)[0, :, None] != jnp.arange(6)).astype(x.dtype)),
+    "one-hot of floats": ("", lambda x: (x[0, :, None] == jnp.arange(6.0)).astype(x.dtype)),
+    "sum of some before": ("", lambda x: moving_sum(x, 7, 6, 0)),
+    "sum of those before": ("", lambda x: moving_sum(x, 8, 8, -1)),
+    "sum from one": ("starts at 1.0", lambda x: moving_sum(x, 8, 7, 0, 1.0)),
     "used elsewhere": (
         "which is used elsewhere",
         lambda x: ((e := jnp.exp(x - x.max(1, keepdims=True))) / e.sum(1, keepdims=True), e),

@@ -115,6 +115,28 @@ def _attention(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
     return syntax.call(e.helper("attention"), *nodes, scale=_number(e, op, attributes["scale"]), causal=causal)
 
 
+def _rotary(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    nodes = [e.array(v) for v in op.operands]
+    return syntax.call(e.helper("rotary"), *nodes, interleaved=literal(True) if attributes["interleaved"] else None)
+
+
+def _one_hot(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    """JAX counts the new axis from the end by default, and gives floats."""
+    last = attributes["axis"] == e.type(op.operands[0]).rank
+    axis = None if last else literal(attributes["axis"])
+    depth = literal(attributes["depth"])
+    return call("jax.nn.one_hot", e.array(op.operands[0]), depth, axis=axis, dtype=e.dtype(attributes["dtype"]))
+
+
+_CUMULATIVE = {"add": "lax.cumsum", "multiply": "lax.cumprod", "max": "lax.cummax", "min": "lax.cummin"}
+
+
+def _cumulative(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    reverse = literal(True) if attributes["reverse"] else None
+    function = _CUMULATIVE[attributes["kind"]]
+    return call(function, e.array(op.operands[0]), axis=literal(attributes["axis"]), reverse=reverse)
+
+
 def _svd(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr | None:
     a = e.array(op.operands[0])
     if not attributes["vectors"]:
@@ -175,6 +197,9 @@ _EMITTERS: dict[str, Callable[[Emitter, ir.OpView, Attributes], ast.expr | None]
     "oxide.group_norm": _group_norm,
     "oxide.batch_norm": _batch_norm,
     "oxide.attention": _attention,
+    "oxide.rotary": _rotary,
+    "oxide.one_hot": _one_hot,
+    "oxide.cumulative": _cumulative,
     "oxide.svd": _of_matrices(_svd),
     "oxide.eigh": _of_matrices(_eigh),
     "oxide.eig": _of_matrices(_eig),

@@ -157,6 +157,21 @@ def batch_norm(x, scale, bias, mean, variance, *, axis, epsilon):
     return y.astype(x.dtype)
 
 
+def rotary(x, cos, sin, *, interleaved=False):
+    """Pairs (a, b) of x become (a cos - b sin, a sin + b cos), for angles of each pair or of each element."""
+    first, second = (x[..., ::2], x[..., 1::2]) if interleaved else jnp.split(x, 2, axis=-1)
+    if cos.shape[-1] == x.shape[-1]:
+        return x * cos + paired(-second, first, interleaved) * sin
+    return paired(first * cos - second * sin, first * sin + second * cos, interleaved)
+
+
+def paired(first, second, interleaved):
+    """The last dimension of two arrays as one: neighbour by neighbour, or one after the other."""
+    if not interleaved:
+        return jnp.concatenate([first, second], axis=-1)
+    return jnp.stack([first, second], axis=-1).reshape(*first.shape[:-1], -1)
+
+
 def attention(q, k, v, mask=None, *, scale, causal=False):
     """softmax(scale * q k^T + mask) v for q [batch, heads, length, size]; k and v may have fewer heads.
 

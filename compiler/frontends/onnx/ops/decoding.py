@@ -59,7 +59,6 @@ def rotate(node: Node, x: ir.Value, cos: ir.Value, sin: ir.Value, interleaved: b
     """Rotate pairs of the first `width` elements (0: all) of [batch, heads, length, size].
 
     Angles are [batch, length, width / 2]; a pair is two neighbours, or one element of each half.
-    Su et al., RoFormer, 2021.
     """
     size = hlo.shape(x)[3]
     width = width or size
@@ -68,17 +67,8 @@ def rotate(node: Node, x: ir.Value, cos: ir.Value, sin: ir.Value, interleaved: b
             f"{width} of {size} elements to rotate need {width // 2} angles each, the cache has {hlo.shape(cos)}"
         )
     turning, rest = hlo.split(x, 3, [width, size - width])
-    cos, sin = hlo.expand_dims(cos, [1]), hlo.expand_dims(sin, [1])
-    if interleaved:
-        pairs = hlo.reshape(turning, [*hlo.shape(x)[:3], width // 2, 2])
-        first, second = (hlo.squeeze(p, [4]) for p in hlo.split(pairs, 4, [1, 1]))
-    else:
-        first, second = hlo.split(turning, 3, [width // 2, width // 2])
-    parts = [
-        hlo.subtract(hlo.multiply(first, cos), hlo.multiply(second, sin)),
-        hlo.add(hlo.multiply(first, sin), hlo.multiply(second, cos)),
-    ]
-    turned = hlo.reshape(hlo.stack(parts, 4), hlo.shape(turning)) if interleaved else hlo.concatenate(parts, 3)
+    tables = [hlo.expand_dims(table, [1]) for table in (cos, sin)]
+    (turned,) = composites.build("rotary", [turning, *tables], interleaved=interleaved)
     return turned if width == size else hlo.concatenate([turned, rest], 3)
 
 
