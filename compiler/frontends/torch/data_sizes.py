@@ -24,7 +24,7 @@ from oxide.dialects.dims import DATA, Atom, Dim, Size, depends_on_data
 from oxide.frontends.bounded import Bounded, fit
 from oxide.frontends.ranges import upper_bound
 from oxide.frontends.torch.dtypes import to_numpy
-from oxide.frontends.torch.sizes import Symbols, size, sizes
+from oxide.frontends.torch.sizes import Symbols, size_if_any, sizes
 from oxide.frontends.torch.tensors import Tensor, read, wrap
 
 
@@ -133,7 +133,7 @@ class DataSizes:
             metas = meta if isinstance(meta, list | tuple) else [None] * len(result)
             return [self.bind(part, expected) for part, expected in zip(result, metas, strict=True)]
         if isinstance(meta, torch.SymInt):
-            return self._number(result, size(meta))
+            return self._number(result, size_if_any(meta))
         if not isinstance(meta, torch.Tensor):
             return wrap(result)
         true = tuple(sizes(meta.shape))
@@ -164,14 +164,17 @@ class DataSizes:
     def _learn(self, tensor: Tensor, true: Sequence[Size]) -> None:
         """Symbols of a node's result that its expansion calls otherwise."""
         inner = tensor.sizes or hlo.shape(tensor.read())
+        if len(inner) != len(true):
+            shape = ", ".join(map(text, true))
+            raise OxideError(f"its result has {len(inner)} dimensions, and for PyTorch the shape [{shape}]")
         for here, there in zip(true, inner, strict=True):
             if self.is_new(here):
                 self._require_symbol(here)
                 self.define(here, self.value(there), self.room(there))
 
-    def _number(self, result: Any, true: Size) -> Any:
-        """A number that depends on data stays a tensor of rank 0, and can be a size."""
-        if not depends_on_data(true):
+    def _number(self, result: Any, true: Size | None) -> Any:
+        """A number that depends on data stays a tensor of rank 0, and can be a size where sizes can express it."""
+        if true is None or not depends_on_data(true):
             return Tensor(result) if isinstance(result, ir.Value) else result
         if isinstance(result, Dim):
             return self._known(true)

@@ -25,6 +25,8 @@ log = logging.getLogger("oxide.torch")
 # Where libraries register kernels for all devices, which therefore are made of PyTorch's operators.
 _COMPOSITE = torch._C.DispatchKey.CompositeExplicitAutograd
 _CPU = torch._C.DispatchKeySet(torch._C.DispatchKey.CPU)
+# What an expansion takes as arguments; the rest is part of it.
+_PLACEHOLDERS = (torch.Tensor, torch.SymInt, torch.SymFloat, torch.SymBool)
 
 
 def has_decomposition(op: OpOverload) -> bool:
@@ -57,12 +59,12 @@ class Expansions:
     ) -> tuple[torch.fx.GraphModule, list[int]]:
         """The graph `op` is made of for these arguments (tensors are fake ones).
 
-        Also the positions, among the leaves of (args, kwargs), of the tensors and symbolic sizes that are its
+        Also the positions, among the leaves of (args, kwargs), of the tensors and symbolic numbers that are its
         placeholders.
         Whatever the decomposition raises passes through.
         """
         leaves, spec = pytree.tree_flatten((tuple(args), dict(kwargs)))
-        positions = [index for index, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor | torch.SymInt)]
+        positions = [index for index, leaf in enumerate(leaves) if isinstance(leaf, _PLACEHOLDERS)]
         key = (op, spec, tuple(_signature(leaf) for leaf in leaves))
         self.counts[str(op)] += 1
         if key not in self._graphs:
@@ -87,7 +89,7 @@ def trace(function: Callable[..., Any], args: Sequence[Any]) -> tuple[torch.fx.G
     """The graph of what a Python function of fake tensors computes, and the positions among the leaves of `args` of
     its placeholders."""
     leaves, spec = pytree.tree_flatten((tuple(args), {}))
-    positions = [index for index, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor | torch.SymInt)]
+    positions = [index for index, leaf in enumerate(leaves) if isinstance(leaf, _PLACEHOLDERS)]
     return _trace(function, leaves, spec, positions), positions
 
 

@@ -22,7 +22,7 @@ from oxide.dialects import dtypes, hlo
 from oxide.dialects.diagnostics import OxideError
 from oxide.dialects.dims import Constraint, Dim
 from oxide.frontends.ranges import Range, integer_range
-from oxide.frontends.torch.sizes import size, to_constraints
+from oxide.frontends.torch.sizes import size, size_if_any, to_constraints
 from oxide.frontends.torch.tensors import Tensor, read
 
 # Functions that graphs call outside of operators.
@@ -73,13 +73,8 @@ def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str,
 
 def _is_size(meta: Any, tensors: Sequence[Tensor]) -> bool:
     """Whether a number is a size, though it was computed by way of floats: `int(1.5 * n)`."""
-    if not isinstance(meta, torch.SymInt) or not _are_of_sizes([tensor.read() for tensor in tensors]):
-        return False
-    try:
-        size(meta)
-    except OxideError:
-        return False
-    return True
+    is_whole = isinstance(meta, torch.SymInt) and _are_of_sizes([tensor.read() for tensor in tensors])
+    return is_whole and size_if_any(meta) is not None
 
 
 def _are_of_sizes(values: Sequence[ir.Value]) -> bool:

@@ -52,6 +52,14 @@ def size(value: Any) -> Any:
     return value
 
 
+def size_if_any(value: torch.SymInt) -> Size | None:
+    """The size that a torch.SymInt stands for; None for a number that Oxide's sizes have no counterpart of."""
+    try:
+        return size(value)
+    except OxideError:
+        return None
+
+
 def sizes(values: Iterable[Any]) -> list[Any]:
     return [size(value) for value in values]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -217,31 +218,22 @@ class _Walk:
         return [*(result if isinstance(result, list | tuple) else [result]), *after]
 
 
+@dataclass
 class _Call:
-    """One call of an operator while it is lowered."""
+    """One call of an operator while it is lowered.
 
-    def __init__(
-        self,
-        walk: _Walk,
-        op: OpOverload,
-        schema: Schema,
-        arguments: dict[str, Any],
-        meta: Any,
-        name: str,
-        place: str,
-        source: torch.fx.Node | None,
-        mutating: _Call | None = None,
-    ) -> None:
-        """`source` is the node that calls, `mutating` the call that this one is the functional form of."""
-        self.walk = walk
-        self.op = op
-        self.schema = schema
-        self.arguments = arguments
-        self.meta = meta
-        self.name = name
-        self.place = place
-        self.source = source
-        self.mutating = mutating
+    `source` is the node that calls, `mutating` the call that this one is the functional form of.
+    """
+
+    walk: _Walk
+    op: OpOverload
+    schema: Schema
+    arguments: dict[str, Any]
+    meta: Any
+    name: str
+    place: str
+    source: torch.fx.Node | None
+    mutating: _Call | None = None
 
     def lower(self) -> Any:
         """What the operator returns, tensors as `Tensor`s."""
@@ -367,9 +359,14 @@ class _Call:
         return self.walk.within or Node(self.walk, self.name, str(self.op), self.place, None, {})
 
     def _fake_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        program = self.walk.program
-        with program.symbols.mode:
-            return self._given({name: program.fake(value) for name, value in self.arguments.items()})
+        with self.walk.program.symbols.mode:
+            return self._given({name: self._fake_argument(name) for name in self.arguments})
+
+    def _fake_argument(self, name: str) -> Any:
+        """What stands for an argument; for a number that is computed what the graph has for it."""
+        number = self.fake(name) if isinstance(self.arguments[name], Tensor) else None
+        is_number = isinstance(number, torch.SymFloat | torch.SymBool)
+        return number if is_number else self.walk.program.fake(self.arguments[name])
 
     def _given(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """As positions and keywords, without those that have their default: a decomposition may lack them."""

@@ -104,6 +104,10 @@ def median_of_some(x):
     return x[x > 0].median()
 
 
+def of_a_shape_pytorch_mistakes(x):
+    return torch.unique_consecutive(x, dim=-1)
+
+
 @pytest.mark.parametrize(
     ("function", "example", "message"),
     [
@@ -111,6 +115,7 @@ def median_of_some(x):
         (of_unknown_length, torch.tensor([1, 2]), r"aten\.bincount.*no upper bound.*torch\._check"),
         (of_two_open_dimensions, torch.ones(3), r"\[u0, u1\].*only one may"),
         (median_of_some, torch.ones(3), r"aten\.median\.default: not supported.*depends on data.*torch\.where"),
+        (of_a_shape_pytorch_mistakes, torch.ones(2, 3), r"2 dimensions, and for PyTorch the shape \[2, u0, 2, 3\]"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

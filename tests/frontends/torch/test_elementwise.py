@@ -164,7 +164,11 @@ def test_numbers_of_tensors() -> None:
     def values(x: torch.Tensor, n: torch.Tensor, a: torch.Tensor) -> list[torch.Tensor]:
         of_floats = [x * a.item(), torch.where(x > 0, x, a.item()), torch.full((2,), a.item()), x[0] + a.item()]
         of_integers = [n * a.item(), n > a.item(), n.clamp(a.item()), torch.add(n, n, alpha=n[1].item())]
-        return [*of_floats, *of_integers, x.half() * a.item(), F.leaky_relu(x.half(), a.item())]
+        written = x.clone()
+        written[:2].fill_(a.item() * 2)
+        written[1:].mul_(a.item())
+        of_bools = [written + (a > 2).item(), x * (n[0] > 1).item()]
+        return [*of_floats, *of_integers, *of_bools, x.half() * a.item(), F.leaky_relu(x.half(), a.item())]
 
     check(
         values, torch.randn(4), torch.tensor([1, 2, -3], dtype=torch.int32), torch.tensor(2.5, dtype=torch.float64)
