@@ -1,22 +1,22 @@
-"""An independent check of a buffer plan: replay the program and watch which bytes still hold what.
+"""An independent check of a buffer plan: replay the program and watch what every byte of the arena holds.
 
-The checker reads nothing but the IR and its attributes, and uses no live ranges: it keeps the set of values
-that are intact in memory, lets every operation destroy whatever its results overlap, and complains when a
-destroyed value is read.  Loops are replayed twice, so that what one iteration destroys is missed by the next.
+The checker reads nothing but the IR and its attributes, and uses no live ranges.  Every computed value is a new
+symbol, every view the part of its operand's symbols that it is; an operation writes symbols where its results
+lie and must find those of its operands where they lie.  What a loop carries is a new symbol in each iteration,
+and loops are replayed twice, so that what one iteration destroys is missed by the next.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jaxlib.mlir import ir
 
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
-from oxide.passes.assign_buffers.aliasing import IN_PLACE, REGION_OPS, VIEWS
-from oxide.passes.assign_buffers.attributes import Slice, arena_size, slices_of
-from oxide.passes.assign_buffers.liveness import byte_size
-from oxide.passes.assign_buffers.plan import ALIGNMENT
-
-# Values intact in the arena, and who lies where.
-Memory = dict[ir.Value, Slice]
+from oxide.passes.assign_buffers.aliasing import REGION_OPS, InPlace, byte_size, pieces, reads_in, views
+from oxide.passes.assign_buffers.attributes import Slice, arena_size, argument_slices, slices_of
+from oxide.passes.assign_buffers.contents import Arena, Content, fresh, joined, part
+from oxide.passes.assign_buffers.liveness import ALIGNMENT
 
 
 def check_plan(module: ir.Module, block: ir.Block) -> None:
@@ -24,120 +24,225 @@ def check_plan(module: ir.Module, block: ir.Block) -> None:
     size = arena_size(module)
     if size is None:
         raise OxideError("the module carries no buffer plan; run assign-buffers first")
-    replay = _Replay(size)
-    replay.run(block, {})
+    replay = _Replay(size, InPlace(module))
+    replay.check(block)
     if replay.problems:
         raise OxideError("the buffer plan is wrong", list(dict.fromkeys(replay.problems)))
 
 
 class _Replay:
-    def __init__(self, arena: int) -> None:
-        self._arena = arena
-        self._external: set[ir.Value] = set()
-        self._planned: set[ir.Value] = set()
+    def __init__(self, size: int, in_place: InPlace) -> None:
+        self._size = size
+        self._in_place = in_place
+        self._contents: dict[ir.Value, Content] = {}
+        # Where values lie; None is memory of the caller, which nothing writes to.
+        self._places: dict[ir.Value, Slice | None] = {}
         self.problems: list[Diagnostic] = []
 
-    def run(self, block: ir.Block, memory: Memory) -> list[ir.Value]:
-        """Replay a block on `memory`, in place; answers what its terminator returns."""
-        # Arguments without a place in the arena are the caller's.
-        self._external.update(argument for argument in block.arguments if argument not in self._planned)
-        returned: list[ir.Value] = []
+    def check(self, block: ir.Block) -> None:
+        arena = Arena()
+        function = block.owner.operation
+        occupied: list[Slice] = []
+        for argument, place in zip(block.arguments, argument_slices(function), strict=True):
+            self._places[argument] = place
+            self._contents[argument] = fresh(_size_if_known(argument))
+            if place is None:
+                continue
+            self._check_place(function, argument, place, ALIGNMENT)
+            if any(place.overlaps(other) for other in occupied):
+                self._complain(function, f"has two arguments at {place.offset}")
+            occupied.append(place)
+            arena.write(place, self._contents[argument])
+        self._run(block, arena)
+
+    def _run(self, block: ir.Block, arena: Arena) -> None:
         for view in block.operations:
             op = view.operation
-            self._read(op, memory)
-            returned = list(op.operands)
-            self._step(op, memory)
-        return returned
+            for number, value in enumerate(self._read(op)):
+                if not self._is_intact(value, arena):
+                    self._complain(op, f"reads {_name(op, number)} after its bytes were overwritten")
+            self._step(op, arena)
 
-    def _step(self, op: ir.Operation, memory: Memory) -> None:
-        if op.name == "stablehlo.constant":
-            self._external.update(op.results)
-            return
-        slices = slices_of(op)
-        if len(slices) != len(op.results):
-            self._complain(op, f"has {len(op.results)} results and {len(slices)} slices")
-            return
-        written: list[tuple[ir.Value, Slice]] = []
-        for number, (result, place) in enumerate(zip(op.results, slices, strict=True)):
-            viewed = op.operands[number] if op.name in VIEWS else None
-            if viewed is not None and place is not None and memory.get(viewed) == place:
-                memory[result] = place
-                self._planned.add(result)
-                self._check_place(op, result, place)
-            elif place is not None:
-                self._check_place(op, result, place)
-                self._check_against_operands(op, place, memory)
-                if any(place.overlaps(other) for _, other in written):
-                    self._complain(op, f"writes two results over each other at {place.offset}")
-                written.append((result, place))
-            elif byte_size(result.type) is None or (viewed is not None and viewed in self._external):
-                self._external.add(result)
-            else:
-                self._complain(op, f"result {number} has no slice")
-        for result, place in written:
-            self._write(result, place, memory)
-        if op.name in REGION_OPS:
-            self._enter(op, memory)
+    def _read(self, op: ir.Operation) -> list[ir.Value]:
+        """The operands, and what regions that are not replayed read from outside."""
+        inner = [] if op.name in REGION_OPS else [value for region in op.regions for value in reads_in(region)]
+        return [*op.operands, *(value for value in inner if value in self._places)]
 
-    def _read(self, op: ir.Operation, memory: Memory) -> None:
-        for number, operand in enumerate(op.operands):
-            if operand not in self._external and operand not in memory:
-                self._complain(op, f"reads operand {number} after its bytes were overwritten")
+    def _is_intact(self, value: ir.Value, arena: Arena) -> bool:
+        place = self._places[value]
+        return place is None or arena.read(place) == self._contents[value]
 
-    def _write(self, result: ir.Value, place: Slice, memory: Memory) -> None:
-        for value in [value for value, other in memory.items() if place.overlaps(other)]:
-            del memory[value]
-        memory[result] = place
-        self._planned.add(result)
-
-    def _check_place(self, op: ir.Operation, result: ir.Value, place: Slice) -> None:
-        if place.offset % ALIGNMENT or place.offset < 0 or place.offset + place.size > self._arena:
-            self._complain(op, f"slice {tuple(place)} is misaligned or outside the arena of {self._arena} bytes")
-        if place.size != byte_size(result.type):
-            self._complain(op, f"slice of {place.size} bytes for a value of {byte_size(result.type)}")
-
-    def _check_against_operands(self, op: ir.Operation, place: Slice, memory: Memory) -> None:
-        allowed = set(IN_PLACE[op.name](op)) if op.name in IN_PLACE else set()
-        for number, operand in enumerate(op.operands):
-            other = memory.get(operand)
-            if other is None or not place.overlaps(other):
-                continue
-            if operand not in allowed or other != place:
-                self._complain(op, f"writes over its own operand {number}")
-
-    def _enter(self, op: ir.Operation, memory: Memory) -> None:
-        """Replay the regions; what survives is what every path leaves intact, and the results."""
+    def _step(self, op: ir.Operation, arena: Arena) -> None:
+        places = slices_of(op)
+        if len(places) != len(op.results):
+            self._complain(op, f"has {len(op.results)} results and {len(places)} slices")
+            places = [None] * len(op.results)
         if op.name == "stablehlo.while":
-            for _ in range(2):
-                for region in op.regions:
-                    self._iterate(op, region.blocks[0], memory)
+            self._loop(op, places, arena)
             return
-        after = [dict(memory) for _ in op.regions]
-        for region, branch in zip(op.regions, after, strict=True):
-            self.run(region.blocks[0], branch)
-        survivors = {value: place for value, place in memory.items() if all(value in m for m in after)}
-        memory.clear()
-        memory.update(survivors)
+        if op.name in REGION_OPS:
+            self._branch(op, places, arena)
+            return
+        sources = views(op)
+        overwritable = self._in_place.operands(op)
+        for number, (result, place) in enumerate(zip(op.results, places, strict=True)):
+            self._places[result] = place
+            source = sources[number]
+            if place is None:
+                self._contents[result] = fresh(_size_if_known(result))
+                if source is not None and self._places[op.operands[source[0]]] is None:
+                    self._contents[result] = part(self._contents[op.operands[source[0]]], source[1], _size(result))
+                elif op.name != "stablehlo.constant" and byte_size(result.type) is not None:
+                    self._complain(op, f"result {number} has no slice")
+                continue
+            self._contents[result] = self._computed(op, source, place)
+            if source is not None and arena.read(place) == self._contents[result]:
+                self._check_place(op, result, place, 1)
+                continue
+            self._check_place(op, result, place, ALIGNMENT)
+            self._check_against_operands(op, result, place, overwritable[number], arena)
+        self._write(op, places, arena)
 
-    def _iterate(self, op: ir.Operation, block: ir.Block, memory: Memory) -> None:
-        carried = list(zip(block.arguments, op.results, strict=True))
-        for argument, result in carried:
-            if result in self._external:
-                self._external.add(argument)
-            elif result in memory:
-                memory[argument] = memory[result]
-                self._planned.add(argument)
-        returned = self.run(block, memory)
-        for _, result in carried:
-            if result not in self._external and result not in memory:
-                self._complain(op, "carried value is overwritten inside the loop")
-        if len(returned) != len(carried) or block == op.regions[0].blocks[0]:
-            return
-        for argument, result in carried:
-            if result in memory:
-                # The next iteration's values are copied in over this one's.
-                memory.pop(argument, None)
-                self._write(result, memory[result], memory)
+    def _computed(self, op: ir.Operation, source: tuple[int, int] | None, place: Slice) -> Content:
+        """What a result holds: bytes of operands, or something new."""
+        if source is not None:
+            return part(self._contents[op.operands[source[0]]], source[1], place.size)
+        if pieces(op):
+            return joined(self._contents[operand] for operand in op.operands)
+        return fresh(place.size)
+
+    def _write(self, op: ir.Operation, places: Sequence[Slice | None], arena: Arena) -> None:
+        """Write all results at once, and see that none destroyed another."""
+        for result, place in zip(op.results, places, strict=True):
+            if place is not None and arena.read(place) != self._contents[result]:
+                arena.write(place, self._contents[result])
+        for result, place in zip(op.results, places, strict=True):
+            if place is not None and not self._is_intact(result, arena):
+                self._complain(op, f"writes two results over each other at {place.offset}")
+
+    def _check_place(self, op: ir.Operation, value: ir.Value, place: Slice, alignment: int) -> None:
+        if place.offset % alignment or place.offset < 0 or place.offset + place.size > self._size:
+            self._complain(op, f"slice {tuple(place)} is misaligned or outside the arena of {self._size} bytes")
+        if place.size != byte_size(value.type):
+            self._complain(op, f"slice of {place.size} bytes for a value of {byte_size(value.type)}")
+
+    def _check_against_operands(
+        self, op: ir.Operation, result: ir.Value, place: Slice, overwritable: Sequence[int], arena: Arena
+    ) -> None:
+        """A result may lie over an operand where it leaves the bytes as they are, or may be computed in place."""
+        for number, value in enumerate(self._read(op)):
+            other = self._places[value]
+            if other is None or not place.overlaps(other) or (number in overwritable and other == place):
+                continue
+            first = max(place.offset, other.offset)
+            shared = Slice(first, min(place.offset + place.size, other.offset + other.size) - first)
+            if part(self._contents[result], first - place.offset, shared.size) != arena.read(shared):
+                self._complain(op, f"writes over its own {_name(op, number)}")
+
+    def _branch(self, op: ir.Operation, places: Sequence[Slice | None], arena: Arena) -> None:
+        """Replay the branches; what every one leaves intact survives, and the results are new."""
+        self._new_results(op, places)
+        after = [arena.copy() for _ in op.regions]
+        for region, branch in zip(op.regions, after, strict=True):
+            self._run(region.blocks[0], branch)
+        arena.keep_common(after)
+        self._write(op, places, arena)
+
+    def _loop(self, op: ir.Operation, places: Sequence[Slice | None], arena: Arena) -> None:
+        condition, body = (region.blocks[0] for region in op.regions)
+        returned = list(list(body.operations)[-1].operation.operands)
+        carried = [number for number in range(len(op.results)) if returned[number] != body.arguments[number]]
+        constant = sorted(set(range(len(op.results))) - set(carried))
+        self._check_initial(op, places, carried)
+        self._new_results(op, places, carried)
+        for number in constant:
+            self._hand_on(op, number, places[number], arena)
+        for _ in range(2):
+            self._enter(op, places, carried, constant, (condition, body), arena)
+            self._run(condition, arena)
+            self._check_carried(op, body, arena)
+            self._run(body, arena)
+        self._enter(op, places, carried, constant, (condition, body), arena)
+        self._run(condition, arena)
+        self._check_carried(op, body, arena)
+        for number in carried:
+            self._contents[op.results[number]] = self._contents[body.arguments[number]]
+
+    def _check_initial(self, op: ir.Operation, places: Sequence[Slice | None], carried: Sequence[int]) -> None:
+        """Operands are copied to where results lie, unless they are there; none may be overwritten before."""
+        for number in carried:
+            place = places[number]
+            for other, operand in enumerate(op.operands):
+                found = self._places[operand]
+                if (
+                    place is None
+                    or found is None
+                    or not place.overlaps(found)
+                    or self._places[op.operands[number]] == place
+                ):
+                    continue
+                self._complain(op, f"writes over its own operand {other}")
+
+    def _new_results(
+        self, op: ir.Operation, places: Sequence[Slice | None], numbers: Sequence[int] | None = None
+    ) -> None:
+        for number in range(len(op.results)) if numbers is None else numbers:
+            result, place = op.results[number], places[number]
+            self._places[result] = place
+            self._contents[result] = fresh(_size_if_known(result))
+            if place is not None:
+                self._check_place(op, result, place, ALIGNMENT)
+            elif byte_size(result.type) is not None:
+                self._complain(op, f"result {number} has no slice")
+
+    def _hand_on(self, op: ir.Operation, number: int, place: Slice | None, arena: Arena) -> None:
+        """A value that every iteration returns as it is: the operand, under another name."""
+        result, operand = op.results[number], op.operands[number]
+        self._places[result], self._contents[result] = place, self._contents[operand]
+        if place is None and self._places[operand] is not None:
+            self._complain(op, f"result {number} has no slice")
+        elif place is not None:
+            there = arena.read(place) == self._contents[result]
+            self._check_place(op, result, place, 1 if there else ALIGNMENT)
+
+    def _enter(
+        self,
+        op: ir.Operation,
+        places: Sequence[Slice | None],
+        carried: Sequence[int],
+        constant: Sequence[int],
+        blocks: Sequence[ir.Block],
+        arena: Arena,
+    ) -> None:
+        """Give the loop's arguments what an iteration starts with."""
+        for number, place in enumerate(places):
+            result = op.results[number]
+            if number in carried:
+                self._contents[result] = fresh(_size_if_known(result))
+            for block in blocks:
+                self._places[block.arguments[number]] = place
+                self._contents[block.arguments[number]] = self._contents[result]
+        self._write(op, places, arena)
+
+    def _check_carried(self, op: ir.Operation, body: ir.Block, arena: Arena) -> None:
+        if not all(self._is_intact(argument, arena) for argument in body.arguments):
+            self._complain(op, "carried value is overwritten inside the loop")
 
     def _complain(self, op: ir.Operation, what: str) -> None:
         self.problems.append(Diagnostic("error", f"{op.name} {what}", location_text(op.location)))
+
+
+def _name(op: ir.Operation, number: int) -> str:
+    return f"operand {number}" if number < len(op.operands) else "a value from outside"
+
+
+def _size(value: ir.Value) -> int:
+    return byte_size(value.type) or 0
+
+
+def _size_if_known(value: ir.Value) -> int:
+    """Bytes of a value that lies outside the arena, where it may have any size."""
+    try:
+        return _size(value)
+    except OxideError:
+        return 0

@@ -1,77 +1,66 @@
-"""Offsets for buffers inside one arena: best fit, largest buffers first."""
+"""The best plan that several orders of the operations, ways to share memory and packings give."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
+from oxide.passes.assign_buffers.liveness import Buffer, Sharing, buffers_of
+from oxide.passes.assign_buffers.packing import Intervals, aligned, pack
+from oxide.passes.assign_buffers.program import Body, Program
 
-from oxide.passes.assign_buffers.liveness import Buffer
-
-ALIGNMENT = 64
+SHARING = [Sharing(slices, pieces) for slices in (True, False) for pieces in (True, False)]
+# Packings that are tried: of the layouts whose bounds are lowest.
+_PACKED = 3
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where every buffer lies.  Sizes in bytes, each rounded up to the alignment.
+    """The order of the operations and where every buffer lies.  Sizes in bytes, rounded up to the alignment.
 
-    `lower_bound` is the most that is needed at any one time, which no plan can go below; `no_reuse` is what
-    separate buffers would take.
+    `loads` are the bytes needed at each time; `lower_bound` the most of them, which no packing of these buffers
+    can go below; `no_reuse` what separate buffers would take.
     """
 
+    program: Program
+    body: Body
     buffers: list[Buffer]
     offsets: list[int]
     arena: int
-    lower_bound: int
+    loads: list[int]
     no_reuse: int
 
+    @property
+    def lower_bound(self) -> int:
+        return max(self.loads, default=0)
 
-def plan_offsets(buffers: Sequence[Buffer]) -> Plan:
-    """Give every buffer an offset such that buffers needed at the same time do not overlap.
+    @property
+    def peak_time(self) -> int:
+        """When most is needed, the first time if there are several."""
+        return self.loads.index(self.lower_bound) if self.loads else 0
 
-    Large buffers choose first (greedy by size; Pisarchyk and Lee, "Efficient Memory Management for Deep Neural
-    Net Inference", 2020): each takes the smallest gap it fits into between those already placed.
-    """
-    count = len(buffers)
-    sizes = np.array([_aligned(buffer.size) for buffer in buffers], np.int64)
-    starts = np.array([buffer.start for buffer in buffers], np.int64)
-    ends = np.array([buffer.end for buffer in buffers], np.int64)
-    offsets = np.zeros(count, np.int64)
-    placed = np.zeros(count, np.bool_)
-    for index in sorted(range(count), key=lambda i: (-sizes[i], i)):
-        conflicts = np.flatnonzero(placed & (starts <= ends[index]) & (ends >= starts[index]))
-        offsets[index] = _best_gap(offsets[conflicts], sizes[conflicts], int(sizes[index]))
-        placed[index] = True
+
+def best_plan(program: Program, schedules: Iterable[Body]) -> Plan:
+    """The plan with the smallest arena; of equal ones that of the first order."""
+    layouts = [(body, buffers_of(program, body, sharing)) for body in schedules for sharing in SHARING]
+    bounds = [Intervals(buffers).bound for _, buffers in layouts]
+    chosen = sorted(range(len(layouts)), key=lambda index: (bounds[index], index))[:_PACKED]
+    plans: list[Plan] = []
+    for index in chosen:
+        if not plans or bounds[index] < min(plan.arena for plan in plans):
+            plans.append(_packed(program, *layouts[index]))
+    return min(plans, key=lambda plan: plan.arena)
+
+
+def _packed(program: Program, body: Body, buffers: list[Buffer]) -> Plan:
+    intervals = Intervals(buffers)
+    packing = pack(intervals)
     return Plan(
-        buffers=list(buffers),
-        offsets=offsets.tolist(),
-        arena=int((offsets + sizes).max(initial=0)),
-        lower_bound=_peak(starts, ends, sizes),
-        no_reuse=int(sizes.sum()),
+        program=program,
+        body=body,
+        buffers=buffers,
+        offsets=packing.offsets.tolist(),
+        arena=packing.arena,
+        loads=intervals.loads().tolist(),
+        no_reuse=sum(aligned(size or 0) for size in program.sizes),
     )
-
-
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
-
-
-def _best_gap(offsets: np.ndarray, sizes: np.ndarray, size: int) -> int:
-    """The start of the smallest gap of at least `size` bytes, or the end of everything."""
-    order = np.argsort(offsets, kind="stable")
-    begins = offsets[order]
-    # Placed buffers may overlap each other (at other times), so gaps start where all before have ended.
-    frontier = np.maximum.accumulate(np.concatenate([[0], begins + sizes[order]]))
-    gaps = begins - frontier[:-1]
-    fitting = np.flatnonzero(gaps >= size)
-    if not fitting.size:
-        return int(frontier[-1])
-    return int(frontier[fitting[np.argmin(gaps[fitting])]])
-
-
-def _peak(starts: np.ndarray, ends: np.ndarray, sizes: np.ndarray) -> int:
-    """The largest sum of sizes needed at one position."""
-    change = np.zeros(int(ends.max(initial=0)) + 2, np.int64)
-    np.add.at(change, starts, sizes)
-    np.add.at(change, ends + 1, -sizes)
-    return int(np.cumsum(change).max(initial=0))

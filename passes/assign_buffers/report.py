@@ -1,55 +1,101 @@
-"""The buffer plan as a JSON report."""
+"""The buffer plan as text and as JSON."""
 
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Callable
 
 from jaxlib.mlir import ir
 
-from oxide.dialects.diagnostics import OxideError, location_text
-from oxide.passes.assign_buffers.plan import ALIGNMENT, Plan
+from oxide.dialects.diagnostics import location_text
+from oxide.passes.assign_buffers.liveness import ALIGNMENT, Buffer
+from oxide.passes.assign_buffers.plan import Plan
 
 
 def report(plan: Plan) -> dict[str, object]:
-    """Totals in bytes, and every buffer with its place, its time and the operations that write it."""
-    buffers = [
-        {
-            "offset": offset,
-            "size": buffer.size,
-            "start": buffer.start,
-            "end": buffer.end,
-            "values": [_value(value) for value in buffer.values if isinstance(value, ir.OpResult)],
-        }
-        for buffer, offset in zip(plan.buffers, plan.offsets, strict=True)
-    ]
+    """Totals in bytes, and every buffer with its place, its time and the values that lie in it."""
+    peak = plan.peak_time
     return {
         "arena_bytes": plan.arena,
         "lower_bound_bytes": plan.lower_bound,
         "no_reuse_bytes": plan.no_reuse,
         "alignment": ALIGNMENT,
-        "buffers": buffers,
+        "peak_time": peak,
+        "buffers": [
+            {
+                "offset": offset,
+                "size": buffer.size,
+                "start": buffer.start,
+                "end": buffer.end,
+                "at_peak": buffer.start <= peak <= buffer.end,
+                "values": [
+                    {**_value(plan.program.values[number]), "offset": offset + place}
+                    for number, place in buffer.values.items()
+                ],
+            }
+            for buffer, offset in zip(plan.buffers, plan.offsets, strict=True)
+        ],
     }
 
 
-def _value(value: ir.OpResult) -> dict[str, object]:
-    op = value.owner.operation
+def _value(value: ir.Value) -> dict[str, object]:
+    if isinstance(value, ir.OpResult):
+        op = value.owner.operation
+        return {
+            "operation": op.name,
+            "result": value.result_number,
+            "type": str(value.type),
+            "location": location_text(op.location),
+        }
+    argument = ir.BlockArgument(value)
+    op = argument.owner.owner.operation
     return {
         "operation": op.name,
-        "result": value.result_number,
+        "argument": argument.arg_number,
         "type": str(value.type),
         "location": location_text(op.location),
     }
 
 
-def write_report(plan: Plan, destination: str) -> None:
-    """Write the report to a file, or to standard error for `-`."""
-    text = json.dumps(report(plan), indent=2) + "\n"
-    if destination == "-":
-        sys.stderr.write(text)
-        return
-    try:
-        with open(destination, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise OxideError(f"cannot write the buffer report: {error}") from error
+def text(plan: Plan) -> str:
+    """Totals, and the buffers that are alive when most is needed, the largest first."""
+    totals = [
+        ("arena", plan.arena),
+        ("lower bound", plan.lower_bound),
+        ("without reuse", plan.no_reuse),
+    ]
+    lines = [f"{name:<14}{size:>16,} bytes" for name, size in totals]
+    alive = alive_at_peak(plan)
+    lines.append(f"alive at the peak, time {plan.peak_time}: {len(alive)} of {len(plan.buffers)} buffers")
+    lines.append(f"{'offset':>14}{'size':>14}{'from':>8}{'to':>8}  values")
+    for offset, buffer in alive:
+        lines.append(f"{offset:>14,}{buffer.size:>14,}{buffer.start:>8}{buffer.end:>8}  {described(plan, buffer)}")
+    return "\n".join(lines) + "\n"
+
+
+def alive_at_peak(plan: Plan) -> list[tuple[int, Buffer]]:
+    """The buffers needed at the time of the peak with their offsets, by size."""
+    peak = plan.peak_time
+    found = [
+        (offset, buffer)
+        for offset, buffer in zip(plan.offsets, plan.buffers, strict=True)
+        if buffer.start <= peak <= buffer.end
+    ]
+    return sorted(found, key=lambda item: (-item[1].size, item[0]))
+
+
+def described(plan: Plan, buffer: Buffer) -> str:
+    """The first values of a buffer: operation, type and location."""
+    shown = [_value(plan.program.values[number]) for number in list(buffer.values)[:_SHOWN]]
+    texts = [f"{value['operation']} {value['type']} at {value['location']}" for value in shown]
+    more = len(buffer.values) - len(shown)
+    return "; ".join(texts) + (f"; and {more} more" if more else "")
+
+
+_SHOWN = 2
+
+# What `report` of the pass may be, besides none.
+WRITERS: dict[str, Callable[[Plan], str]] = {
+    "text": text,
+    "json": lambda plan: json.dumps(report(plan), indent=2) + "\n",
+}

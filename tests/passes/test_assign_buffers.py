@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -21,10 +22,12 @@ from oxide.passes.assign_buffers.executor import execute
 from oxide.passes.base import PassLog
 from oxide.passes.fuse import Fuse
 
+Schedule = Literal["best", "given"]
 
-def assigned(module: ir.Module, report: str = "") -> dict[str, int]:
+
+def assigned(module: ir.Module, schedule: Schedule = "best") -> dict[str, int]:
     log = PassLog()
-    AssignBuffers(report=report).run(module, log)
+    AssignBuffers(schedule=schedule).run(module, log)
     assert module.operation.verify()
     return log.counts
 
@@ -248,17 +251,16 @@ def test_the_executor_names_an_operation_it_cannot_run() -> None:
 
 
 def test_the_report_names_every_buffer(tmp_path: Path) -> None:
-    module = parse_module(CHAIN)
     path = tmp_path / "plan.json"
-    counts = assigned(module, report=str(path))
+    AssignBuffers(report="json", output=str(path)).run(parse_module(CHAIN), PassLog())
     found = json.loads(path.read_text())
-    assert found["arena_bytes"] == counts["arena bytes"] == 896
-    assert found["lower_bound_bytes"] == 896
-    assert found["no_reuse_bytes"] == 3 * 448
+    assert found["arena_bytes"] == found["lower_bound_bytes"] == 896
+    assert found["no_reuse_bytes"] == 4 * 448
     writers = [value["operation"] for buffer in found["buffers"] for value in buffer["values"]]
     assert writers == ["stablehlo.exponential", "stablehlo.add", "stablehlo.reverse", "stablehlo.reverse"]
+    assert [buffer["at_peak"] for buffer in found["buffers"]] == [True, True, False]
 
 
 def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OxideError, match="cannot write the buffer report"):
-        assigned(parse_module(CHAIN), report=str(tmp_path / "missing" / "plan.json"))
+    with pytest.raises(OxideError, match="missing"):
+        AssignBuffers(report="text", output=str(tmp_path / "missing" / "plan")).run(parse_module(CHAIN), PassLog())
