@@ -1,0 +1,90 @@
+"""Repeated structure becomes functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxlib.mlir import ir
+
+from oxide.dialects.effects import Effects
+from oxide.passes.base import Pass, PassLog, option, register
+from oxide.passes.hoist_params import functions
+from oxide.passes.outline.build import outline
+from oxide.passes.outline.repeats import Repeat, find_repeats, saved, with_others
+from oxide.passes.outline.sequence import FREE, BlockSequence, crossing, read_block
+from oxide.passes.outline.template import Template, group_by_wiring, make_template
+
+
+@register
+@dataclass(frozen=True)
+class Outline(Pass):
+    """Let equal parts of @main, such as the blocks of a transformer, be calls of one private function.
+
+    Parts are equal when they have the same operations in the same order, with the same types, attributes and
+    regions, that read one another in the same way; they may differ in weights and constants, which become
+    arguments.  Reshapes, broadcasts and constants count for nothing and are copied to what reads them.  Operations
+    with effects stay.  A function is made only where there are fewer operations afterwards.  The operations are the
+    same, so no bit changes.  `inline` is the inverse; `roll` makes loops of the calls.
+    """
+
+    name = "outline"
+    min_ops: int = option(8, "least number of operations in a function, free ones not counted")
+    min_repeats: int = option(2, "least number of calls of a function")
+
+    def run(self, module: ir.Module, log: PassLog) -> None:
+        main = functions.entry_function(module)
+        if main is None:
+            return
+        with module.context:
+            weights = {value: name for name, value in functions.weights(main).items()}
+            # Parts that overlapped a better repeat, and parts of calls, come to light in a further round.
+            while templates := self._templates(read_block(functions.body(main), Effects(module)), weights, log):
+                for template in templates:
+                    first = template.parts[0][0].location
+                    name = outline(template, module, weights)
+                    count, length = len(template.parts), len(template.parts[0])
+                    log.remark_at(first, f"outline: {count} parts of {length} operations are calls of @{name}")
+                    log.count("functions made")
+                    log.count("calls made", count)
+                    log.count("operations saved", saved(length, count))
+                _erase_unused(functions.body(main))
+
+    def _templates(self, sequence: BlockSequence, weights: Mapping[ir.Value, str], log: PassLog) -> list[Template]:
+        """Templates of parts that do not overlap, the most profitable first."""
+        tokens = np.array(sequence.tokens, np.int64)
+        unused = np.ones(len(tokens), bool)
+        found: list[Template] = []
+        for candidate in find_repeats(tokens, crossing(sequence), self.min_ops):
+            if not all(unused[start : start + candidate.length].all() for start in candidate.starts):
+                continue
+            repeat = with_others(candidate, tokens, unused)
+            for starts in self._profitable(sequence, repeat, log):
+                for start in starts:
+                    unused[start : start + repeat.length] = False
+                found.append(make_template(sequence, starts, repeat.length, weights))
+        return found
+
+    def _profitable(self, sequence: BlockSequence, repeat: Repeat, log: PassLog) -> list[list[int]]:
+        groups = group_by_wiring(sequence, repeat)
+        chosen = [
+            starts
+            for starts in groups
+            if len(starts) >= max(2, self.min_repeats) and saved(repeat.length, len(starts)) > 0
+        ]
+        if len(groups) > 1 and not chosen:
+            log.remark(
+                sequence.operations[repeat.starts[0]],
+                f"outline: {repeat.length} operations stay, they occur {len(repeat.starts)} times but read one "
+                "another differently",
+            )
+        return chosen
+
+
+def _erase_unused(block: ir.Block) -> None:
+    """Erase the free operations that only the parts read."""
+    for view in reversed(list(block.operations)):
+        op = view.operation
+        if op.name in FREE and functions.is_unused(op.results[0]):
+            op.erase()
