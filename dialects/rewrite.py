@@ -5,8 +5,11 @@ This is the one file that touches `jaxlib`'s private rewrite bindings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 from jaxlib.mlir import ir
@@ -69,6 +72,46 @@ class Pattern:
     summary: str = ""
 
 
+# What a debug counter calls all rewrites together.
+ALL_REWRITES = "rewrite"
+
+
+@dataclass
+class DebugCounter:
+    """Counts rewrites by rule, and makes no more of them than `limits` allows: by name of rule, or ALL_REWRITES.
+
+    `last` is the rule that was tried last, with the name and location of its operation: of the rewrite that used up
+    the limit, or of one that raised.
+    """
+
+    limits: Mapping[str, int]
+    counts: Counter[str] = field(default_factory=Counter)
+    last: tuple[str, str, ir.Location] | None = None
+
+    def allows(self, rule: str) -> bool:
+        return all(self.counts[name] < self.limits[name] for name in (rule, ALL_REWRITES) if name in self.limits)
+
+    def count(self, rule: str) -> None:
+        self.counts.update((rule, ALL_REWRITES))
+
+
+_COUNTER: ContextVar[DebugCounter | None] = ContextVar("debug counter", default=None)
+
+
+@contextmanager
+def counting_rewrites(limits: Mapping[str, int]) -> Iterator[DebugCounter]:
+    """Inside the block pattern sets are made that count together and stop where `limits` says.
+
+    As a rule decides and rewrites in one step, the first rewrites can be made and the rest not, never the reverse.
+    """
+    counter = DebugCounter(limits)
+    token = _COUNTER.set(counter)
+    try:
+        yield counter
+    finally:
+        _COUNTER.reset(token)
+
+
 # Told of each rewrite, and of each rule that declined: the location of the operation and a message.
 Observer = Callable[[ir.Location, str], None]
 
@@ -79,6 +122,7 @@ class PatternSet:
     def __init__(self, patterns: Iterable[Pattern], context: ir.Context, observer: Observer | None = None) -> None:
         self.statistics: dict[str, RuleStatistics] = {}
         self._observer = observer
+        self._counter = _COUNTER.get()
         # The driver comes back to an operation until nothing changes; one remark is enough.
         self._declined: set[tuple[str, str]] = set()
         by_root: dict[str, list[tuple[str, Rule, RuleStatistics]]] = {}
@@ -107,6 +151,8 @@ class PatternSet:
     def _callback(
         self, root: str, rules: list[tuple[str, Rule, RuleStatistics]]
     ) -> Callable[[ir.Operation, Any], bool]:
+        counter = self._counter
+
         # One native callback a root: entering the insertion point costs more than most rules' failing match.
         def match(op: ir.Operation | ir.OpView, native: Any) -> bool:
             operation = op.operation
@@ -114,9 +160,15 @@ class PatternSet:
             rewriter = Rewriter(native)
             with native.ip, location:
                 for name, rule, statistics in rules:
+                    if counter is not None:
+                        if not counter.allows(name):
+                            continue
+                        counter.last = (name, root, location)
                     statistics.tries += 1
                     if rule(operation, rewriter):
                         statistics.hits += 1
+                        if counter is not None:
+                            counter.count(name)
                         if self._observer is not None:
                             self._observer(location, f"{name}: {root} rewritten")
                         return False

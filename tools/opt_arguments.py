@@ -118,6 +118,13 @@ def _add_running(group: Any, switch: Any) -> None:
     switch(group, "dump-pass-pipeline", "print the pipeline before it runs")
     switch(group, "verify-each", "verify the module after each pass", default=True)
     switch(group, "mlir-disable-threading", "run native passes in one thread")
+    group.add_argument(
+        "--debug-counter",
+        type=_limits,
+        default={},
+        metavar="RULE=N,...",
+        help="make the first N rewrites of a rule only, or of all with rewrite=N",
+    )
 
 
 def _add_input_output(group: Any, switch: Any) -> None:
@@ -172,6 +179,16 @@ def _add_reports(group: Any, switch: Any) -> None:
     )
     switch(group, "mlir-pass-pipeline-local-reproducer", "the reproducer holds the failing pass and its input only")
     switch(group, "run-reproducer", "the input is a reproducer; run its pipeline")
+
+
+def _limits(text: str) -> dict[str, int]:
+    limits: dict[str, int] = {}
+    for item in text.split(","):
+        name, _, number = item.partition("=")
+        if not name or not number.isdecimal() or name in limits:
+            raise argparse.ArgumentTypeError(f"RULE=N,... expected, each rule once, not {text!r}")
+        limits[name] = int(number)
+    return limits
 
 
 def _boolean(text: str) -> bool:

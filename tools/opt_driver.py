@@ -6,8 +6,9 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from time import perf_counter
 
@@ -16,6 +17,8 @@ from jaxlib.mlir import ir
 from oxide.dialects.context import BYTECODE_MAGIC, make_context, parse_module, reject_unregistered
 from oxide.dialects.diagnostics import Diagnostic, OxideError
 from oxide.dialects.files import write_file
+from oxide.dialects.rewrite import ALL_REWRITES, counting_rewrites
+from oxide.passes.catalog import REGISTRY
 from oxide.passes.instrumentation import IRPrinting, Selection
 from oxide.passes.manager import PassManager, check_native_options, verify_module
 from oxide.passes.pipeline import Pipeline, make_items, parse_pipeline, unknown_pass
@@ -76,6 +79,7 @@ class Driver:
         self.printing = _print_options(command)
         self.verify_each = command.options.verify_each
         self.pipeline = self._choose_pipeline(command)
+        self.limits = _known_rules(command.options.debug_counter)
         self.observers = self._ir_printing()
         self._outputs: list[bytes] = []
         self._timings: list[tuple[str, float]] = []
@@ -164,7 +168,8 @@ class Driver:
             module = self._parse(chunk)
         manager = self._manager()
         try:
-            manager.run(module)
+            with counting_rewrites(self.limits) if self.limits else nullcontext():
+                manager.run(module)
         finally:
             produced += manager.report.diagnostics()
             if self.options.remarks:
@@ -271,6 +276,18 @@ def _selection(lists: list[str] | None, every: bool) -> Selection:
         if name not in known:
             raise UsageError(unknown_pass(name))
     return Selection(names, every)
+
+
+def _known_rules(limits: dict[str, int]) -> dict[str, int]:
+    if not limits:
+        return limits
+    known = {ALL_REWRITES, *(name for kind in REGISTRY.values() for name, _ in kind.rules())}
+    for name in limits:
+        if name not in known:
+            close = get_close_matches(name, known, n=3)
+            hint = f"; did you mean {' or '.join(close)}?" if close else "; docs/passes.md lists the rules"
+            raise UsageError(f"--debug-counter: no rule is called {name}{hint}")
+    return limits
 
 
 def _without_braces(options: str) -> str:

@@ -18,7 +18,7 @@ def make_parser() -> argparse.ArgumentParser:
     model = _model_options()
     report = argparse.ArgumentParser(add_help=False)
     report.add_argument("--format", choices=("text", "json"), default="text", help="how to print the report")
-    values = _value_options()
+    values = value_options()
     jobs = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     job = jobs.add_parser("compile", parents=[model, debug], help="write a model as .mlirbc, .mlir, .py or .hlo")
@@ -80,7 +80,7 @@ def _model_options() -> argparse.ArgumentParser:
     return options
 
 
-def _value_options() -> argparse.ArgumentParser:
+def value_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument(
         "--input", dest="inputs", type=named_file, action="append", default=[], metavar="NAME=FILE.npy"
