@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxlib.mlir import ir
 
 from oxide.dialects.attributes import symbol
 from oxide.dialects.diagnostics import OxideError
 from oxide.passes.base import Pass, PassLog, option, register
-from oxide.passes.fuse.graph import graph_of
+from oxide.passes.fuse.composites import Composites
+from oxide.passes.fuse.devices import DEVICES
+from oxide.passes.fuse.graph import Graph, graph_of
+from oxide.passes.fuse.growth import Limits
 from oxide.passes.fuse.outline import outline
-from oxide.passes.fuse.plan import plan_groups
-
-KINDS = ("loop", "input", "output")
-_CONTROL_FLOW = frozenset({"stablehlo.while", "stablehlo.if", "stablehlo.case"})
+from oxide.passes.fuse.plan import Plan, plan_groups
+from oxide.passes.fuse.report import KINDS, Report
+from oxide.passes.fuse.roles import CONTROL_FLOW, Role
+from oxide.passes.fuse.traffic import Accountant
+from oxide.passes.inlining import Callee, inline_bodies
+from oxide.passes.writing import write_report
 
 
 @register
@@ -23,31 +30,74 @@ _CONTROL_FLOW = frozenset({"stablehlo.while", "stablehlo.if", "stablehlo.case"})
 class Fuse(Pass):
     """Group producers and consumers into oxide.fusion composites.
 
-    loop: elementwise operations with the broadcasts, reshapes, transposes and slices between them; input: a
-    reduction with the elementwise operations that feed it; output: a dot_general or convolution with the
-    elementwise operations on its result.  A value that is also used elsewhere becomes one more result.  The
-    operations themselves move into the decomposition, so the values are the same bit for bit.  Decompositions
-    of composites are left alone, and so are operations with dynamic shapes or foreign attributes.
+    loop: elementwise operations with the broadcasts, reshapes, transposes, slices, gathers, pads and concatenations
+    between them; input: a reduction with what feeds it and elementwise operations on its result; output: a
+    dot_general or convolution with elementwise operations on its result.  A value that is also used elsewhere
+    becomes one more result.  Groups over the same space that read the same operand become one.  Operations that are
+    cheaper to compute again than to read, by the numbers of a device, are copied.  The operations themselves move
+    into the decomposition, so the values are the same bit for bit.
+
+    Elementwise composites (`oxide.gelu`) are operations like others and move as they are.  Those that hold
+    reductions or broadcasts stay outside, for consumers that have a kernel for them, unless `expand` opens them.
+    Operations with dynamic shapes or foreign attributes stay too.
     """
 
     name = "fuse"
     max_ops: int = option(32, "largest number of operations in one fusion")
     kinds: tuple[str, ...] = option(KINDS, "kinds of fusion to make, of loop, input and output")
+    device: Literal["cpu", "h100", "h200", "tpu"] = option("h100", "whose speed decides what is copied")
+    expand: bool = option(False, "open composites (softmax, norms) that consist of what fusions are made of")
+    report: Literal["none", "text", "json"] = option("none", "kernels and bytes before and after, by kind")
+    output: str = option("-", "file for the report; - is standard error")
 
     def run(self, module: ir.Module, log: PassLog) -> None:
         unknown = [kind for kind in self.kinds if kind not in KINDS]
         if unknown or self.max_ops < 2:
             raise OxideError(f"fuse: kinds must be of {', '.join(KINDS)} and max-ops at least 2, got {self}")
-        symbols = ir.SymbolTable(module.operation)
-        # Planned before anything moves: outlined functions must not be fused again.
-        blocks = list(_blocks_to_fuse(module))
         with module.context:
-            for block in blocks:
-                nodes = graph_of(block)
-                for group in plan_groups(nodes, self.max_ops, self.kinds):
-                    composite = outline(group, nodes, symbols, module.body)
-                    log.count(f"{group.kind} fusions")
-                    log.remark(composite, f"{group.kind} fusion of {len(group.members)} operations")
+            if self.expand:
+                log.count("composites expanded", inline_bodies(module, _expandable(Composites(module))))
+            report = self._fuse(module, log)
+        if self.report != "none":
+            text = report.as_text() if self.report == "text" else json.dumps(report.as_json(), indent=2)
+            write_report(text + "\n", self.output)
+
+    def _fuse(self, module: ir.Module, log: PassLog) -> Report:
+        symbols, composites, report = ir.SymbolTable(module.operation), Composites(module), Report()
+        limits = Limits(self.max_ops, self.kinds, DEVICES[self.device])
+        # Planned before anything moves: outlined functions must not be fused again.
+        for block in list(_blocks_to_fuse(module)):
+            graph = graph_of(block, composites)
+            plan = plan_groups(graph, limits)
+            _account(report, graph, plan, log)
+            for group, composite in outline(plan, graph.nodes, symbols, module.body):
+                log.count(f"{group.kind} fusions")
+                log.remark(composite, f"{group.kind} fusion of {len(group.members)} operations")
+        return report
+
+
+def _account(report: Report, graph: Graph, plan: Plan, log: PassLog) -> None:
+    """Add a block to the report, and say what was declined; before anything moves."""
+    accountant = Accountant(graph)
+    report.before.add(accountant.before())
+    report.after.add(accountant.after(plan))
+    copied = sum(graph.nodes[p].role is not Role.CONSTANT for group in plan.groups for p in group.copies)
+    report.copied += copied
+    for counted, amount in (("operations copied", copied), ("siblings merged", plan.merged)):
+        if amount:
+            log.count(counted, amount)
+    for pair in plan.declined:
+        report.declined[pair.reason] += 1
+        producer, root = graph.nodes[pair.position].op, graph.nodes[pair.root].op
+        log.remark(producer, f"{producer.name} is not in the fusion of {root.name}: {pair.reason}")
+
+
+def _expandable(composites: Composites) -> Callee:
+    def callee(op: ir.Operation) -> str | None:
+        is_open = op.name == "stablehlo.composite" and composites.is_expandable(op)
+        return symbol(op, "decomposition") if is_open else None
+
+    return callee
 
 
 def _blocks_to_fuse(module: ir.Module) -> Iterator[ir.Block]:
@@ -68,5 +118,5 @@ def _blocks_to_fuse(module: ir.Module) -> Iterator[ir.Block]:
                 block = pending.pop()
                 yield block
                 for inner in block.operations:
-                    if inner.operation.name in _CONTROL_FLOW:
+                    if inner.operation.name in CONTROL_FLOW:
                         pending.extend(b for region in inner.operation.regions for b in region.blocks)

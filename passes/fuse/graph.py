@@ -5,32 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from jaxlib.mlir import ir
 
 from oxide.dialects.constants import constant_value
 from oxide.dialects.effects import ELEMENTWISE, SHAPE_OPERANDS
 from oxide.dialects.fold import is_splat
+from oxide.passes.cost_analysis.rules import TRANSCENDENTAL, bit_width
+from oxide.passes.fuse.composites import Composites
+from oxide.passes.fuse.roles import CONTRACTIONS, INDEXING, PARTS, TRANSCENDENTAL_WORK, Role, is_self_contained
 
-# Operations that only say which element of the operand an element of the result is.
-INDEXING = frozenset(
-    f"stablehlo.{name}" for name in ("broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "iota")
-)
-HEROES = frozenset({"stablehlo.dot_general", "stablehlo.convolution"})
 # Constants of up to this many elements are copied into the fusions that use them.
 CLONED_ELEMENTS = 64
-
-
-class Role(Enum):
-    """What part an operation can play in a fusion."""
-
-    OPAQUE = "stays outside"
-    ELEMENTWISE = "one result element from the same elements of the operands"
-    INDEXING = "moves or repeats elements"
-    REDUCTION = "root of an input fusion"
-    HERO = "the contraction of an output fusion"
-    CONSTANT = "copied into every fusion that uses it"
 
 
 @dataclass(frozen=True)
@@ -39,36 +25,88 @@ class Node:
 
     `operands` and `users` are positions in the block, users ascending and distinct; a user inside a nested
     region counts as the operation of this block that holds the region.  Values from outside the block have no
-    position.  `size` is the number of elements of the result, `scalar` whether its rank is 0.
+    position.  `reads` and `results` are the numbers of all values read (captured ones included, each once) and
+    defined.  `size` is the number of elements of the result, `scalar` whether its rank is 0, `work` the FLOPs for
+    one element.
     """
 
     op: ir.Operation
     role: Role
     size: int
     scalar: bool
+    work: int
     operands: tuple[int, ...]
     users: list[int]
+    reads: tuple[int, ...]
+    results: tuple[int, ...]
 
 
-def graph_of(block: ir.Block) -> list[Node]:
+@dataclass(frozen=True)
+class Graph:
+    """The operations of a block in order, and for each value's number its bytes and elements (0 where its size is
+    open) and the position that defines it, -1 for values from outside."""
+
+    nodes: list[Node]
+    bytes: list[int]
+    elements: list[int]
+    source: list[int]
+
+    def read_bytes(self, value: int, readers: Sequence[int]) -> int:
+        """What operations that run together read of a value: all of it, or the parts they take."""
+        parts = 0
+        for reader in readers:
+            node = self.nodes[reader]
+            if node.op.name not in PARTS or node.reads[0] != value:
+                return self.bytes[value]
+            parts += self.bytes[node.results[0]]
+        return min(parts, self.bytes[value])
+
+    def result_bytes(self, position: int) -> int:
+        return sum(self.bytes[value] for value in self.nodes[position].results)
+
+
+def graph_of(block: ir.Block, composites: Composites) -> Graph:
     """The operations of a block in order."""
-    positions: dict[ir.Value, int] = {}
-    nodes: list[Node] = []
+    numbers: dict[ir.Value, int] = {}
+    graph = Graph([], [], [], [])
+
+    def number(value: ir.Value, position: int) -> int:
+        known = numbers.setdefault(value, len(numbers))
+        if known == len(graph.bytes):
+            elements, width = _extent_of(value.type)
+            graph.bytes.append((elements * width + 7) // 8)
+            graph.elements.append(elements)
+            graph.source.append(position)
+        return known
+
+    def local(value: ir.Value) -> bool:
+        return value in numbers and graph.source[numbers[value]] >= 0
+
     for position, view in enumerate(block.operations):
         op = view.operation
-        operands = tuple(dict.fromkeys(positions[v] for v in op.operands if v in positions))
-        used = operands if not len(op.regions) else operands + tuple(_captured(op, positions))
+        values = list(op.operands)
+        captured = _captured(op) if len(op.regions) else []
+        closed = not any(map(local, captured))
+        values += [value for value in captured if value in numbers]
+        reads = tuple(dict.fromkeys(number(value, -1) for value in values))
+        used = tuple(dict.fromkeys(graph.source[read] for read in reads if graph.source[read] >= 0))
         for producer in used:
-            users = nodes[producer].users
-            if not users or users[-1] != position:
-                users.append(position)
+            graph.nodes[producer].users.append(position)
+        operands = tuple(dict.fromkeys(graph.source[numbers[v]] for v in op.operands if local(v)))
         size, scalar = _extent(op)
-        nodes.append(Node(op, _role(op, size, used == operands), size, scalar, operands, []))
-        for result in op.results:
-            positions[result] = position
-    for position in _size_arithmetic(nodes, positions):
-        nodes[position] = replace(nodes[position], role=Role.OPAQUE)
-    return nodes
+        role, work = _role(op, size, closed, composites)
+        results = tuple(number(result, position) for result in op.results)
+        graph.nodes.append(Node(op, role, size, scalar, work, operands, [], reads, results))
+    for position in _size_arithmetic(graph.nodes, {v: graph.source[n] for v, n in numbers.items()}):
+        graph.nodes[position] = replace(graph.nodes[position], role=Role.OPAQUE)
+    return graph
+
+
+def _extent_of(kind: ir.Type) -> tuple[int, int]:
+    """Elements of a tensor and the bits of one; nothing for what has no static shape."""
+    if not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
+        return 0, 0
+    return math.prod(kind.shape), bit_width(kind.element_type)
 
 
 def _size_arithmetic(nodes: Sequence[Node], positions: dict[ir.Value, int]) -> set[int]:
@@ -89,7 +127,7 @@ def _size_arithmetic(nodes: Sequence[Node], positions: dict[ir.Value, int]) -> s
         held = [op.operands[i] for i in SHAPE_OPERANDS.get(op.name, ())]
         if position in found and op.name != "stablehlo.get_dimension_size":
             held = list(op.operands)
-        sources = (positions[v] for v in held if v in positions)
+        sources = (positions[v] for v in held if positions.get(v, -1) >= 0)
         found.update(s for s in sources if _is_integers(nodes[s]) and nodes[s].role is not Role.CONSTANT)
     return found
 
@@ -103,13 +141,13 @@ def _is_integers(node: Node) -> bool:
     return is_tensor and isinstance(result.element_type, ir.IntegerType)
 
 
-def _captured(op: ir.Operation, positions: dict[ir.Value, int]) -> list[int]:
-    """The operations of the block that an operation's regions use directly."""
-    captured: dict[int, None] = {}
+def _captured(op: ir.Operation) -> list[ir.Value]:
+    """What the regions of an operation use."""
+    captured: dict[ir.Value, None] = {}
 
     def visit(inner: ir.Operation) -> ir.WalkResult:
         if inner != op:
-            captured.update(dict.fromkeys(positions[v] for v in inner.operands if v in positions))
+            captured.update(dict.fromkeys(inner.operands))
         return ir.WalkResult.ADVANCE
 
     op.walk(visit)
@@ -126,31 +164,25 @@ def _extent(op: ir.Operation) -> tuple[int, bool]:
     return math.prod(result.shape), result.rank == 0
 
 
-def _role(op: ir.Operation, size: int, closed: bool) -> Role:
+def _role(op: ir.Operation, size: int, closed: bool, composites: Composites) -> tuple[Role, int]:
+    """The role, and the FLOPs for an element of the result."""
     # An attribute of another dialect (a sharding, say) speaks about this place in the program.
     if size < 0 or not closed or any("." in name for name in op.attributes):
-        return Role.OPAQUE
+        return Role.OPAQUE, 0
     name = op.name
     if name in ELEMENTWISE:
-        return Role.ELEMENTWISE
+        return Role.ELEMENTWISE, TRANSCENDENTAL_WORK if name in TRANSCENDENTAL else 1
     if name in INDEXING:
-        return Role.INDEXING
-    if name in HEROES:
-        return Role.HERO
-    if name == "stablehlo.reduce":
-        return Role.REDUCTION if _is_self_contained(op) else Role.OPAQUE
+        return Role.INDEXING, 0
+    if name in CONTRACTIONS:
+        return Role.CONTRACTION, 0
+    if name == "stablehlo.reduce" and is_self_contained(op):
+        return Role.REDUCTION, 1
+    if name == "stablehlo.composite":
+        work = composites.work(op)
+        return (Role.OPAQUE, 0) if work is None else (Role.ELEMENTWISE, work)
     if name == "stablehlo.constant":
         array = constant_value(op.results[0])
-        return Role.CONSTANT if array is not None and (size <= CLONED_ELEMENTS or is_splat(array)) else Role.OPAQUE
-    return Role.OPAQUE
-
-
-def _is_self_contained(op: ir.Operation) -> bool:
-    """True when the regions use nothing but what they define, arguments of the function included."""
-    block = op.regions[0].blocks[0]
-    known: set[ir.Value] = set(block.arguments)
-    for view in block.operations:
-        if len(view.operation.regions) or any(value not in known for value in view.operation.operands):
-            return False
-        known.update(view.operation.results)
-    return True
+        if array is not None and (size <= CLONED_ELEMENTS or is_splat(array)):
+            return Role.CONSTANT, 0
+    return Role.OPAQUE, 0

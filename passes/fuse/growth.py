@@ -1,0 +1,228 @@
+"""How one group grows from its root, its last operation, towards the operands.
+
+An operation moves into the group when everything else that reads it runs after the root; what else reads it makes
+it one more result.  One that cannot move, or that should not be a result, is copied when reading its operands and
+computing it once more is faster than reading it.  Candidates are taken nearest to the root first, so each is looked
+at once.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from oxide.passes.fuse.devices import Device
+from oxide.passes.fuse.order import Declined, Group, Order
+from oxide.passes.fuse.roles import Role
+
+# Operations that need every element of an operand once, however many elements they have themselves.
+_WHOLE_OPERANDS = frozenset({"stablehlo.concatenate", "stablehlo.pad", "stablehlo.reduce"})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a fusion may be."""
+
+    max_ops: int
+    kinds: Collection[str]
+    device: Device
+
+
+class Growth:
+    """One group while it grows."""
+
+    def __init__(self, order: Order, root: int, limits: Limits) -> None:
+        self._order = order
+        self._nodes = order.graph.nodes
+        self._root = root
+        self._limits = limits
+        self._members = {root}
+        self._copies: set[int] = set()
+        self._read = set(self._nodes[root].reads)
+        self._contraction: int | None = None
+        self._reduction = root if self._nodes[root].role is Role.REDUCTION else None
+        # How often an element of the operation's result is computed, over all elements.
+        self._evaluations = {root: self._nodes[root].size}
+        self.declined: list[Declined] = []
+
+    def grown(self) -> Group:
+        seen = set(self._nodes[self._root].operands)
+        candidates = [-position for position in seen]
+        heapq.heapify(candidates)
+        while candidates:
+            position = -heapq.heappop(candidates)
+            if self._nodes[position].role in (Role.OPAQUE, Role.CONSTANT):
+                continue
+            reason = self._add(position)
+            if reason is not None:
+                self.declined.append(Declined(position, self._root, reason))
+            elif position != self._contraction:  # which reads its operands from memory
+                self._read.update(self._nodes[position].reads)
+                for operand in self._nodes[position].operands:
+                    if operand not in seen:
+                        seen.add(operand)
+                        heapq.heappush(candidates, -operand)
+        return Group(self._kind(), tuple(sorted(self._members)), self._copied(), self._root)
+
+    def _kind(self) -> str:
+        if self._contraction is not None:
+            return "output"
+        return "loop" if self._reduction is None else "input"
+
+    def _copied(self) -> tuple[int, ...]:
+        inside = self._members | self._copies
+        operands = {operand for position in inside for operand in self._nodes[position].operands}
+        return tuple(sorted(self._copies.union(o for o in operands if self._nodes[o].role is Role.CONSTANT)))
+
+    def _add(self, position: int) -> str | None:
+        """Take the operation into the group, or say why not."""
+        if len(self._members) + len(self._copies) >= self._limits.max_ops:
+            return f"the fusion has {self._limits.max_ops} operations"
+        readers = self._readers(position)
+        if self._contraction in readers:
+            return "the contraction reads it from memory"
+        self._evaluations[position] = self._needed(position, readers)
+        reason = self._move_refused(position, readers)
+        if reason is None:
+            self._members.add(position)
+        elif self._copy_pays(position):
+            self._copies.add(position)
+            reason = None
+        return reason
+
+    def _readers(self, position: int) -> list[int]:
+        """Members and copies that read the operation."""
+        users = self._nodes[position].users
+        inside = self._members | self._copies
+        if len(users) > len(inside):
+            return sorted(member for member in inside if position in self._nodes[member].operands)
+        return [user for user in users if user in inside]
+
+    def _needed(self, position: int, readers: list[int]) -> int:
+        """Evaluations of the operation.  Readers that index it alike share one; those that do not are rare."""
+        size = self._nodes[position].size
+        needed = 0
+        for reader in readers:
+            node, times = self._nodes[reader], self._evaluations[reader]
+            whole = node.op.name in _WHOLE_OPERANDS
+            needed = max(needed, size * -(-times // max(node.size, 1)) if whole else times)
+        return needed
+
+    def _move_refused(self, position: int, readers: list[int]) -> str | None:
+        order, node = self._order, self._nodes[position]
+        if position in order.taken:
+            return "it is in another fusion"
+        # More readers than the group may have operations are not all in the group.
+        bound = min(len(node.users), self._limits.max_ops + len(order.unused) + 1)
+        before_root = node.users[: bisect_right(node.users, self._root, hi=bound)]
+        for user in before_root:
+            if user not in self._members and user not in order.unused and order.place[user] <= self._root:
+                return "another operation reads it before the fusion can run"
+        if len(before_root) == bound < len(node.users) and node.users[bound] <= self._root:
+            return "too many operations read it"
+        return self._result_refused(position, readers) or self._role_refused(position)
+
+    def _result_refused(self, position: int, readers: list[int]) -> str | None:
+        """Why it may not be one more result, if operations outside of the group read it."""
+        inside = sum(reader in self._members for reader in readers)
+        if self._order.readers[position] == inside:
+            return None
+        size = self._nodes[position].size
+        if self._evaluations[position] < size or size not in self._result_sizes():
+            return "it is read elsewhere too and has another shape than the fusion's results"
+        return None
+
+    def _result_sizes(self) -> set[int]:
+        sizes = {self._nodes[self._root].size}
+        if self._reduction is not None:
+            sizes.update(self._nodes[operand].size for operand in self._nodes[self._reduction].operands[:1])
+        return sizes
+
+    def _role_refused(self, position: int) -> str | None:
+        node = self._nodes[position]
+        if node.role is Role.CONTRACTION:
+            return self._contraction_refused(position)
+        if node.role is Role.REDUCTION:
+            return self._reduction_refused(position)
+        repeated = self._evaluations[position] - node.size
+        if repeated > 0 and not node.scalar:
+            moved = 2 * self._order.graph.result_bytes(position)
+            device = self._limits.device
+            if device.computing(repeated * node.work) > device.moving(moved):
+                return "it would be computed once per copy of a broadcast"
+        return None
+
+    def _contraction_refused(self, position: int) -> str | None:
+        if "output" not in self._limits.kinds:
+            return "output fusions are not wanted"
+        if self._contraction is not None:
+            return "a fusion has one contraction"
+        if self._reduction is not None:
+            return "a reduction reads it"
+        if not self._is_pointwise_to_root(position):
+            return "it is not read element by element"
+        if not (self._members | self._copies).isdisjoint(self._nodes[position].operands):
+            return "other operations of the fusion feed the contraction"
+        self._contraction = position
+        return None
+
+    def _reduction_refused(self, position: int) -> str | None:
+        if "input" not in self._limits.kinds:
+            return "input fusions are not wanted"
+        if self._reduction is not None or self._contraction is not None:
+            return "a fusion has one reduction or contraction"
+        if not self._is_pointwise_to_root(position):
+            return "the reduction's result is not read element by element"
+        self._reduction = position
+        return None
+
+    def _is_pointwise_to_root(self, position: int) -> bool:
+        """True when only elementwise operations and reshapes lead from the operation to the root."""
+        size = self._nodes[position].size
+        downstream = {position}
+        for member in sorted(self._members | self._copies):
+            reader = self._nodes[member]
+            if downstream.isdisjoint(reader.operands):
+                continue
+            pointwise = reader.role is Role.ELEMENTWISE or reader.op.name == "stablehlo.reshape"
+            if not pointwise or reader.size != size:
+                return False
+            downstream.add(member)
+        return True
+
+    def _copy_pays(self, position: int) -> bool:
+        """True when computing it here too is faster than reading it.
+
+        What is no longer written, if all readers copy it, is saved by each of them in equal parts.
+        """
+        graph, node, device = self._order.graph, self._nodes[position], self._limits.device
+        if node.role not in (Role.ELEMENTWISE, Role.INDEXING) or self._is_epilogue(position):
+            return False
+        size = graph.result_bytes(position)
+        saved = device.moving(size)
+        users = node.users[: self._limits.max_ops]
+        if len(users) == len(node.users) and all(self._nodes[user].role is not Role.OPAQUE for user in users):
+            saved += device.moving(size) / len(users)
+        spent = device.computing(self._evaluations[position] * node.work)
+        for value in node.reads:
+            source = graph.source[value]
+            is_constant = source >= 0 and self._nodes[source].role is Role.CONSTANT
+            if value not in self._read and not is_constant:
+                spent += device.moving(graph.read_bytes(value, (position,)))
+        return spent < saved
+
+    def _is_epilogue(self, position: int) -> bool:
+        """True for an elementwise operation that can be in the fusion of a contraction, which writes it anyway."""
+        for _ in range(self._limits.max_ops):
+            node = self._nodes[position]
+            if node.role is Role.CONTRACTION:
+                return "output" in self._limits.kinds
+            if node.role is not Role.ELEMENTWISE and node.op.name != "stablehlo.reshape":
+                return False
+            same = [o for o in node.operands if self._nodes[o].size == node.size and len(self._nodes[o].users) == 1]
+            if not same:
+                return False
+            position = same[-1]
+        return False
