@@ -19,8 +19,8 @@ class PrintOptions:
     elide_elements_if_larger: int | None = None
     elide_resources_if_larger: int | None = None
 
-    def text(self, module: ir.Module) -> str:
-        """The module as text, ending in a newline; generic form when it does not verify."""
+    def text(self, module: ir.Module | ir.Operation) -> str:
+        """The module, or one operation of it, as text that ends in a newline; generic when it does not verify."""
         asm = module.operation.get_asm(
             print_generic_op_form=self.generic,
             enable_debug_info=self.debuginfo or self.pretty_debuginfo,

@@ -23,6 +23,7 @@ _IMPLIED: dict[str, str] = {
     "split-input-file": DEFAULT_MARKER,
     "verify-diagnostics": "all",
     "mlir-timing-display": "tree",
+    "print-diff": "all",
 }
 
 
@@ -163,6 +164,11 @@ def _add_printing(group: Any, switch: Any) -> None:
         switch(group, f"mlir-print-ir-{when}-all", f"print {when} every pass")
     switch(group, "mlir-print-ir-after-change", "print after passes that changed something")
     switch(group, "mlir-print-ir-after-failure", "print after a pass failed")
+    group.add_argument(
+        "--print-diff",
+        metavar="PASS,...",
+        help="print what these passes changed as diffs; all when no value is given",
+    )
     switch(group, "mlir-print-ir-module-scope", "accepted; the whole module is always printed")
     group.add_argument("--mlir-print-ir-tree-dir", metavar="DIR", help="print into files under this folder")
 

@@ -19,7 +19,8 @@ from oxide.dialects.diagnostics import Diagnostic, OxideError
 from oxide.dialects.files import write_file
 from oxide.dialects.rewrite import ALL_REWRITES, counting_rewrites
 from oxide.passes.catalog import REGISTRY
-from oxide.passes.instrumentation import IRPrinting, Selection
+from oxide.passes.instrumentation import Instrumentation, IRPrinting, Selection
+from oxide.passes.ir_diff import DiffPrinting
 from oxide.passes.manager import PassManager, check_native_options, verify_module
 from oxide.passes.pipeline import Pipeline, make_items, parse_pipeline, unknown_pass
 from oxide.passes.printing import PrintOptions
@@ -80,7 +81,7 @@ class Driver:
         self.verify_each = command.options.verify_each
         self.pipeline = self._choose_pipeline(command)
         self.limits = _known_rules(command.options.debug_counter)
-        self.observers = self._ir_printing()
+        self.observers = [*self._ir_printing(), *self._diff_printing()]
         self._outputs: list[bytes] = []
         self._timings: list[tuple[str, float]] = []
         self._failed = False
@@ -207,7 +208,14 @@ class Driver:
             local_reproducer=self.options.mlir_pass_pipeline_local_reproducer,
         )
 
-    def _ir_printing(self) -> list[IRPrinting]:
+    def _diff_printing(self) -> list[Instrumentation]:
+        chosen = self.options.print_diff
+        if chosen is None:
+            return []
+        selection = _selection(None if chosen == "all" else [chosen], chosen == "all")
+        return [DiffPrinting(lambda text: _say(text, end=""), selection, self.printing)]
+
+    def _ir_printing(self) -> list[Instrumentation]:
         options = self.options
         before = _selection(options.mlir_print_ir_before, options.mlir_print_ir_before_all)
         after = _selection(options.mlir_print_ir_after, options.mlir_print_ir_after_all)
