@@ -10,14 +10,24 @@ from oxide.dialects import composites
 from oxide.dialects.attributes import symbol
 from oxide.dialects.rewrite import Pattern, PatternSet
 from oxide.passes.base import Pass, PassLog, register
-from oxide.passes.raise_ import activations, attention, batch_norm, group_norm, norms, rotary, sequences, softmax
+from oxide.passes.raise_ import (
+    activations,
+    attention,
+    batch_norm,
+    group_norm,
+    norms,
+    quantised,
+    rotary,
+    sequences,
+    softmax,
+)
 
 # What a phase makes the next one reads, and a larger pattern is tried before the smaller ones it contains.
 _PHASES: tuple[list[Pattern], ...] = (
     [*softmax.PATTERNS, *activations.PATTERNS, *norms.AFFINE, *group_norm.AFFINE, *batch_norm.PATTERNS],
     [*norms.SCALED, *group_norm.INSTANCE],
     norms.BARE,
-    [*rotary.PATTERNS, *sequences.PATTERNS],
+    [*rotary.PATTERNS, *sequences.PATTERNS, *quantised.PATTERNS],
     attention.PATTERNS,
     softmax.AFTERWARDS,
 )

@@ -34,11 +34,18 @@ class Raised:
     finish: Callable[[ir.Value], ir.Value] | None = None
 
 
-Match = Callable[[ir.Operation], "Raised | Declined | None"]
+@dataclass(frozen=True)
+class Rebuilt:
+    """Operations that compute the matched result in another way, from its operands."""
+
+    build: Callable[[], ir.Value]
+
+
+Match = Callable[[ir.Operation], "Raised | Rebuilt | Declined | None"]
 
 
 def rule(name: str, roots: Sequence[str], match: Match) -> Pattern:
-    """A named pattern that replaces a single-result operation by the composite `match` finds.
+    """A named pattern that replaces a single-result operation by the composite or the operations `match` finds.
 
     Its meaning is the first paragraph of the function's docstring.
     """
@@ -53,10 +60,7 @@ def rule(name: str, roots: Sequence[str], match: Match) -> Pattern:
             found = _kept_alive(op, found) or found
         if isinstance(found, Declined):
             return rewriter.decline(found.reason)
-        operands = list(found.inputs) if found.operands is None else found.operands()
-        (value,) = composites.build(found.name, operands, **found.attributes)
-        if found.finish is not None:
-            value = found.finish(value)
+        value = found.build() if isinstance(found, Rebuilt) else _composite(found)
         if hlo.dtype(value) == hlo.dtype(op.results[0]):
             value = hlo.reshape(value, shape_of(op.results[0]))
         rewriter.replace(op, value)
@@ -64,6 +68,12 @@ def rule(name: str, roots: Sequence[str], match: Match) -> Pattern:
 
     summary = (getdoc(match) or "").split("\n\n")[0]
     return Pattern(name, tuple(roots), rewrite, summary=summary)
+
+
+def _composite(found: Raised) -> ir.Value:
+    operands = list(found.inputs) if found.operands is None else found.operands()
+    (value,) = composites.build(found.name, operands, **found.attributes)
+    return value if found.finish is None else found.finish(value)
 
 
 def _kept_alive(root: ir.Operation, found: Raised) -> Declined | None:
