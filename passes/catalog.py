@@ -15,6 +15,7 @@ from oxide.passes import (
     outline,
     print_op_stats,
     raise_,
+    roll,
     simplify,
 )
 from oxide.passes.base import REGISTRY
@@ -36,5 +37,6 @@ MODULES = (
     outline,
     print_op_stats,
     raise_,
+    roll,
     simplify,
 )

@@ -1,4 +1,4 @@
-"""Functions made of equal parts: the same values, and the way back."""
+"""Functions made of equal parts, and loops of their calls: the same values, and the way back."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from reference_interpreter import evaluate
 from oxide.dialects.context import make_context, parse_module
 from oxide.passes.base import PassLog
 from oxide.passes.inline import Inline
-from oxide.passes.manager import verify_module
+from oxide.passes.manager import clone_module, verify_module
 from oxide.passes.outline import Outline
 from oxide.passes.outline.repeats import Repeat, find_repeats
+from oxide.passes.roll import Roll
 
 SHAPE = (2, 3)
 
@@ -79,6 +80,11 @@ def test_values_of_planted_repeats(seed: int, repeats: int, between: int, wide: 
     text = str(module)
     Outline(min_ops=3).run(module, PassLog())
     assert str(module) == text
+
+    rolled = clone_module(module)
+    Roll(min_repeats=2).run(rolled, PassLog())
+    assert not verify_module(rolled)
+    assert_equal(before, evaluate(rolled, arguments))
 
     Inline().run(module, PassLog())
     assert not verify_module(module)

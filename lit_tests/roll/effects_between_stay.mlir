@@ -1,0 +1,17 @@
+// RUN: oxide-opt %s --roll | filecheck %s
+
+// CHECK-NOT: stablehlo.while
+// CHECK: custom_call @log
+func.func @main(%x: tensor<4xf32>, %m: tensor<4xf32>, %a: tensor<4xf32> {oxide.param = "a"},
+    %b: tensor<4xf32> {oxide.param = "b"}, %c: tensor<4xf32> {oxide.param = "c"}) -> tensor<4xf32> {
+  %0 = call @layer(%x, %m, %a) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = stablehlo.custom_call @log(%0) {has_side_effect = true} : (tensor<4xf32>) -> tensor<4xf32>
+  %2 = call @layer(%0, %m, %b) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %3 = call @layer(%2, %m, %c) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %3 : tensor<4xf32>
+}
+func.func private @layer(%x: tensor<4xf32>, %m: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = stablehlo.multiply %x, %w : tensor<4xf32>
+  %1 = stablehlo.add %0, %m : tensor<4xf32>
+  return %1 : tensor<4xf32>
+}

@@ -1,0 +1,18 @@
+// RUN: oxide-opt %s --roll | filecheck %s
+
+// The last call reads more of the first than the loop hands on.
+// CHECK-NOT: stablehlo.while
+// CHECK-COUNT-3: call @layer
+func.func @main(%x: tensor<4xf32>, %m: tensor<4xf32>, %a: tensor<4xf32> {oxide.param = "a"},
+    %b: tensor<4xf32> {oxide.param = "b"}, %c: tensor<4xf32> {oxide.param = "c"}) -> tensor<4xf32> {
+  %0 = call @layer(%x, %m, %a) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %1 = call @layer(%0, %m, %b) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %2 = stablehlo.abs %0 : tensor<4xf32>
+  %3 = call @layer(%1, %2, %c) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %3 : tensor<4xf32>
+}
+func.func private @layer(%x: tensor<4xf32>, %m: tensor<4xf32>, %w: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = stablehlo.multiply %x, %w : tensor<4xf32>
+  %1 = stablehlo.add %0, %m : tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
