@@ -14,6 +14,7 @@ from oxide.passes.raise_ import (
     activations,
     attention,
     batch_norm,
+    einsum,
     group_norm,
     norms,
     quantised,
@@ -29,7 +30,7 @@ _PHASES: tuple[list[Pattern], ...] = (
     norms.BARE,
     [*rotary.PATTERNS, *sequences.PATTERNS, *quantised.PATTERNS],
     attention.PATTERNS,
-    softmax.AFTERWARDS,
+    [*softmax.AFTERWARDS, *einsum.PATTERNS],
 )
 
 
