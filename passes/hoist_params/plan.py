@@ -42,7 +42,7 @@ def groups(program: WeightValues, weights: Sequence[ir.Value]) -> list[Group]:
         for weight in weights
         if hlo.size(weight) > 1 and (users := program.users.get(weight)) and moving.issuperset(users)
     ]
-    sets = _Sets()
+    sets = Sets()
     for position in moving:
         for result in program.operations[position].results:
             sets.unite([position, *(user for user in program.users.get(result, ()) if user in moving)])
@@ -96,7 +96,7 @@ def nbytes(value: ir.Value) -> int:
     return hlo.size(value) * hlo.dtype(value).itemsize
 
 
-class _Sets:
+class Sets:
     """Disjoint sets of positions."""
 
     def __init__(self) -> None:

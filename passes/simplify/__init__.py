@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxlib.mlir import ir
 
+from oxide.dialects import composites
 from oxide.dialects.effects import Effects
-from oxide.dialects.rewrite import Pattern, PatternSet
+from oxide.dialects.rewrite import Pattern, PatternSet, RuleStatistics
 from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.hoist_params import functions
-from oxide.passes.hoist_params.weight_values import find_weight_values
+from oxide.passes.hoist_params.weight_values import WeightValues, find_weight_values
 from oxide.passes.simplify import converts, pointwise, strength
+from oxide.passes.simplify.layout import LAYOUT, Layout, Step, regions
 from oxide.passes.simplify.merge import MERGE_PRODUCTS, merge_products
+from oxide.passes.simplify.relayout import Rewriting
 
 
 @register
@@ -26,20 +30,57 @@ class Simplify(Pass):
     """
 
     name = "simplify"
+    layout: Literal["keep", "nchw", "nhwc", "auto"] = option(
+        "keep", "layout of convolutions; auto is what costs the device the fewest transposed bytes"
+    )
+    device: Literal["cpu", "gpu", "tpu"] = option("cpu", "the device `layout=auto` is for")
     drop_rounding: bool = option(False, "let floats keep more bits than a conversion to fewer and back leaves")
 
     def run(self, module: ir.Module, log: PassLog) -> None:
+        main = functions.entry_function(module)
+        if main is not None:
+            with module.context, composites.library(module):
+                while self._change_layouts(find_weight_values(main, Effects(module)), log):
+                    pass
         engine = PatternSet(self._patterns(), module.context, log.remark_at)
         engine.apply_greedily(module.operation)
         log.rules.update(engine.statistics)
-        main = functions.entry_function(module)
         if main is not None:
             with module.context:
                 merge_products(find_weight_values(main, Effects(module)), log)
+
+    def _change_layouts(self, program: WeightValues, log: PassLog) -> bool:
+        """One round; True where it changed something, which can make room for another."""
+        statistics = log.rules.setdefault(LAYOUT[0], RuleStatistics())
+        wanted = self._wanted_layout()
+        accepted: list[Step] = []
+        for region in regions(program, wanted):
+            statistics.tries += 1
+            before = region.nbytes["transposes"] + region.nbytes["convolutions"]
+            after = region.nbytes["entering"] + region.nbytes["leaving"]
+            forced = self.layout == wanted and any(step.kind == "convolution" for step in region.steps)
+            pays = forced or after < before
+            if pays:
+                statistics.hits += 1
+                accepted += region.steps
+            verdict = "work on permuted tensors" if pays else "stay"
+            log.remark(
+                region.steps[0].op,
+                f"{LAYOUT[0]}: {len(region.steps)} operations {verdict}, {before} bytes are transposed before and "
+                f"{after} after",
+            )
+        Rewriting(wanted == "nhwc", program.known).apply(accepted)
+        return bool(accepted)
+
+    def _wanted_layout(self) -> Layout:
+        """XLA on CPUs transposes for each convolution that is not NHWC; elsewhere it chooses layouts itself."""
+        if self.layout != "auto":
+            return self.layout
+        return "nhwc" if self.device == "cpu" else "keep"
 
     def _patterns(self) -> list[Pattern]:
         return [*strength.PATTERNS, *converts.patterns(self.drop_rounding), *pointwise.PATTERNS]
 
     @classmethod
     def rules(cls) -> list[tuple[str, str]]:
-        return [*((rule.name, rule.summary) for rule in cls()._patterns()), MERGE_PRODUCTS]
+        return [LAYOUT, *((rule.name, rule.summary) for rule in cls()._patterns()), MERGE_PRODUCTS]

@@ -30,9 +30,9 @@ def binary(operation: str, element: str, constant: str, size: int) -> ir.Module:
     )
 
 
-def hits(module: ir.Module, **options: bool) -> dict[str, int]:
+def hits(module: ir.Module) -> dict[str, int]:
     log = PassLog()
-    Simplify(**options).run(module, log)
+    Simplify().run(module, log)
     assert module.operation.verify()
     return {name: rule.hits for name, rule in log.rules.items() if rule.hits}
 
