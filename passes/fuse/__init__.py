@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from jaxlib.mlir import ir
 
-from oxide.dialects.attributes import symbol
+from oxide.dialects.attributes import string, symbol
 from oxide.dialects.diagnostics import OxideError
 from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.fuse.composites import Composites
@@ -54,19 +54,20 @@ class Fuse(Pass):
         unknown = [kind for kind in self.kinds if kind not in KINDS]
         if unknown or self.max_ops < 2:
             raise OxideError(f"fuse: kinds must be of {', '.join(KINDS)} and max-ops at least 2, got {self}")
+        decompositions = _decompositions(module)
         with module.context:
             if self.expand:
                 log.count("composites expanded", inline_bodies(module, _expandable(Composites(module))))
-            report = self._fuse(module, log)
+            report = self._fuse(module, decompositions, log)
         if self.report != "none":
             text = report.as_text() if self.report == "text" else json.dumps(report.as_json(), indent=2)
             write_report(text + "\n", self.output)
 
-    def _fuse(self, module: ir.Module, log: PassLog) -> Report:
+    def _fuse(self, module: ir.Module, decompositions: Collection[str], log: PassLog) -> Report:
         symbols, composites, report = ir.SymbolTable(module.operation), Composites(module), Report()
         limits = Limits(self.max_ops, self.kinds, DEVICES[self.device])
         # Planned before anything moves: outlined functions must not be fused again.
-        for block in list(_blocks_to_fuse(module)):
+        for block in list(_blocks_to_fuse(module, decompositions)):
             graph = graph_of(block, composites)
             plan = plan_groups(graph, limits)
             _account(report, graph, plan, log)
@@ -100,23 +101,29 @@ def _expandable(composites: Composites) -> Callee:
     return callee
 
 
-def _blocks_to_fuse(module: ir.Module) -> Iterator[ir.Block]:
-    """The blocks of functions that are no composite's decomposition, and those of control flow inside them."""
-    opaque: set[str] = set()
+def _decompositions(module: ir.Module) -> set[str]:
+    """Functions that composites stand for, which stay as they are."""
+    found: set[str] = set()
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         if op.name == "stablehlo.composite":
-            opaque.add(symbol(op, "decomposition"))
+            found.add(symbol(op, "decomposition"))
         return ir.WalkResult.ADVANCE
 
     module.operation.walk(visit)
+    return found
+
+
+def _blocks_to_fuse(module: ir.Module, decompositions: Collection[str]) -> Iterator[ir.Block]:
+    """The blocks of all other functions, and those of control flow inside them."""
     for view in module.body.operations:
         function = view.operation
-        if function.name == "func.func" and ir.StringAttr(function.attributes["sym_name"]).value not in opaque:
-            pending = [block for region in function.regions for block in region.blocks]
-            while pending:
-                block = pending.pop()
-                yield block
-                for inner in block.operations:
-                    if inner.operation.name in CONTROL_FLOW:
-                        pending.extend(b for region in inner.operation.regions for b in region.blocks)
+        if function.name != "func.func" or string(function, "sym_name") in decompositions:
+            continue
+        pending = [block for region in function.regions for block in region.blocks]
+        while pending:
+            block = pending.pop()
+            yield block
+            for inner in block.operations:
+                if inner.operation.name in CONTROL_FLOW:
+                    pending.extend(b for region in inner.operation.regions for b in region.blocks)

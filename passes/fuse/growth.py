@@ -132,6 +132,8 @@ class Growth:
         size = self._nodes[position].size
         if self._evaluations[position] < size or size not in self._result_sizes():
             return "it is read elsewhere too and has another shape than the fusion's results"
+        if self._is_epilogue(position) and self._nodes[position].role is not Role.CONTRACTION:
+            return "it is read elsewhere too and belongs to a contraction"
         return None
 
     def _result_sizes(self) -> set[int]:
@@ -203,26 +205,39 @@ class Growth:
         size = graph.result_bytes(position)
         saved = device.moving(size)
         users = node.users[: self._limits.max_ops]
-        if len(users) == len(node.users) and all(self._nodes[user].role is not Role.OPAQUE for user in users):
+        memory = (Role.OPAQUE, Role.CONTRACTION)
+        if len(users) == len(node.users) and all(self._nodes[user].role not in memory for user in users):
             saved += device.moving(size) / len(users)
         spent = device.computing(self._evaluations[position] * node.work)
         for value in node.reads:
-            source = graph.source[value]
-            is_constant = source >= 0 and self._nodes[source].role is Role.CONSTANT
-            if value not in self._read and not is_constant:
-                spent += device.moving(graph.read_bytes(value, (position,)))
+            if value not in self._read:
+                spent += device.moving(min(graph.read_bytes(value, (position,)), self._bytes_behind(value)))
         return spent < saved
+
+    def _bytes_behind(self, value: int) -> int:
+        """Bytes of what a value is made of by broadcasts and the like, which can be copied too."""
+        graph = self._order.graph
+        least = graph.bytes[value]
+        for _ in range(self._limits.max_ops):
+            source = graph.source[value]
+            if source < 0 or self._nodes[source].role not in (Role.INDEXING, Role.CONSTANT):
+                break
+            if self._nodes[source].role is Role.CONSTANT or not self._nodes[source].reads:
+                return 0
+            value = self._nodes[source].reads[0]
+            least = min(least, graph.bytes[value])
+        return least
 
     def _is_epilogue(self, position: int) -> bool:
         """True for an elementwise operation that can be in the fusion of a contraction, which writes it anyway."""
+        pending = [position]
         for _ in range(self._limits.max_ops):
-            node = self._nodes[position]
+            if not pending:
+                break
+            node = self._nodes[pending.pop()]
             if node.role is Role.CONTRACTION:
                 return "output" in self._limits.kinds
-            if node.role is not Role.ELEMENTWISE and node.op.name != "stablehlo.reshape":
-                return False
-            same = [o for o in node.operands if self._nodes[o].size == node.size and len(self._nodes[o].users) == 1]
-            if not same:
-                return False
-            position = same[-1]
+            if node.role is Role.ELEMENTWISE or node.op.name == "stablehlo.reshape":
+                operands = ((operand, self._nodes[operand]) for operand in node.operands)
+                pending += [o for o, made in operands if made.size == node.size and len(made.users) == 1]
         return False
