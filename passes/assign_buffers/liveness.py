@@ -41,11 +41,11 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Sharing:
-    """Whether slices are views of their operand, which keeps all of it alive, and whether the operands of
-    concatenations are computed in place, which allocates all of the result early."""
+    """Whether slices are views of their operand, which keeps all of it alive, and the concatenations (indices of
+    steps) whose operands are computed in place, which allocates all of the result early."""
 
     slices: bool
-    pieces: bool
+    pieces: frozenset[int]
 
 
 def buffers_of(program: Program, body: Body, sharing: Sharing) -> list[Buffer]:
@@ -127,7 +127,7 @@ class _Layout:
             buffer = buffer or self._new(size, begin)
             taken.add(buffer)
             self._join(result, buffer, 0)
-        if step.pieces and self._sharing.pieces:
+        if step.index in self._sharing.pieces:
             self._gather(step)
 
     def _place_loop(self, step: Step) -> None:

@@ -9,9 +9,13 @@ from oxide.passes.assign_buffers.liveness import Buffer, Sharing, buffers_of
 from oxide.passes.assign_buffers.packing import Intervals, aligned, pack
 from oxide.passes.assign_buffers.program import Body, Program
 
-SHARING = [Sharing(slices, pieces) for slices in (True, False) for pieces in (True, False)]
-# Packings that are tried: of the layouts whose bounds are lowest.
+# Layouts that are packed: those whose bounds are lowest.
 _PACKED = 3
+# Concatenations that are tried one by one: the largest.
+_TRIED = 64
+
+# The operations of @main in an order, and what may share.
+Layout = tuple[Body, Sharing]
 
 
 @dataclass(frozen=True)
@@ -42,22 +46,55 @@ class Plan:
 
 def best_plan(program: Program, schedules: Iterable[Body]) -> Plan:
     """The plan with the smallest arena; of equal ones that of the first order."""
-    layouts = [(body, buffers_of(program, body, sharing)) for body in schedules for sharing in SHARING]
-    bounds = [Intervals(buffers).bound for _, buffers in layouts]
-    chosen = sorted(range(len(layouts)), key=lambda index: (bounds[index], index))[:_PACKED]
-    plans: list[Plan] = []
-    for index in chosen:
-        if not plans or bounds[index] < min(plan.arena for plan in plans):
-            plans.append(_packed(program, *layouts[index]))
-    return min(plans, key=lambda plan: plan.arena)
+    concatenations = _concatenations(program.body)
+    sharings = [Sharing(slices, frozenset(pieces)) for slices in (True, False) for pieces in (concatenations, ())]
+    layouts = list(dict.fromkeys((body, sharing) for body in schedules for sharing in sharings))
+    bounds = {layout: _bound(program, layout) for layout in layouts}
+    best = min(layouts, key=bounds.__getitem__)
+    if concatenations and not best[1].pieces:
+        refined = _with_pieces(program, best, bounds[best], concatenations)
+        layouts.insert(0, refined)
+        bounds[refined] = _bound(program, refined)
+    plan: Plan | None = None
+    for layout in sorted(layouts, key=bounds.__getitem__)[:_PACKED]:
+        if plan is None or bounds[layout] < plan.arena:
+            found = _packed(program, layout)
+            plan = found if plan is None or found.arena < plan.arena else plan
+    assert plan is not None
+    return plan
 
 
-def _packed(program: Program, body: Body, buffers: list[Buffer]) -> Plan:
+def _concatenations(body: Body) -> dict[int, int]:
+    """Those of a body and of the loops and branches in it that could compute operands in place: bytes by index."""
+    found = {step.index: step.pieces[-1] for step in body.steps if len(step.pieces) > 1}
+    for step in body.steps:
+        for inner in step.bodies:
+            found.update(_concatenations(inner))
+    return found
+
+
+def _with_pieces(program: Program, layout: Layout, bound: int, concatenations: dict[int, int]) -> Layout:
+    """The layout with as many concatenations in place as do not raise its bound."""
+    body, sharing = layout
+    for index in sorted(concatenations, key=lambda index: -concatenations[index])[:_TRIED]:
+        more = Sharing(sharing.slices, sharing.pieces | {index})
+        found = _bound(program, (body, more))
+        if found <= bound:
+            sharing, bound = more, found
+    return body, sharing
+
+
+def _bound(program: Program, layout: Layout) -> int:
+    return Intervals(buffers_of(program, *layout)).bound
+
+
+def _packed(program: Program, layout: Layout) -> Plan:
+    buffers = buffers_of(program, *layout)
     intervals = Intervals(buffers)
     packing = pack(intervals)
     return Plan(
         program=program,
-        body=body,
+        body=layout[0],
         buffers=buffers,
         offsets=packing.offsets.tolist(),
         arena=packing.arena,

@@ -18,7 +18,7 @@ from oxide.passes.assign_buffers.aliasing import REGION_OPS, InPlace, View, byte
 _ALIAS, _DONOR = "tf.aliasing_output", "jax.buffer_donor"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """An operation.  `captured` are the values from outside that its regions read; `bodies` its regions where
     these need memory; `views`, `pieces` and `overwrites` what `aliasing` says of it."""
@@ -35,7 +35,7 @@ class Step:
     pure: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Body:
     """A block: its arguments, its operations in an order, and what its terminator returns."""
 
@@ -44,7 +44,7 @@ class Body:
     returned: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """@main's block.  `sizes` are bytes by value, None for what needs no place: constants and tokens, and the
     arguments that stay the caller's.  `donated` maps the other arguments to the result that should lie where they
@@ -128,6 +128,9 @@ class _Reader:
         return Body(self._known(block.arguments), steps, self._known(terminator.operands))
 
     def _step(self, op: ir.Operation) -> Step:
+        # Before the regions' own values are known.
+        inner = {value for region in op.regions for value in reads_in(region)}
+        captured = sorted(self._numbers[value] for value in inner if value in self._numbers)
         fine = self._add_results(op)
         bodies: list[Body] = []
         if op.name in REGION_OPS:
@@ -136,14 +139,13 @@ class _Reader:
                 for argument in block.arguments:
                     self.add(argument, self._size(argument.type) if fine else None)
                 bodies.append(self.body(block))
-        captured = {value for region in op.regions for value in reads_in(region)}
         self._steps += 1
         return Step(
             index=self._steps,
             op=op,
             operands=self._known(op.operands),
             results=self._known(op.results),
-            captured=tuple(sorted(self._numbers[value] for value in captured if value in self._numbers)),
+            captured=tuple(captured),
             bodies=tuple(bodies),
             views=tuple(views(op)) if fine else (),
             pieces=tuple(pieces(op)) if fine else (),

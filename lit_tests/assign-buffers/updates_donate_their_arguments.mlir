@@ -1,0 +1,10 @@
+// RUN: oxide-opt %s --assign-buffers | filecheck %s
+
+// CHECK: module attributes {oxide.arena_size = 64 : i64}
+// CHECK: %arg0: tensor<4xf32> {oxide.name = "state", oxide.slice = array<i64: 0, 16>}
+// CHECK: stablehlo.add {{.*}}oxide.slice = array<i64: 0, 16>
+func.func @main(%s: tensor<4xf32> {oxide.name = "state"}, %x: tensor<4xf32>)
+    -> (tensor<4xf32> {oxide.updates = "state"}) {
+  %0 = stablehlo.add %s, %x : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
