@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -62,12 +63,18 @@ def test_halves() -> None:
     check(nn.LSTM(5, 6).to(torch.bfloat16), torch.randn(3, 2, 5, dtype=torch.bfloat16), atol=3 * 2**-8)
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_the_layers_of_cpu_inference(bidirectional: bool) -> None:
-    """torch.compile without gradients hands over `mkldnn_rnn_layer`."""
-    module = nn.LSTM(5, 6, 2, bidirectional=bidirectional, batch_first=True)
-    x = torch.randn(3, 4, 5)
+@torch._dynamo.config.patch(allow_rnn=True)
+def test_the_layers_of_cpus() -> None:
+    """torch.compile hands over `mkldnn_rnn_layer`, and its gradient in training."""
+    module = nn.LSTM(5, 6, bidirectional=True, batch_first=True)
+    x, states = torch.randn(3, 4, 5), tuple(torch.randn(2, 2, 3, 6))
     torch._dynamo.reset()
+    compiled = torch.compile(module, backend="oxide")
     with torch.no_grad():
-        compiled = torch.compile(module, backend="oxide")
-        torch.testing.assert_close(compiled(x), module(x), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(compiled(x, states), module(x, states), rtol=1e-5, atol=1e-6)
+
+    def gradients(function: Any) -> Any:
+        outputs, (h, c) = function(x, states)
+        return torch.autograd.grad((outputs.square() + h.mean() * c.mean()).sum(), list(module.parameters()))
+
+    torch.testing.assert_close(gradients(compiled), gradients(module), rtol=1e-4, atol=1e-5)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.func import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vmap
+from torch.func import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.functional import cross_entropy
 from torch.utils import _pytree as pytree
@@ -56,11 +56,12 @@ def per_sample(p: Weights, x: torch.Tensor, y: torch.Tensor) -> Weights:
 
 
 def derivatives(p: Weights, x: torch.Tensor, y: torch.Tensor) -> tuple[Any, ...]:
-    """Forward over reverse: Jacobians both ways, Hessians of every sample, and a product with a Hessian."""
+    """Jacobians both ways, Hessians of every sample, and a Hessian and a gradient times weights."""
     jacobians = jacfwd(predict, 1)(p, x[0]), jacrev(predict, 1)(p, x[0])
     hessians = vmap(lambda x: hessian(lambda x: predict(p, x).square().sum())(x))(x)
     product = jvp(grad(lambda w: loss({**p, "w1": w}, x, y)), (p["w1"],), (p["w1"],))[1]
-    return *jacobians, hessians, product
+    change = linearize(lambda w: loss({**p, "w1": w}, x, y), p["w1"])[1](p["w1"])
+    return *jacobians, hessians, product, change
 
 
 X, Y = torch.linspace(-2, 2, 20).reshape(5, 4).sin(), torch.tensor([0, 1, 2, 1, 0])
@@ -73,7 +74,8 @@ STEPS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 }
 
 
-# PyTorch scripts the derivatives of some operators when it first needs them.
+# PyTorch scripts the derivatives of some operators when it first needs them; linearize folds a graph of constants.
+@pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node with no underlying reference:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("case", STEPS)
 def test_steps(case):

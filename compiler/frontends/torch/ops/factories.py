@@ -45,6 +45,12 @@ def filled(
     return hlo.full(size, _FILLS[node.op.split(".")[1]], node.dtype)
 
 
+@lowering("aten._new_zeros_with_same_feature_meta.default")
+def zeros_of_a_tangent(node: Node, self: Value, other: Value, self_num_batch_dims: int = 0) -> Value:
+    """A tangent of `other` for each of the leading dimensions of `self`."""
+    return hlo.full([*hlo.shape(self)[:self_num_batch_dims], *hlo.shape(other)], 0, hlo.dtype(other))
+
+
 @lowering("aten.zeros_like.default", "aten.ones_like.default", "aten.empty_like.default")
 def filled_like(
     node: Node,

@@ -217,18 +217,24 @@ def mkldnn_rnn_layer(
     batch_first: bool,
     train: bool,
 ) -> list[Value]:
-    """One direction of one LSTM layer as PyTorch's CPU inference runs it: output, last h and c, a workspace.
+    """One direction of one LSTM layer as PyTorch runs it on CPUs: output, last h and c, a workspace.
 
-    Hidden size and weights' order are those of `aten.lstm`; the states are [B, H].
+    Hidden size and weights' order are those of `aten.lstm`; the states are [B, H].  The input is [T, B, I] whatever
+    `batch_first` says, which PyTorch's kernel does not read.
     """
+    require_one_layer(node, mode, batch_sizes, bidirectional, num_layers)
+    weights = Weights(weight0, weight1, *((weight2, weight3) if has_biases else ()))
+    states = [hlo.reshape(s, [hlo.shape(input)[1], hidden_size]) for s in (hx_, cx_)]
+    output, (h, c) = _run(lstm_step(weights), weights.projected(input), states, reverse=reverse)
+    shapes = [node.shape_of(index) for index in range(4)]
+    return [output, hlo.reshape(h, shapes[1]), hlo.reshape(c, shapes[2]), hlo.full(shapes[3], 0, node.dtype_of(3))]
+
+
+def require_one_layer(
+    node: Node, mode: int, batch_sizes: Sequence[int], bidirectional: bool, num_layers: int
+) -> None:
+    """Raise OxideError for what PyTorch does not call these kernels for: its number for LSTMs is 2."""
     if mode != 2 or batch_sizes or bidirectional or num_layers != 1:
         raise node.error(
             "only one direction of one LSTM layer over whole sequences is supported; use torch.nn.LSTM"
         )
-    x = hlo.swap_axes(input, 0, 1) if batch_first else input
-    weights = Weights(weight0, weight1, *((weight2, weight3) if has_biases else ()))
-    states = [hlo.reshape(s, [hlo.shape(x)[1], hidden_size]) for s in (hx_, cx_)]
-    output, (h, c) = _run(lstm_step(weights), weights.projected(x), states, reverse=reverse)
-    output = hlo.swap_axes(output, 0, 1) if batch_first else output
-    shapes = [node.shape_of(index) for index in range(4)]
-    return [output, hlo.reshape(h, shapes[1]), hlo.reshape(c, shapes[2]), hlo.full(shapes[3], 0, node.dtype_of(3))]
