@@ -17,16 +17,18 @@ from oxide.passes.simplify import converts, pointwise, strength
 from oxide.passes.simplify.layout import LAYOUT, Layout, Step, regions
 from oxide.passes.simplify.merge import MERGE_PRODUCTS, merge_products
 from oxide.passes.simplify.relayout import Rewriting
+from oxide.passes.simplify.scales import SCALED_PRODUCT, SUM_OF_PRODUCTS, fold_scales, merge_sums
 
 
 @register
 @dataclass(frozen=True)
 class Simplify(Pass):
-    """Merge products by several weights, and trade operations for cheaper ones.
+    """Cancel transposes, merge products, and trade operations for cheaper ones.
 
-    Every rule keeps each element's value as StableHLO defines it, bit for bit (NaN payloads aside), where no option
-    allows more; a library may sum a larger product in another order.  Run `canonicalize` before, and `hoist-params`
-    after, which puts weights together once instead of in every call.
+    Without options every rule keeps each element as StableHLO defines it, bit for bit (NaN payloads aside); what
+    StableHLO leaves open, in which order a product or reduction is summed, a back end may choose anew.  Run
+    `canonicalize` and `fold-batch-norm` before, and `hoist-params` after, which transposes, scales and puts weights
+    together once instead of in every call.
     """
 
     name = "simplify"
@@ -34,6 +36,7 @@ class Simplify(Pass):
         "keep", "layout of convolutions; auto is what costs the device the fewest transposed bytes"
     )
     device: Literal["cpu", "gpu", "tpu"] = option("cpu", "the device `layout=auto` is for")
+    reassociate: bool = option(False, "let sums and products of floats be regrouped, which changes their rounding")
     drop_rounding: bool = option(False, "let floats keep more bits than a conversion to fewer and back leaves")
 
     def run(self, module: ir.Module, log: PassLog) -> None:
@@ -47,6 +50,8 @@ class Simplify(Pass):
         log.rules.update(engine.statistics)
         if main is not None:
             with module.context:
+                fold_scales(find_weight_values(main, Effects(module)), self.reassociate, log)
+                merge_sums(find_weight_values(main, Effects(module)), self.reassociate, log)
                 merge_products(find_weight_values(main, Effects(module)), log)
 
     def _change_layouts(self, program: WeightValues, log: PassLog) -> bool:
@@ -83,4 +88,5 @@ class Simplify(Pass):
 
     @classmethod
     def rules(cls) -> list[tuple[str, str]]:
-        return [LAYOUT, *((rule.name, rule.summary) for rule in cls()._patterns()), MERGE_PRODUCTS]
+        rules = [(rule.name, rule.summary) for rule in cls()._patterns()]
+        return [LAYOUT, *rules, SCALED_PRODUCT, SUM_OF_PRODUCTS, MERGE_PRODUCTS]

@@ -254,3 +254,56 @@ def test_random_programs_keep_every_bit(seed: int) -> None:
     text = str(module)
     assert not hits(module)
     assert str(module) == text
+
+
+CHAIN = """func.func @main(%x: tensor<4x6x{t}>, %y: tensor<4x3x{t}>, %z: tensor<4x2x{t}>,
+    %u: tensor<6x16x{t}> {{oxide.param = "u"}}, %v: tensor<3x16x{t}> {{oxide.param = "v"}},
+    %w: tensor<2x16x{t}> {{oxide.param = "w"}}, %b: tensor<16x{t}> {{oxide.param = "b"}}) -> tensor<4x4x4x{t}> {{
+  %c = stablehlo.constant dense<{c}> : tensor<4x4x4x{t}>
+  %0 = stablehlo.dot_general %x, %u, contracting_dims = [1] x [0]
+    : (tensor<4x6x{t}>, tensor<6x16x{t}>) -> tensor<4x16x{t}>
+  %1 = stablehlo.dot_general %y, %v, contracting_dims = [1] x [0]
+    : (tensor<4x3x{t}>, tensor<3x16x{t}>) -> tensor<4x16x{t}>
+  %2 = stablehlo.dot_general %z, %w, contracting_dims = [1] x [0]
+    : (tensor<4x2x{t}>, tensor<2x16x{t}>) -> tensor<4x16x{t}>
+  %3 = stablehlo.add %0, %1 : tensor<4x16x{t}>
+  %4 = stablehlo.add %3, %2 : tensor<4x16x{t}>
+  %5 = stablehlo.broadcast_in_dim %b, dims = [1] : (tensor<16x{t}>) -> tensor<4x16x{t}>
+  %6 = stablehlo.subtract %4, %5 : tensor<4x16x{t}>
+  %7 = stablehlo.reshape %6 : (tensor<4x16x{t}>) -> tensor<4x4x4x{t}>
+  %8 = stablehlo.{scale} %7, %c : tensor<4x4x4x{t}>
+  return %8 : tensor<4x4x4x{t}>
+}}"""
+SHAPES = [(4, 6), (4, 3), (4, 2), (6, 16), (3, 16), (2, 16), (16,)]
+
+
+@pytest.mark.parametrize("scale", ["multiply", "divide"])
+def test_reassociated_chain_stays_within_the_bound(scale: str) -> None:
+    """Both forms have 13 terms and at most 5 more roundings: gamma_18 sum |terms| (Higham, section 3.1)."""
+    rng = np.random.default_rng(0)
+    arguments = [rng.standard_normal(shape).astype(np.float32) for shape in SHAPES]
+    module = parse_module(CHAIN.format(t="f32", c="0.3", scale=scale))
+    log = PassLog()
+    Simplify(reassociate=True).run(module, log)
+    assert (log.rules["scaled-product"].hits, log.rules["sum-of-products"].hits) == (1, 2)
+    (new,) = evaluate(module, arguments)
+    *factors, bias = (array.astype(np.float64) for array in arguments)
+    number = float(np.float32(0.3)) if scale == "multiply" else 1 / float(np.float32(0.3))
+
+    def result(*values: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        x, y, z, u, v, w = values
+        return ((x @ u + y @ v + z @ w - bias) * number).reshape(4, 4, 4)
+
+    unit = 18 * np.finfo(np.float32).eps / 2
+    bound = unit / (1 - unit) * result(*map(abs, factors), bias=-abs(bias))
+    assert (abs(new - result(*factors, bias=bias)) <= bound).all()
+
+
+def test_sums_of_products_of_integers_need_no_option() -> None:
+    rng = np.random.default_rng(0)
+    arguments = [rng.integers(-(1 << 31), 1 << 31, shape).astype(np.int32) for shape in SHAPES]
+    text = CHAIN.format(t="i32", c="3", scale="multiply")
+    before, after = parse_module(text), parse_module(text)
+    assert hits(after) == {"sum-of-products": 2}
+    assert_same_bits(*evaluate(before, arguments), *evaluate(after, arguments))
+    assert not hits(after)
