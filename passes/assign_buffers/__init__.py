@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,12 +14,19 @@ from oxide.dialects.diagnostics import OxideError
 from oxide.passes.assign_buffers.aliasing import FUSION
 from oxide.passes.assign_buffers.attributes import annotate, argument_slices, place_of
 from oxide.passes.assign_buffers.checker import check_plan
+from oxide.passes.assign_buffers.picture import page
 from oxide.passes.assign_buffers.plan import Plan, best_plan
 from oxide.passes.assign_buffers.program import donations, read_program
-from oxide.passes.assign_buffers.report import WRITERS
+from oxide.passes.assign_buffers.report import report, text
 from oxide.passes.assign_buffers.schedule import schedules
 from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.writing import write_report
+
+_REPORTS: dict[str, Callable[[Plan], str]] = {
+    "text": text,
+    "json": lambda plan: json.dumps(report(plan), indent=2) + "\n",
+    "html": page,
+}
 
 
 @register
@@ -50,7 +59,7 @@ class AssignBuffers(Pass):
         log.count("bytes without reuse", plan.no_reuse)
         _remark(log, plan, function)
         if self.report != "none":
-            write_report(WRITERS[self.report](plan), self.output)
+            write_report(_REPORTS[self.report](plan), self.output)
 
 
 def _remark(log: PassLog, plan: Plan, function: ir.Operation) -> None:

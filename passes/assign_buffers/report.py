@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-
 from jaxlib.mlir import ir
 
 from oxide.dialects.diagnostics import location_text
 from oxide.passes.assign_buffers.liveness import ALIGNMENT, Buffer
 from oxide.passes.assign_buffers.plan import Plan
+
+# Values of a buffer that are named in text.
+_SHOWN = 2
 
 
 def report(plan: Plan) -> dict[str, object]:
@@ -59,18 +59,18 @@ def _value(value: ir.Value) -> dict[str, object]:
 
 def text(plan: Plan) -> str:
     """Totals, and the buffers that are alive when most is needed, the largest first."""
-    totals = [
-        ("arena", plan.arena),
-        ("lower bound", plan.lower_bound),
-        ("without reuse", plan.no_reuse),
-    ]
-    lines = [f"{name:<14}{size:>16,} bytes" for name, size in totals]
+    lines = [f"{name:<14}{size:>16,} bytes" for name, size in totals(plan)]
     alive = alive_at_peak(plan)
     lines.append(f"alive at the peak, time {plan.peak_time}: {len(alive)} of {len(plan.buffers)} buffers")
     lines.append(f"{'offset':>14}{'size':>14}{'from':>8}{'to':>8}  values")
     for offset, buffer in alive:
         lines.append(f"{offset:>14,}{buffer.size:>14,}{buffer.start:>8}{buffer.end:>8}  {described(plan, buffer)}")
     return "\n".join(lines) + "\n"
+
+
+def totals(plan: Plan) -> list[tuple[str, int]]:
+    """Bytes with what they are."""
+    return [("arena", plan.arena), ("lower bound", plan.lower_bound), ("without reuse", plan.no_reuse)]
 
 
 def alive_at_peak(plan: Plan) -> list[tuple[int, Buffer]]:
@@ -90,12 +90,3 @@ def described(plan: Plan, buffer: Buffer) -> str:
     texts = [f"{value['operation']} {value['type']} at {value['location']}" for value in shown]
     more = len(buffer.values) - len(shown)
     return "; ".join(texts) + (f"; and {more} more" if more else "")
-
-
-_SHOWN = 2
-
-# What `report` of the pass may be, besides none.
-WRITERS: dict[str, Callable[[Plan], str]] = {
-    "text": text,
-    "json": lambda plan: json.dumps(report(plan), indent=2) + "\n",
-}

@@ -1,8 +1,10 @@
 """Buffer plans are sound, near the lower bound, and compute the same numbers inside one arena."""
 
 import json
+import re
 from pathlib import Path
 from typing import Literal
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -236,6 +238,28 @@ def test_the_report_names_every_buffer(tmp_path: Path) -> None:
     writers = [value["operation"] for buffer in found["buffers"] for value in buffer["values"]]
     assert writers == ["stablehlo.exponential", "stablehlo.add", "stablehlo.reverse", "stablehlo.reverse"]
     assert [buffer["at_peak"] for buffer in found["buffers"]] == [True, True, False]
+
+
+def test_the_page_has_a_rectangle_for_every_buffer_and_nothing_from_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "plan.html"
+    module = parse_module(CHAIN.replace("%2 = stablehlo.add %0, %1 : tensor<100xf32>", ADDITION))
+    AssignBuffers(report="html", output=str(path)).run(module, PassLog())
+    text = path.read_text()
+    page = ElementTree.fromstring(text.removeprefix("<!DOCTYPE html>").replace('<meta charset="utf-8">', ""))
+    svg = "{http://www.w3.org/2000/svg}"
+    rectangles = page.findall(f".//{svg}rect")
+    assert [(rect.get("y"), rect.get("height")) for rect in rectangles] == [
+        ("332.14", "267.86"),
+        ("32.14", "267.86"),
+        ("32.14", "267.86"),
+    ]
+    # The last reversal, at time 4 of 0 to 5.
+    assert float(rectangles[2].get("x", 0)) == pytest.approx(800)
+    assert 'stablehlo.add tensor<100xf32> at loc("a <b> & c")' in page.findtext(f".//{svg}rect[1]/{svg}title", "")
+    assert not re.search(r"<script|<link|src=|href=|url\(", text)
+
+
+ADDITION = '%2 = stablehlo.add %0, %1 : tensor<100xf32> loc("a <b> & c")'
 
 
 def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
