@@ -37,12 +37,14 @@ _PHASES: tuple[list[Pattern], ...] = (
 @register
 @dataclass(frozen=True)
 class Raise(Pass):
-    """Recognise softmax, activations, normalisations and attention in their decompositions.
+    """Recognise softmax, activations, norms, attention, rotary positions and others in their decompositions.
 
     A composite replaces operations that compute the same function of real numbers with the same constants, and
     that treat what overflows in the same way; only the order of rounding may differ.  Constants, axes and masks are
-    read, never assumed.  Operations whose results are used elsewhere stay, and so do those of open sizes.  Run
-    `inline`, `canonicalize` and `cse` before, which write equal programs in one way, and `dce` after.
+    read, never assumed.  Products of reshaped tensors and of dequantised integers become one `dot_general` on what
+    these are made of.  Operations whose results are used elsewhere stay, and so do those of open sizes.  Run
+    `inline`, `canonicalize` and `cse` before, which write equal programs in one way, and `canonicalize` and `dce`
+    after.
     """
 
     name = "raise"

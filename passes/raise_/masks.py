@@ -30,12 +30,14 @@ class Guard:
 class Mask:
     """The scores before masking, and how the composite says the mask.
 
-    `operand` is a view of a bool or float mask, or an array that is a constant one.
+    `operand` is a view of a bool or float mask, or an array that is a constant one; `negated` when it says what is
+    not kept.
     """
 
     scores: ir.Value
     operand: View | np.ndarray | None = None
     causal: bool = False
+    negated: bool = False
 
     @property
     def source(self) -> ir.Value | None:
@@ -44,6 +46,10 @@ class Mask:
 
     def build(self, shape: Sequence[int]) -> ir.Value | None:
         """The mask for scores of shape [batch, heads, length, span], with dimensions of size 1 where it repeats."""
+        mask = self._placed(shape)
+        return hlo.not_(mask) if mask is not None and self.negated else mask
+
+    def _placed(self, shape: Sequence[int]) -> ir.Value | None:
         if self.operand is None:
             return None
         if isinstance(self.operand, np.ndarray):
@@ -142,6 +148,13 @@ def _added(total: ir.Operation, guard: Guard) -> Mask | Declined | None:
         causal, rest = _without_causal(parts[0], rank)
         if guard.empty_rows_of is not None or (causal and rest is None) or _keeps_some(rest, rank):
             return Mask(scores, rest, causal)
+    if (
+        parts is not None
+        and _is_lowest(parts[1].number())
+        and _is_zero(parts[2].number())
+        and guard.empty_rows_of is not None
+    ):
+        return Mask(scores, parts[0], negated=True)
     array = constant_value(view.source().value)
     if (
         array is not None

@@ -323,6 +323,11 @@ DECOMPOSED: dict[str, tuple[str, Callable, tuple[torch.Tensor, ...]]] = {
     "sdpa": ("attention", lambda q: F.scaled_dot_product_attention(q, q, q), (Q,)),
     "causal": ("attention", lambda q: F.scaled_dot_product_attention(q, q, q, is_causal=True), (Q,)),
     "bool mask": ("attention", F.scaled_dot_product_attention, (Q, Q, Q, torch.rand(2, 1, 5, 5) > 0.3)),
+    "padding": (
+        "attention",
+        lambda q, p: F.scaled_dot_product_attention(q, q, q, torch.zeros(2, 1, 1, 5).masked_fill(p, -math.inf)),
+        (Q, torch.rand(2, 1, 1, 5) > 0.6),
+    ),
     "grouped": ("attention", lambda q, k: F.scaled_dot_product_attention(q, k, k, enable_gqa=True), (Q, KEYS)),
 }
 
@@ -338,7 +343,7 @@ def test_pytorch_decomposition(name: str) -> None:
     if wanted == "attention":
         assert attributes_of(op)["causal"] == (name == "causal")
         assert hlo.shape(op.operands[1])[1] == (2 if name == "grouped" else 4)
-        assert len(op.operands) == (4 if name == "bool mask" else 3)
+        assert len(op.operands) == (4 if name in ("bool mask", "padding") else 3)
 
 
 # ------------------------------------------------------------------------------------------- random programs

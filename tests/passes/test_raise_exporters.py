@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-import warnings
 from collections.abc import Callable
 
-import onnx
 import pytest
 import torch
 import torch.nn.functional as F
-from jaxlib.mlir import ir
+from benchmarks.raising import SUBJECTS, found
 from raise_oracle import check
-
-from oxide.frontends.onnx import import_onnx
-from oxide.frontends.torch import import_torch
+from torch_exporters import ROUTES, decomposed
 
 
 class Weighted(torch.nn.Module):
@@ -26,26 +21,6 @@ class Weighted(torch.nn.Module):
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         return self.function(*inputs, *self.weights)
-
-
-def decomposed(model: torch.nn.Module, inputs: tuple) -> ir.Module:
-    return import_torch(torch.export.export(model, inputs, strict=False).run_decompositions()).module
-
-
-def by_torchscript(model: torch.nn.Module, inputs: tuple) -> ir.Module:
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/model.onnx"
-        torch.onnx.export(model, inputs, path, dynamo=False, opset_version=17)
-        return import_onnx(onnx.load(path)).module
-
-
-def by_dynamo(model: torch.nn.Module, inputs: tuple) -> ir.Module:
-    program = torch.onnx.export(model, inputs, dynamo=True, verbose=False)
-    assert program is not None
-    return import_onnx(program.model_proto).module
-
-
-ROUTES = {"decomposed": decomposed, "torchscript": by_torchscript, "dynamo": by_dynamo}
 
 
 def angles(length: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,14 +56,14 @@ CASES: dict[str, tuple[list[str], Callable, tuple[torch.Tensor, ...], tuple[torc
 @pytest.mark.parametrize("case", CASES)
 def test_exported(case: str, route: str) -> None:
     names, function, inputs, weights = CASES[case]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        module = ROUTES[route](Weighted(function, *weights).eval(), inputs)
-    check(module, names)
+    check(ROUTES[route](Weighted(function, *weights), inputs), names)
 
 
 def test_instance_norm_without_weights() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        module = decomposed(Weighted(F.instance_norm).eval(), (IMAGE,))
-    check(module, ["group_norm"])
+    check(decomposed(Weighted(F.instance_norm), (IMAGE,)), ["group_norm"])
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_layer_of_a_model_is_found(route: str) -> None:
+    subject = SUBJECTS["llama block"]
+    assert found(subject, route) == subject.layers
