@@ -18,8 +18,13 @@ from oxide.frontends.torch.registry import Node, lowering
 Value = ir.Value
 
 
+@lowering("aten.multilabel_margin_loss.default")
+def multilabel_margin_loss(node: Node, self: Value, target: Value, reduction: int = 1) -> Value:
+    return node.call("aten.multilabel_margin_loss_forward.default", self, target, reduction)[0]
+
+
 @lowering("aten.multilabel_margin_loss_forward.default")
-def multilabel_margin_loss(node: Node, self: Value, target: Value, reduction: int) -> list[Value]:
+def multilabel_margin_loss_forward(node: Node, self: Value, target: Value, reduction: int) -> list[Value]:
     """Sums over pairs of max(0, 1 - x[label] + x[other]) / classes; and which classes are labels, as numbers.
 
     Labels are those of `target` before the first -1.  PyTorch's decomposition counts a row's loss where the row has
