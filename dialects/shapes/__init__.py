@@ -9,7 +9,7 @@ from oxide.dialects.shapes.facts import (
     has_open_shapes,
     is_assertion,
 )
-from oxide.dialects.shapes.loops import trip_count
+from oxide.dialects.shapes.loops import find_counter, trip_count
 from oxide.dialects.shapes.rules import Shape
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "UnknownShapes",
     "comparison_of",
     "declared_constraints",
+    "find_counter",
     "has_open_shapes",
     "is_assertion",
     "open_sizes",

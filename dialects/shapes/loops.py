@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from jaxlib.mlir import ir
 
 from oxide.dialects.attributes import keyword
@@ -10,11 +12,30 @@ from oxide.dialects.dims import Dim, Size
 from oxide.dialects.shapes.facts import Symbolic
 
 
+@dataclass(frozen=True)
+class Counter:
+    """The value of a loop's state, at `position`, that is `start` at first and goes up by 1 while it is less than
+    `end`."""
+
+    position: int
+    start: Size
+    end: Size
+
+
 def trip_count(loop: ir.OpView, facts: Symbolic) -> Size | None:
     """How often a `stablehlo.while` runs when it counts one of its values up by 1 to a fixed number.
 
     while i < n: ...; i += 1        n - i
     """
+    counter = find_counter(loop, facts)
+    if counter is None:
+        return None
+    trips = counter.end - counter.start
+    return max(trips, 0) if isinstance(trips, int) else trips
+
+
+def find_counter(loop: ir.OpView, facts: Symbolic) -> Counter | None:
+    """The value by which a `stablehlo.while` counts how often it runs, if there is one."""
     condition, step = (region.blocks[0] for region in loop.regions)
     *_, decision = condition.operations
     compare = decision.operands[0].owner
@@ -33,8 +54,7 @@ def trip_count(loop: ir.OpView, facts: Symbolic) -> Size | None:
     by_one = following.operands[0] == step.arguments[position] and _number(following.operands[1], facts) == 1
     if start is None or end is None or not by_one:
         return None
-    trips = end - start
-    return max(trips, 0) if isinstance(trips, int) else trips
+    return Counter(position, start, end)
 
 
 def _number(value: ir.Value, facts: Symbolic) -> Size | None:

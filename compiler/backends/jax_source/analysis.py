@@ -11,6 +11,19 @@ from oxide.backends.jax_source import idioms
 from oxide.dialects.shapes import Symbolic, is_assertion
 
 RETURNS = frozenset({"func.return", "stablehlo.return"})
+# A private function with at most this many operations is written where it is called.
+SMALL_FUNCTION = 3
+_WEIGHTLESS = RETURNS | {"stablehlo.constant", "stablehlo.convert", "stablehlo.broadcast_in_dim"}
+_NEVER_SMALL = frozenset(
+    {
+        "stablehlo.while",
+        "stablehlo.case",
+        "stablehlo.if",
+        "stablehlo.composite",
+        "stablehlo.custom_call",
+        "func.call",
+    }
+)
 
 
 @dataclass
@@ -75,3 +88,9 @@ class Analysis:
 
 def _has_effect(op: ir.OpView) -> bool:
     return op.operation.name == "stablehlo.custom_call" and str(op.attributes.get("has_side_effect", "")) == "true"
+
+
+def is_small(live: Sequence[ir.OpView]) -> bool:
+    """Whether a function of these operations reads best where it is called."""
+    work = [op for op in live if op.operation.name not in _WEIGHTLESS]
+    return len(work) <= SMALL_FUNCTION and all(op.operation.name not in _NEVER_SMALL for op in work)

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from jaxlib.mlir import ir
 
 from oxide.backends.jax_source import syntax
-from oxide.backends.jax_source.analysis import RETURNS, Analysis
+from oxide.backends.jax_source.analysis import RETURNS, Analysis, is_small
+from oxide.backends.jax_source.entry import item
 from oxide.backends.jax_source.names import KIND_NAMES, Namespace, identifier, printable, source_name, variable_name
 from oxide.backends.jax_source.printer import flat, with_comment
 from oxide.backends.jax_source.registry import EMITTERS, Emitted, Unsupported, refusal
 from oxide.backends.jax_source.size_header import SizedArray, size_definitions, used_sizes
+from oxide.backends.jax_source.subtrees import Subtree, branch, call_sites, find_subtree, weight_path
 from oxide.backends.jax_source.terms import (
     WIDE,
     Bound,
@@ -38,8 +40,6 @@ MOST_OPERATIONS = 5
 WIDEST = 64
 # What `simple` calls a short operand.
 SHORT = 2
-# A private function with at most this many operations is written where it is called.
-SMALL_FUNCTION = 3
 # Python takes a hundred levels of indentation.
 DEEPEST = 50
 
@@ -67,11 +67,13 @@ class Emitter(Values):
     _function_names: dict[object, str] = field(default_factory=dict)
     _parameters: dict[object, Sequence[int | str]] = field(default_factory=dict)
     _small: dict[str, bool] = field(default_factory=dict)
+    _subtrees: dict[str, Subtree] = field(default_factory=dict)
     _inlining: list[str] = field(default_factory=list)
     _scope: FunctionScope = field(default_factory=lambda: FunctionScope(Namespace()))
 
     def __post_init__(self) -> None:
         self._analysis = Analysis(symbolic=self.symbolic)
+        self._call_sites = call_sites(self.symbols)
 
     # ------------------------------------------------------------------------------------------ variables
 
@@ -128,8 +130,11 @@ class Emitter(Values):
                 return self._inlined(symbol, operands)
             if key not in self._function_names:
                 self._emit_function(key, symbol, block)
-        taken = self._parameters[key]
-        arguments = (syntax.name(p) if isinstance(p, str) else self.array(operands[p]) for p in taken)
+        taken, subtree = self._parameters[key], self._subtrees[symbol]
+        arguments = [syntax.name(p) if isinstance(p, str) else self.array(operands[p]) for p in taken]
+        if subtree:
+            position, path = next(iter(subtree.items()))
+            arguments.insert(0, branch(self.array(operands[position]), path))
         return syntax.call(syntax.name(self._function_names[key]), *arguments)
 
     def inline(self, symbol: str, operands: Sequence[ir.Value]) -> Emitted:
@@ -342,21 +347,30 @@ class Emitter(Values):
         return ast.Return(value)
 
     def _is_small(self, symbol: str, block: ir.Block) -> bool:
-        known = self._small.get(symbol)
-        if known is None:
-            work = [op for op in self._analysis.visit(block) if op.operation.name not in _WEIGHTLESS]
-            simple = all(op.operation.name not in _NEVER_SMALL for op in work)
-            known = self._small[symbol] = simple and len(work) <= SMALL_FUNCTION
-        return known
+        if symbol not in self._small:
+            self._small[symbol] = is_small(self._analysis.visit(block))
+        return self._small[symbol]
+
+    def _subtree(self, symbol: str) -> Subtree:
+        """What the calls of a function pass of one branch of `params` each; decided when the first is written."""
+        if symbol not in self._subtrees:
+            calls = self._call_sites.get(symbol, [])
+            nodes = [[getattr(self._terms.get(v), "node", None) for v in call.operands] for call in calls]
+            self._subtrees[symbol] = find_subtree([list(map(weight_path, row)) for row in nodes])
+        return self._subtrees[symbol]
 
     def _emit_function(self, key: object, symbol: str, block: ir.Block) -> None:
         name = self._function_names[key] = self.module_names.fresh(identifier(symbol), "function")
         names = self.module_names.inner()
         fallbacks = "xyz" if len(block.arguments) <= 3 else "abcdefgh"
-        parameters: list[str] = []
+        subtree = self._subtree(symbol)
+        parameters: list[str] = ["params"] if subtree else []
         taken: list[int | str] = []
         arrays: list[SizedArray] = []
         for position, argument in enumerate(block.arguments):
+            if position in subtree:
+                self._terms[argument] = Bound(self.type(argument), item(subtree[position]))
+                continue
             if self.symbolic.contents(argument) is not None:
                 self._terms[argument] = self.read_sizes(argument)
                 continue
@@ -376,19 +390,6 @@ class Emitter(Values):
         self._parameters[key] = [*taken, *unsolved]
         self.functions[key] = syntax.function(name, [*parameters, *unsolved], [*header, *body, returned])
         self.functions[key].__dict__["note"] = note
-
-
-_WEIGHTLESS = RETURNS | {"stablehlo.constant", "stablehlo.convert", "stablehlo.broadcast_in_dim"}
-_NEVER_SMALL = frozenset(
-    {
-        "stablehlo.while",
-        "stablehlo.case",
-        "stablehlo.if",
-        "stablehlo.composite",
-        "stablehlo.custom_call",
-        "func.call",
-    }
-)
 
 
 def _returned(block: ir.Block) -> Sequence[ir.Value]:

@@ -14,8 +14,10 @@ from oxide.backends.jax_source.idioms import start_index
 from oxide.backends.jax_source.registry import Emitted, Unsupported, emits
 from oxide.backends.jax_source.shape_ops import constant_integers
 from oxide.backends.jax_source.syntax import call, literal
+from oxide.backends.jax_source.terms import Bound, Slicing
 from oxide.dialects.attributes import integer, integers
 from oxide.dialects.dims import Size
+from oxide.dialects.shapes import find_counter
 
 _SCATTERS = {
     "add": "lax.scatter_add",
@@ -34,8 +36,16 @@ def dynamic_slice(e: Emitter, op: ir.OpView) -> Emitted:
     sizes = integers(op.operation, "slice_sizes")
     axis = _only_axis(e, x, starts, sizes)
     if axis is not None:
-        arguments = e.array(x), e.array(starts[axis]), literal(sizes[axis]), literal(axis)
-        return call("lax.dynamic_slice_in_dim", *arguments, **_exact(e, starts))
+        whole, start = e.array(x), e.array(starts[axis])
+        node = call(
+            "lax.dynamic_slice_in_dim", whole, start, literal(sizes[axis]), literal(axis), **_exact(e, starts)
+        )
+        if sizes[axis] != 1 or not _is_counter(e, starts[axis]):
+            return node
+        # `x[i]` once the dimension is dropped; indexing clamps what is too large, as this does.
+        result = e.type(op.results[0])
+        key: list[ast.expr] = [*[syntax.FULL_SLICE] * axis, ast.Slice(start)]
+        return Bound(result, node, e.spent() + 1, Slicing(whole, key, result.shape))
     return call("lax.dynamic_slice", e.array(x), _starts(e, starts), literal(tuple(sizes)), **_exact(e, starts))
 
 
@@ -68,9 +78,20 @@ def _starts(e: Emitter, starts: Sequence[ir.Value]) -> ast.expr:
 
 def _exact(e: Emitter, starts: Sequence[ir.Value]) -> dict[str, ast.expr]:
     """StableHLO clamps a negative start to zero; JAX counts it from the end unless told not to."""
-    if all(e.splat(v) is not None or e.type(v).is_unsigned or _counts(e, v) for v in starts):
+    if all(e.splat(v) is not None or e.type(v).is_unsigned or _counts(e, v) or _is_counter(e, v) for v in starts):
         return {}
     return {"allow_negative_indices": literal(False)}
+
+
+def _is_counter(e: Emitter, value: ir.Value) -> bool:
+    """Whether a value counts the turns of the loop in whose body it is, from a number that is not negative."""
+    block = value.owner
+    if not isinstance(block, ir.Block) or block.owner.operation.name != "stablehlo.while":
+        return False
+    counter = find_counter(block.owner.opview, e.symbolic)
+    if counter is None or not e.symbolic.is_at_least(counter.start, 0):
+        return False
+    return block == block.owner.regions[1].blocks[0] and value == block.arguments[counter.position]
 
 
 def _counts(e: Emitter, value: ir.Value) -> bool:

@@ -223,8 +223,16 @@ def real_dynamic_slice(e: Emitter, op: ir.OpView) -> Emitted:
 
 @emits("stablehlo.concatenate")
 def concatenate(e: Emitter, op: ir.OpView) -> Emitted:
-    parts = syntax.list_(e.array(v) for v in op.operands)
-    return call("jnp.concatenate", parts, axis=literal(integer(op.operation, "dimension")))
+    parts, axis = [e.array(v) for v in op.operands], integer(op.operation, "dimension")
+    whole = [part.value for part in parts if isinstance(part, ast.Subscript) and _adds_first_axis(part.slice)]
+    if axis == 0 and len(whole) == len(parts):
+        return call("jnp.stack", syntax.list_(whole))
+    return call("jnp.concatenate", syntax.list_(parts), axis=literal(axis))
+
+
+def _adds_first_axis(key: ast.expr) -> bool:
+    """Whether `x[key]` is x with one new dimension in front."""
+    return isinstance(key, ast.Constant) and key.value is None
 
 
 @emits("stablehlo.pad")
