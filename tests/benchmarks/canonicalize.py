@@ -3,10 +3,10 @@
     python tests/benchmarks/canonicalize.py [--peer torch-mlir-opt] [NAME...]
     python tests/benchmarks/canonicalize.py --chains
 
-The peer is `torch-mlir-opt` of the torch-mlir wheel, in an environment of its own (it brings MLIR bindings that
-clash with jaxlib's); without one the models are counted for Oxide alone.  Every model is measured twice: as
-imported, where composites keep their decompositions as private functions, and with those expanded.  Below each
-model stand the rules that rewrote it.  `--chains` measures how the time grows with the size of a module.
+The peer is `torch-mlir-opt` of the torch-mlir wheel, which the project's environment has; without one Oxide is
+counted alone.  Every model is measured twice: as imported, where composites keep their decompositions as private
+functions, and with those expanded.  Below each model stand the rules that rewrote it.  `--chains` measures how the
+time grows with the size of a module.
 """
 
 from __future__ import annotations
@@ -51,6 +51,12 @@ CHAINS = {
     "%{new} = stablehlo.reshape %{new}a : (tensor<2x4xf32>) -> {type}",
     "nothing to do": "%{new}a = stablehlo.tanh %{old} : {type}\n%{new} = stablehlo.cosine %{new}a : {type}",
 }
+
+
+def find_peer() -> str | None:
+    """`torch-mlir-opt` of this environment, or else on the path."""
+    beside = Path(sys.executable).with_name("torch-mlir-opt")
+    return str(beside) if beside.exists() else shutil.which("torch-mlir-opt")
 
 
 def operations(module: ir.Module) -> Counter[str]:
@@ -110,7 +116,7 @@ def chain_seconds(link: str, operations: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(TWELVE)}; all by default")
-    parser.add_argument("--peer", default=shutil.which("torch-mlir-opt"), help="path of torch-mlir-opt")
+    parser.add_argument("--peer", default=find_peer(), help="path of torch-mlir-opt")
     parser.add_argument("--chains", action="store_true", help="measure chains of growing length instead")
     arguments = parser.parse_args()
     if arguments.chains:
