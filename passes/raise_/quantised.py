@@ -68,7 +68,7 @@ def _centred(value: ir.Value) -> tuple[ir.Value, int] | None:
     if difference is None or hlo.dtype(inner) not in _EXACT:
         return None
     integers, zero = _unconverted(difference.operands[0]), number(difference.operands[1])
-    if not _is_integers(integers) or zero is None or zero != int(zero):
+    if not _is_integers(integers) or zero is None or not np.isfinite(zero) or zero != int(zero):
         return None
     low, high = (0, 255) if hlo.dtype(integers) == np.uint8 else (_LOWEST, _HIGHEST)
     return (integers, int(zero)) if low <= int(zero) <= high else None

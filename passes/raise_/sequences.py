@@ -7,11 +7,10 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes, hlo
 from oxide.dialects.attributes import integer, integers, keyword
-from oxide.dialects.composites.sequences import CUMULATIVE
 from oxide.dialects.constants import constant_value
 from oxide.dialects.fold.contraction import reducer
 from oxide.dialects.hlo.reductions import KINDS
-from oxide.passes.canonicalize.matching import Declined, is_discrete, number, producer, shape_of
+from oxide.passes.canonicalize.matching import Declined, number, producer, shape_of
 from oxide.passes.raise_.matching import Raised, rule
 from oxide.passes.raise_.views import View
 
@@ -22,11 +21,9 @@ _KIND |= {"stablehlo.maximum": "max", "stablehlo.minimum": "min"}
 def _one_hot(op: ir.Operation) -> Raised | None:
     """convert(indices == iota along a new dimension) -> one_hot(indices)"""
     compared = producer(op.operands[0], "stablehlo.compare")
-    if (
-        compared is None
-        or keyword(compared, "comparison_direction") != "EQ"
-        or not is_discrete(compared.operands[0])
-    ):
+    if compared is None or keyword(compared, "comparison_direction") != "EQ":
+        return None
+    if not dtypes.is_integer(hlo.dtype(compared.operands[0])):
         return None
     for indices, positions in (compared.operands, reversed(list(compared.operands))):
         view, axis = View.whole(indices).source(), _counted(positions)
@@ -63,12 +60,13 @@ def _counted(value: ir.Value) -> int | None:
 
 def _cumulative(op: ir.Operation) -> Raised | Declined | None:
     """reduce_window that reaches from each element to the first or the last one -> cumulative(x)"""
-    kind = _KIND.get(reducer(op) or "") if len(op.operands) == 2 else None
+    logical = hlo.dtype(op.operands[0]) == np.bool_
+    kind = None if logical or len(op.operands) != 2 else _KIND.get(reducer(op) or "")
     x, initial = op.operands[0], number(op.operands[1])
     shape, rank = shape_of(x), hlo.rank(x)
     window = integers(op, "window_dimensions")
     wide = [axis for axis, size in enumerate(window) if size != 1]
-    if kind not in CUMULATIVE or initial is None or len(wide) != 1 or window[wide[0]] != shape[wide[0]]:
+    if kind is None or initial is None or len(wide) != 1 or window[wide[0]] != shape[wide[0]]:
         return None
     (axis,) = wide
     ones = ("window_strides", "base_dilations", "window_dilations")

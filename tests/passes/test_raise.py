@@ -201,6 +201,11 @@ NEAR_MISSES: dict[str, tuple[str, Callable]] = {
     "indices from one": ("", lambda x: (x.astype(int)[0, :, None] == jnp.arange(1, 7)).astype(x.dtype)),
     "all but one": ("", lambda x: (x.astype(int)[0, :, None] != jnp.arange(6)).astype(x.dtype)),
     "one-hot of floats": ("", lambda x: (x[0, :, None] == jnp.arange(6.0)).astype(x.dtype)),
+    "equal bools": ("", lambda x: ((x[0] > 0)[:, None] == np.array([False, True])).astype(x.dtype)),
+    "any before": (
+        "",
+        lambda x: jax.lax.reduce_window(x > 0, False, jax.lax.bitwise_or, (1, 8), (1, 1), [(0, 0), (7, 0)]),
+    ),
     "sum of some before": ("", lambda x: moving_sum(x, 7, 6, 0)),
     "sum of those before": ("", lambda x: moving_sum(x, 8, 8, -1)),
     "sum from one": ("starts at 1.0", lambda x: moving_sum(x, 8, 7, 0, 1.0)),

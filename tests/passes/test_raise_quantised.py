@@ -80,6 +80,7 @@ NEAR_MISSES: dict[str, tuple[str, tuple[int, int], Callable]] = {
         lambda x: dequantised(x, COLUMNS) @ dequantised(x, 1.5).T,
     ),
     "no integral zero": ("", (3, 7), lambda x: through_float(x, 0.1, 0.5) @ through_float(x, 0.2).T),
+    "no number": ("", (3, 7), lambda x: through_float(x, 0.1, float("nan")) @ through_float(x, 0.2).T),
     "a zero of no int8": ("", (3, 7), lambda x: dequantised(x, 0.1, 300) @ dequantised(x, 0.2).T),
     "a sum": ("", (3, 7), lambda x: (dequantised(x, 0.1) + 0.5) @ dequantised(x, 0.2).T),
     "wider integers": ("", (3, 7), lambda x: dequantised(x.astype(jnp.int16) * 300, 0.1) @ dequantised(x, 0.2).T),
