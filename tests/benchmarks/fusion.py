@@ -4,14 +4,14 @@
     python tests/benchmarks/fusion.py --chains
 
 Both start from the same module, lowered to plain StableHLO.  XLA's numbers are read off its optimised HLO for the
-CPU, with the same rules as the pass's report: a kernel is an instruction that moves something, reads each operand
-once (or the parts that its slices and gathers take) and writes its result.  `rest` is what is left without what
-dots and convolutions move by themselves, which no fusion changes: the elementwise operations and reductions.
+CPU, compiled as Oxide does (without YNN fusions), with the same rules as the pass's report: a kernel is an
+instruction that moves something, reads each operand once (or the parts that its slices and gathers take) and writes
+its result.  `rest` is what is left without what dots and convolutions move by themselves, which no fusion changes:
+the elementwise operations and reductions.
 
 XLA's CPU back end has few fusions with a contraction, so `loops` is ours without output fusions.  It also copies
 operands into the layouts that its convolutions want; `layout` kernels do nothing else and are counted apart, not in
-`rest`.  An attention that XLA gives to a library as one kernel with both of its dots makes `rest` negative.  Bodies
-of loops count once on both sides.  `--chains` measures how the time of the pass grows.
+`rest`.  Bodies of loops count once on both sides.  `--chains` measures how the time of the pass grows.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from typing import Any
 from jaxlib.mlir import ir
 
 import oxide
+from oxide.backends.pjrt.client import DEFAULT_OPTIONS, find_device, optimized_hlo
 from oxide.dialects.context import parse_module
 from oxide.passes.base import PassLog
 from oxide.passes.fuse import Fuse
@@ -155,13 +156,8 @@ def _bytes(kind: str) -> int:
 
 
 def xla_counts(module: ir.Module) -> Counts:
-    from jax.extend import backend
-    from jaxlib import xla_client
-
-    client = backend.get_backend("cpu")
-    devices = xla_client.DeviceList(tuple(client.local_devices()[:1]))
-    executable = client.compile_and_load(str(module), devices, xla_client.CompileOptions())
-    return parse_hlo(executable.hlo_modules()[0].to_string()).counts()
+    executable = find_device("cpu").compile(str(module).encode(), DEFAULT_OPTIONS["cpu"])
+    return parse_hlo(optimized_hlo(executable)).counts()
 
 
 def fused(module: ir.Module, **options: Any) -> dict[str, Any]:
