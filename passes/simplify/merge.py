@@ -56,27 +56,48 @@ class _Product:
 def merge_products(program: WeightValues, log: PassLog) -> None:
     """Merge what `program` has; its weights are put together where the first of the products stands."""
     statistics = log.rules.setdefault(MERGE_PRODUCTS[0], RuleStatistics())
-    positions: dict[ir.Value, int] = {
-        result: number for number, op in enumerate(program.operations) for result in op.results
-    }
     siblings: dict[tuple[object, ...], list[_Product]] = {}
     for op in program.operations:
         product = _product(op, program.known)
         if product is None:
             continue
         statistics.tries += 1
-        group = siblings.setdefault(product.kind(), [])
-        if not has_one_use(product.weight):
-            log.remark(op, f"{MERGE_PRODUCTS[0]}: {op.name} stays, its weight is used elsewhere")
-        elif group and positions.get(product.weight, -1) > positions[group[0].op.results[0]]:
-            log.remark(op, f"{MERGE_PRODUCTS[0]}: {op.name} stays, its weight comes after the first of its kind")
+        if has_one_use(product.weight):
+            siblings.setdefault(product.kind(), []).append(product)
         else:
-            group.append(product)
+            log.remark(op, f"{MERGE_PRODUCTS[0]}: {op.name} stays, its weight is used elsewhere")
+    places = _Places(program)
     for group in siblings.values():
         if len(group) > 1:
             statistics.hits += len(group)
             log.remark(group[0].op, f"{MERGE_PRODUCTS[0]}: {len(group)} {group[0].op.name} become one")
+            places.bring_before(group[0].op, [product.weight for product in group])
             _merge(group)
+
+
+class _Places:
+    """Where operations stand in their block."""
+
+    def __init__(self, program: WeightValues) -> None:
+        self._program = program
+        self._producer: dict[ir.Value, int] = {
+            result: position for position, op in enumerate(program.operations) for result in op.results
+        }
+        self._now = list(range(len(program.operations)))
+
+    def bring_before(self, first: ir.Operation, weights: Sequence[ir.Value]) -> None:
+        """Move what computes the weights, from weights and constants alone, before an operation."""
+        place = self._now[self._producer[first.results[0]]]
+        late: set[int] = set()
+        pending = list(weights)
+        while pending:
+            position = self._producer.get(pending.pop())
+            if position is not None and position not in late and self._now[position] > place:
+                late.add(position)
+                pending += self._program.reads[position]
+        for position in sorted(late):
+            self._program.operations[position].move_before(first)
+            self._now[position] = place
 
 
 def _product(op: ir.Operation, known: Mapping[ir.Value, bool]) -> _Product | None:

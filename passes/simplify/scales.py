@@ -46,7 +46,7 @@ class _Use:
     """An operand of an operation: a weight to be scaled."""
 
     op: ir.Operation
-    number: int
+    place: int
 
 
 def fold_scales(program: WeightValues, reassociate: bool, log: PassLog) -> None:
@@ -67,10 +67,10 @@ def fold_scales(program: WeightValues, reassociate: bool, log: PassLog) -> None:
             log.remark(op, f"{SCALED_PRODUCT[0]}: {op.name} stays, it needs reassociate")
             continue
         for use in uses:
-            weight = use.op.operands[use.number]
+            weight = use.op.operands[use.place]
             with op.location, ir.InsertionPoint(use.op):
                 build = hlo.multiply if op.name == "stablehlo.multiply" else hlo.divide
-                use.op.operands[use.number] = build(weight, hlo.full_like(weight, factor))
+                use.op.operands[use.place] = build(weight, hlo.full_like(weight, factor))
         op.results[0].replace_all_uses_with(op.operands[0])
         op.erase()
         statistics.hits += 1
@@ -91,7 +91,9 @@ def _scalable(value: ir.Value, known: Mapping[ir.Value, bool], depth: int = _DEP
             owner = operand.owner
             if not isinstance(owner, ir.Block) and owner.operation.name in _PLACING:
                 return _scalable(operand, known, depth - 1)
-            is_own = has_one_use(operand) and hlo.dtype(operand) == hlo.dtype(value)
+            is_own = (has_one_use(operand) or number(operand) is not None) and hlo.dtype(operand) == hlo.dtype(
+                value
+            )
             return [_Use(op, place)] if is_own else None
         return _scalable(operand, known, depth - 1)
 

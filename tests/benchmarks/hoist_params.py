@@ -28,6 +28,7 @@ FORMS = {
     "raw": "",
     "hoisted": "hoist-params{max-growth=1073741824}",
     "folded and hoisted": "fold-batch-norm,hoist-params{max-growth=1073741824}",
+    "simplified as well": "fold-batch-norm,simplify{layout=auto},hoist-params{max-growth=1073741824}",
 }
 
 
