@@ -7,6 +7,7 @@
 // CHECK-NEXT: output              0      0             0        0
 // CHECK-NEXT: other               0      0             0        0
 // CHECK-NEXT: total               7      3       394,240  132,352
+// CHECK-NEXT: launches and memory take at least 21.1 us before, 9.0 us after (h100)
 // CHECK-NEXT: operations copied into fusions: 3
 // CHECK:      declined
 // JSON:      "before": {

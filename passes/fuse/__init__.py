@@ -64,7 +64,7 @@ class Fuse(Pass):
             write_report(text + "\n", self.output)
 
     def _fuse(self, module: ir.Module, decompositions: Collection[str], log: PassLog) -> Report:
-        symbols, composites, report = ir.SymbolTable(module.operation), Composites(module), Report()
+        symbols, composites, report = ir.SymbolTable(module.operation), Composites(module), Report(self.device)
         limits = Limits(self.max_ops, self.kinds, DEVICES[self.device])
         # Planned before anything moves: outlined functions must not be fused again.
         for block in list(_blocks_to_fuse(module, decompositions)):

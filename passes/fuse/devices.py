@@ -26,6 +26,10 @@ class Device:
         """Seconds to write or to read a value of so many bytes; a small one is still in the cache."""
         return count / (self.cache_bandwidth if count <= self.cache else self.bandwidth)
 
+    def kernels(self, number: int, count: int) -> float:
+        """Seconds that kernels need at least, to start and to move so many bytes of memory."""
+        return number * self.launch + count / self.bandwidth
+
     def computing(self, count: int) -> float:
         """Seconds for so many FLOPs."""
         return count / self.flops

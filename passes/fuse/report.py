@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from oxide.passes.fuse.devices import DEVICES
 from oxide.passes.fuse.traffic import Traffic
 
 KINDS = ("loop", "input", "output")
@@ -15,8 +16,10 @@ KINDS = ("loop", "input", "output")
 @dataclass
 class Report:
     """Kernels and bytes of all blocks before and after, operations copied into fusions, and how often each reason
-    kept a pair apart.  Blocks of loops count once; values of open size have no bytes."""
+    kept a pair apart; what launches and memory cost on a device at least.  Blocks of loops count once; values of open
+    size have no bytes."""
 
+    device: str
     before: Traffic = field(default_factory=Traffic)
     after: Traffic = field(default_factory=Traffic)
     copied: int = 0
@@ -24,8 +27,9 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "before": _side(self.before),
-            "after": _side(self.after),
+            "device": self.device,
+            "before": self._side(self.before),
+            "after": self._side(self.after),
             "copied_operations": self.copied,
             "declined": dict(self.declined.most_common()),
         }
@@ -40,14 +44,21 @@ class Report:
             "  ".join([f"{row[0]:<{widths[0]}}", *(f"{t:>{w}}" for t, w in zip(row[1:], widths[1:], strict=True))])
             for row in rows
         ]
-        lines.append(f"operations copied into fusions: {self.copied}")
+        before, after = (1e6 * self._seconds(side) for side in (self.before, self.after))
+        lines += [
+            f"launches and memory take at least {before:.1f} us before, {after:.1f} us after ({self.device})",
+            f"operations copied into fusions: {self.copied}",
+        ]
         lines += [f"declined {count} times: {reason}" for reason, count in self.declined.most_common()]
         return "\n".join(lines)
 
+    def _side(self, side: Traffic) -> Mapping[str, Any]:
+        return {
+            "kernels": side.kernels.total(),
+            "bytes": side.bytes.total(),
+            "least_seconds": self._seconds(side),
+            "by_kind": {k: {"kernels": side.kernels[k], "bytes": side.bytes[k]} for k in (*KINDS, "other")},
+        }
 
-def _side(traffic: Traffic) -> Mapping[str, Any]:
-    return {
-        "kernels": traffic.kernels.total(),
-        "bytes": traffic.bytes.total(),
-        "by_kind": {k: {"kernels": traffic.kernels[k], "bytes": traffic.bytes[k]} for k in (*KINDS, "other")},
-    }
+    def _seconds(self, side: Traffic) -> float:
+        return DEVICES[self.device].kernels(side.kernels.total(), side.bytes.total())

@@ -91,8 +91,6 @@ class Siblings:
 
     def _pair(self, first: Group, second: Group) -> Group | None:
         """Make one group of two; None when that cannot be."""
-        if len(first.members) + len(second.members) > self._limits.max_ops:
-            return self._decline(first, second, f"together they have more than {self._limits.max_ops} operations")
         sources = {self._order.graph.source[value] for value in self._inputs(second)} - {-1}
         if not sources.isdisjoint(first.members):
             return self._decline(first, second, "one reads the other's result")
@@ -105,6 +103,8 @@ class Siblings:
         members = {*first.members, *second.members}
         copies = {*first.copies, *second.copies} - members
         merged = Group(first.kind, tuple(sorted(members)), tuple(sorted(copies)), place)
+        if operations_in(self._nodes, merged) > self._limits.max_ops:
+            return self._decline(first, second, f"together they have more than {self._limits.max_ops} operations")
         self._order.taken.update(members)
         self._adopt(merged)
         self.count += 1

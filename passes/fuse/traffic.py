@@ -94,13 +94,18 @@ class Accountant:
         """Bytes an operation reads of the value it reads at that place."""
         if number == 0 and node.op.name in PARTS:
             return self._graph.bytes[node.results[0]]
-        if number == 0 and node.op.name == _UPDATE:
+        if number == 0 and _updates_part(node):
             return 0
         return self._graph.bytes[node.reads[number]]
 
     def _written(self, node: Node, value: int) -> int:
-        return self._graph.bytes[node.reads[1] if node.op.name == _UPDATE else value]
+        return self._graph.bytes[node.reads[1] if _updates_part(node) else value]
 
     def _is_constant(self, value: int) -> bool:
         source = self._graph.source[value]
         return source >= 0 and self._graph.nodes[source].role is Role.CONSTANT
+
+
+def _updates_part(node: Node) -> bool:
+    """Whether a value is updated in place; one that is its own update is read and written whole."""
+    return node.op.name == _UPDATE and node.op.operands[0] != node.op.operands[1]
