@@ -229,6 +229,7 @@ def test_operators_that_pytorch_decomposes_for_fixed_sizes_only():
             f.bilinear(x, x, w),
             torch.native_channel_shuffle(x[None].view(1, 4, 1, -1), 2),
             f.multilabel_margin_loss(x, x.argsort(1) - 1),
+            torch.diff(x, 3, dim=0),
         )
 
     module, model = imported(values, (torch.randn(8, 5), torch.randn(3, 5, 5)), ({0: Dim.DYNAMIC}, None))

@@ -11,7 +11,7 @@ import torch
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.dialects.dims import maximum, minimum, require_equal
+from oxide.dialects.dims import is_at_least, maximum, minimum, require_at_least, require_equal
 from oxide.frontends.torch.dtypes import to_numpy
 from oxide.frontends.torch.ops import random
 from oxide.frontends.torch.registry import SAME, Node, View, bijection, view
@@ -167,15 +167,22 @@ def _clamped(index: Any, length: Any) -> Any:
     """A slice bound inside [0, length]."""
     if index == length or index == sys.maxsize:
         return length
-    if index < 0:
-        index = index + length
-    return minimum(maximum(index, 0), length)
+    return minimum(maximum(_from_front(index, length), 0), length)
+
+
+def _from_front(index: Any, length: Any) -> Any:
+    """A negative index counts from the end; one that open sizes decide must not be negative."""
+    if is_at_least(-index, 1, least=1):
+        require_at_least(-index, 1, f"the index {index} is negative")
+        return index + length
+    require_at_least(index, 0, f"the index {index} is not negative")
+    return index
 
 
 @view("aten.narrow.default")
 def narrow(node: Node, self: Value, dim: int, start: Any, length: Any) -> View:
     axis = hlo.normalize_axis(dim, hlo.rank(self))
-    first = start + hlo.shape(self)[axis] if start < 0 else start
+    first = _from_front(start, hlo.shape(self)[axis])
     return sliced(self, axis, first, first + length)
 
 
@@ -183,8 +190,7 @@ def narrow(node: Node, self: Value, dim: int, start: Any, length: Any) -> View:
 def select(node: Node, self: Value, dim: int, index: Any) -> View:
     axis = hlo.normalize_axis(dim, hlo.rank(self))
     dims = list(hlo.shape(self))
-    position = index + dims[axis] if index < 0 else index
-    return _entry(self, axis, position)
+    return _entry(self, axis, _from_front(index, dims[axis]))
 
 
 def _entry(x: Value, axis: int, position: Any) -> View:
