@@ -51,9 +51,10 @@ class Intervals:
 def pack(intervals: Intervals) -> Packing:
     """The best of several best-fit packings: buffers choose their places in different orders.
 
-    By size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020), by size and
-    time, by time, and by how much is needed while they live.  Where none reaches the bound, the best order is
-    improved by hill climbing: a buffer that lies above the bound chooses before one that is in its way.
+    By size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020), by how much
+    is needed while they live, by how long they live, by size and time, and by time.  Where none reaches the bound,
+    the best order is improved by hill climbing: a buffer that lies above the bound chooses before one that is in
+    its way.
     """
     bound = intervals.bound
     best: tuple[Packing, np.ndarray] | None = None
@@ -92,6 +93,7 @@ def _orders(intervals: Intervals) -> Iterator[np.ndarray]:
     peaks = np.array([loads[start : end + 1].max() for start, end in zip(starts, ends, strict=True)], np.int64)
     yield np.lexsort((starts, -sizes))
     yield np.lexsort((-sizes, -peaks))
+    yield np.lexsort((-sizes, starts - ends))
     yield np.lexsort((starts, -sizes * (ends - starts + 1)))
     yield np.lexsort((-sizes, starts))
     yield np.lexsort((-sizes, -ends))
