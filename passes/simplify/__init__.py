@@ -11,6 +11,7 @@ from oxide.dialects import composites
 from oxide.dialects.effects import Effects
 from oxide.dialects.rewrite import Pattern, PatternSet, RuleStatistics
 from oxide.passes.base import Pass, PassLog, option, register
+from oxide.passes.dce import DeadCode
 from oxide.passes.hoist_params import functions
 from oxide.passes.hoist_params.weight_values import WeightValues, find_weight_values
 from oxide.passes.simplify import converts, pointwise, strength
@@ -53,6 +54,7 @@ class Simplify(Pass):
                 fold_scales(find_weight_values(main, Effects(module)), self.reassociate, log)
                 merge_sums(find_weight_values(main, Effects(module)), self.reassociate, log)
                 merge_products(find_weight_values(main, Effects(module)), log)
+        DeadCode().run(module, log)
 
     def _change_layouts(self, program: WeightValues, log: PassLog) -> bool:
         """One round; True where it changed something, which can make room for another."""
