@@ -48,8 +48,21 @@ def _reduce(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | No
     wide = _accumulated(array)
     if wide is None or (wide.dtype == np.bool_ and function is np.add):
         return None
-    reduced = function.reduce(wide, axis=axes, dtype=wide.dtype, initial=initial.astype(wide.dtype)[()])
-    return np.asarray(reduced).astype(array.dtype)
+    start = initial.astype(wide.dtype)
+    reduced = np.asarray(function.reduce(wide, axis=axes, dtype=wide.dtype, initial=start[()]))
+    if wide.dtype.kind == "f" and function in (np.maximum, np.minimum):
+        reduced = np.where(reduced == 0, _zero(wide, axes, start, function is np.minimum), reduced)
+    return reduced.astype(array.dtype)
+
+
+def _zero(array: np.ndarray, axes: tuple[int, ...], initial: np.ndarray, smallest: bool) -> np.ndarray:
+    """Which zero a minimum or maximum is if it is one: IEEE 754 orders -0 below +0, numpy calls them equal."""
+
+    def wanted(values: np.ndarray) -> np.ndarray:
+        return (values == 0) & (np.signbit(values) == smallest)
+
+    found = wanted(array).any(axis=axes) | wanted(initial)
+    return np.where(found == smallest, -0.0, 0.0).astype(array.dtype)
 
 
 def _accumulated(array: np.ndarray) -> np.ndarray | None:

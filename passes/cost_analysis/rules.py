@@ -161,7 +161,8 @@ ALGORITHMS: Mapping[str, Rule] = {
 
 
 def _reduced(facts: Symbolic, op: ir.OpView) -> Size:
-    return size(facts, op.operands[0]) - size(facts, op.results[0])
+    elements = size(facts, op.operands[0])
+    return 0 if elements == 0 else elements - size(facts, op.results[0])
 
 
 def _window(facts: Symbolic, op: ir.OpView) -> int:

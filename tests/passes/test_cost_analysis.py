@@ -32,6 +32,10 @@ def test_grouped_convolution_sums_over_the_channels_of_one_group():
     assert cost.flops == 2 * (6 * 8 * 8) * (4 * 3 * 3)
 
 
+def test_reduction_of_nothing_applies_its_region_never():
+    assert cost_of(lambda x: jnp.sum(x, axis=1), (3, 0)).flops == 0
+
+
 def test_reduction_applies_its_region_to_each_further_element():
     assert cost_of(lambda x: x.sum(axis=1), (4, 32)).flops == 4 * 31
 
