@@ -73,15 +73,13 @@ def _instance_norm(op: ir.Operation) -> Raised | None:
         return None
     for whole in (_unmerged(x), x):
         channels = shape_of(whole)[1]
-        weights = [_once(v, channels) for v in (scale, bias)]
-        if None not in weights:
-            values = [v for v, _ in filter(None, weights)]
-            builders = [build for _, build in filter(None, weights)]
+        weights = [found for v in (scale, bias) if (found := _once(v, channels)) is not None]
+        if len(weights) == 2:
             return Raised(
                 "group_norm",
-                [whole, *values],
+                [whole, *(value for value, _ in weights)],
                 {"groups": channels, "epsilon": attributes["epsilon"]},
-                lambda whole=whole, builders=builders: [whole, *(build() for build in builders)],
+                lambda whole=whole, weights=weights: [whole, *(build() for _, build in weights)],
             )
     return None
 

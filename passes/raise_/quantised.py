@@ -5,6 +5,7 @@ Convolutions stay: XLA's of integers took 50 times as long as those of floats on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -102,7 +103,7 @@ def _integer_product(op: ir.Operation) -> Rebuilt | Declined | None:
     numbers = stablehlo.DotDimensionNumbers(op.attributes["dot_dimension_numbers"])
     contract = list(numbers.lhs_contracting_dimensions), list(numbers.rhs_contracting_dimensions)
     batch = list(numbers.lhs_batching_dimensions), list(numbers.rhs_batching_dimensions)
-    terms = int(np.prod([shape_of(op.operands[0])[a] for a in contract[0]]))
+    terms = math.prod(shape_of(op.operands[0])[a] for a in contract[0])
     if terms * left.magnitude * right.magnitude > _LARGEST:
         return Declined(f"int32 may not hold the sum of {terms} products")
     placed = _placements(op, batch, contract)
