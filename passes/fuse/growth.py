@@ -115,10 +115,10 @@ class Growth:
         if position in order.taken:
             return "it is in another fusion"
         # More readers than the group may have operations are not all in the group.
-        bound = min(len(node.users), self._limits.max_ops + len(order.unused) + 1)
+        bound = min(len(node.users), self._limits.max_ops + 1)
         before_root = node.users[: bisect_right(node.users, self._root, hi=bound)]
         for user in before_root:
-            if user not in self._members and user not in order.unused and order.place[user] <= self._root:
+            if user not in self._members and order.place[user] <= self._root:
                 return "another operation reads it before the fusion can run"
         if len(before_root) == bound < len(node.users) and node.users[bound] <= self._root:
             return "too many operations read it"
@@ -139,7 +139,7 @@ class Growth:
     def _result_sizes(self) -> set[int]:
         sizes = {self._nodes[self._root].size}
         if self._reduction is not None:
-            sizes.update(self._nodes[operand].size for operand in self._nodes[self._reduction].operands[:1])
+            sizes.add(self._order.graph.elements[self._nodes[self._reduction].reads[0]])
         return sizes
 
     def _role_refused(self, position: int) -> str | None:

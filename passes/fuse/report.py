@@ -16,8 +16,8 @@ KINDS = ("loop", "input", "output")
 @dataclass
 class Report:
     """Kernels and bytes of all blocks before and after, operations copied into fusions, and how often each reason
-    kept a pair apart; what launches and memory cost on a device at least.  Blocks of loops count once; values of open
-    size have no bytes."""
+    kept a pair apart; what launches and memory cost on a device at least.  Blocks of loops count once; values of
+    open size have no bytes."""
 
     device: str
     before: Traffic = field(default_factory=Traffic)
