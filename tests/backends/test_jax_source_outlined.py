@@ -11,6 +11,7 @@ from jaxlib.mlir import ir
 from reference_interpreter import evaluate
 
 from oxide.backends.jax_source import JaxSource
+from oxide.backends.jax_source.names import path_below
 from oxide.dialects.context import parse_module
 from oxide.passes.manager import run_pipeline
 
@@ -90,3 +91,11 @@ def test_a_loop_indexes_stacked_weights(pipeline: str) -> None:
     assert f"lax.fori_loop(0, {LAYERS}" in source.text.replace("\n        ", "")
     assert "dynamic_slice" not in source.text
     check(source, model(), arrays())
+
+
+def test_names_inside_of_a_layer_are_below_its_path() -> None:
+    assert path_below("layers.0.fc/add", "layers.0") == "fc/add"
+    assert path_below("layers.0/add", "layers.0") == "add"
+    assert path_below("layers.01/add", "layers.0") == "layers.01/add"
+    assert path_below("layers.0", "layers.0") == "layers.0"
+    assert path_below("add", "") == "add"

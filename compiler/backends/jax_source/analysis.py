@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from jaxlib.mlir import ir
 
@@ -92,5 +93,6 @@ def _has_effect(op: ir.OpView) -> bool:
 
 def is_small(live: Sequence[ir.OpView]) -> bool:
     """Whether a function of these operations reads best where it is called."""
-    work = [op for op in live if op.operation.name not in _WEIGHTLESS]
-    return len(work) <= SMALL_FUNCTION and all(op.operation.name not in _NEVER_SMALL for op in work)
+    work = (op.operation.name for op in live if op.operation.name not in _WEIGHTLESS)
+    first = list(islice(work, SMALL_FUNCTION + 1))
+    return len(first) <= SMALL_FUNCTION and _NEVER_SMALL.isdisjoint(first)

@@ -17,7 +17,15 @@ from jaxlib.mlir import ir
 from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.analysis import RETURNS, Analysis, is_small
 from oxide.backends.jax_source.entry import item
-from oxide.backends.jax_source.names import KIND_NAMES, Namespace, identifier, printable, source_name, variable_name
+from oxide.backends.jax_source.names import (
+    KIND_NAMES,
+    Namespace,
+    identifier,
+    path_below,
+    source_name,
+    type_comment,
+    variable_name,
+)
 from oxide.backends.jax_source.printer import flat, with_comment
 from oxide.backends.jax_source.registry import EMITTERS, Emitted, Unsupported, refusal
 from oxide.backends.jax_source.size_header import SizedArray, size_definitions, used_sizes
@@ -48,10 +56,11 @@ _WEIGHT = re.compile(r'params(\["[^"]*"\])+')
 
 @dataclass
 class FunctionScope:
-    """One Python function being written."""
+    """One Python function being written; `path` is where in the source program it is, left out of names."""
 
     names: Namespace
     depth: int = 0
+    path: str = ""
     statements: list[ast.stmt] = field(default_factory=list)
 
 
@@ -66,7 +75,6 @@ class Emitter(Values):
     _analysis: Analysis = field(init=False)
     _function_names: dict[object, str] = field(default_factory=dict)
     _parameters: dict[object, Sequence[int | str]] = field(default_factory=dict)
-    _small: dict[str, bool] = field(default_factory=dict)
     _subtrees: dict[str, Subtree] = field(default_factory=dict)
     _inlining: list[str] = field(default_factory=list)
     _scope: FunctionScope = field(default_factory=lambda: FunctionScope(Namespace()))
@@ -126,7 +134,7 @@ class Emitter(Values):
         block = self._body(symbol)
         key = (symbol, self.symbolic.call_key(operands))
         with self._specialised(block, operands):
-            if self._is_small(symbol, block):
+            if is_small(self._analysis.visit(block)):
                 return self._inlined(symbol, operands)
             if key not in self._function_names:
                 self._emit_function(key, symbol, block)
@@ -216,7 +224,7 @@ class Emitter(Values):
             if item is not None:
                 node = syntax.index(node, syntax.literal(item))
             self._terms[argument] = Bound(self.type(argument), node)
-        cost, self._cost, self._scope = self._cost, 0, FunctionScope(own, outer.depth + 1)
+        cost, self._cost, self._scope = self._cost, 0, FunctionScope(own, outer.depth + 1, outer.path)
         returned = self._results(self._block(block))
         body, self._scope, self._cost = self._scope.statements, outer, cost
         if not body and not unpack and returned.value is not None and len(flat(returned.value)) <= WIDEST:
@@ -311,8 +319,8 @@ class Emitter(Values):
         targets = [self._scope.names.fresh(base) if r in self._analysis.uses else "_" for r in op.results]
         for result, target, type_ in zip(op.results, targets, types, strict=True):
             self._terms[result] = Bound(type_, syntax.name(target))
-        comment = ", ".join(map(str, types))
-        self._scope.statements.append(with_comment(syntax.assign(targets, node), _noted(comment, op, targets[0])))
+        comment = type_comment(", ".join(map(str, types)), self._source(op), targets[0])
+        self._scope.statements.append(with_comment(syntax.assign(targets, node), comment))
         for result in used:
             self._open_sizes(result)
 
@@ -335,21 +343,20 @@ class Emitter(Values):
     def _assign(self, type_: TensorType, node: ast.expr, name: str, op: ir.OpView | None = None) -> Bound:
         target = self._scope.names.fresh(name or "x")
         statement = syntax.assign([target], node)
-        self._scope.statements.append(with_comment(statement, _noted(str(type_), op, target)))
+        comment = type_comment(str(type_), self._source(op) if op is not None else "", target)
+        self._scope.statements.append(with_comment(statement, comment))
         return Bound(type_, syntax.name(target))
 
     def _wanted_name(self, op: ir.OpView) -> str:
-        return variable_name(source_name(op.location)) or KIND_NAMES.get(op.operation.name, "x")
+        return variable_name(self._source(op)) or KIND_NAMES.get(op.operation.name, "x")
+
+    def _source(self, op: ir.OpView) -> str:
+        return path_below(source_name(op.location), self._scope.path)
 
     def _results(self, terms: Sequence[Term]) -> ast.Return:
         nodes = [self.written(t) for t in terms]
         value = nodes[0] if len(nodes) == 1 else syntax.tuple_(nodes)
         return ast.Return(value)
-
-    def _is_small(self, symbol: str, block: ir.Block) -> bool:
-        if symbol not in self._small:
-            self._small[symbol] = is_small(self._analysis.visit(block))
-        return self._small[symbol]
 
     def _subtree(self, symbol: str) -> Subtree:
         """What the calls of a function pass of one branch of `params` each; decided when the first is written."""
@@ -381,23 +388,13 @@ class Emitter(Values):
             term = Bound(self.type(argument), syntax.name(parameter))
             arrays.append(SizedArray(parameter, term.node, term.type))
             self._terms[argument] = term
-        cost, outer, self._scope = self._cost, self._scope, FunctionScope(names)
-        returned = self._results(self._block(block))
+        cost, outer = self._cost, self._scope
+        self._scope = FunctionScope(names, path=source_name(self.symbols[symbol].location))
+        returned, terminator = self._results(self._block(block)), self._analysis.visit(block)[-1]
         body, self._scope, self._cost = self._scope.statements, outer, cost
-        with_comment(returned, ", ".join(str(self.type(v)) for v in _returned(block)))
+        with_comment(returned, ", ".join(str(self.type(v)) for v in terminator.operands))
         note = ", ".join(f"{a.name} {a.type}" for a in arrays)
         header, unsolved = size_definitions(arrays, used_sizes([*body, returned], self.symbolic.symbols))
         self._parameters[key] = [*taken, *unsolved]
         self.functions[key] = syntax.function(name, [*parameters, *unsolved], [*header, *body, returned])
         self.functions[key].__dict__["note"] = note
-
-
-def _returned(block: ir.Block) -> Sequence[ir.Value]:
-    operations = block.operations
-    return list(operations[len(operations) - 1].operands)
-
-
-def _noted(types: str, op: ir.OpView | None, target: str) -> str:
-    source = source_name(op.location) if op is not None else ""
-    known = not source or "(" in source or variable_name(source) == target
-    return types if known else f"{types} {printable(source)}"

@@ -97,6 +97,18 @@ def source_name(location: ir.Location) -> str:
     return ""
 
 
+def path_below(source: str, path: str) -> str:
+    """`attention/add` for `layers.0.attention/add` in a function for `layers.0`; what is elsewhere as it is."""
+    rest = source.removeprefix(path)
+    return rest[1:] if path and rest != source and rest[:1] in ("/", ".") else source
+
+
+def type_comment(types: str, source: str, target: str) -> str:
+    """What stands behind an assignment: the type, and the source node where the variable does not say it."""
+    known = not source or "(" in source or variable_name(source) == target
+    return types if known else f"{types} {printable(source)}"
+
+
 def variable_name(source: str) -> str:
     """A variable for a source node: `/layer1/conv1/Conv` reads `layer1_conv1`.  Empty when it would not read well.
 
