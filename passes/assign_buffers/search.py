@@ -10,6 +10,8 @@ from oxide.passes.assign_buffers.graph import Graph, Order
 # Orders that grow side by side, and the same for large graphs: this many operations are placed in all of them.
 _WIDTH = 32
 _PLACED = 6_000
+# Larger graphs are not searched: each step looks at all operations that can come next.
+_LARGEST = 3_000
 # Of the operations that can come next: those after which least is allocated.
 _BRANCHES = 6
 
@@ -27,7 +29,9 @@ class _State(NamedTuple):
 
 def beam(graph: Graph) -> Order:
     """The best order found.  Of orders of the same operations one goes on; the lowest peaks survive, and of
-    equal ones those with least allocated."""
+    equal ones those with least allocated.  Large graphs keep their order."""
+    if len(graph) > _LARGEST:
+        return list(range(len(graph)))
     search = _Search(graph)
     width = max(min(_WIDTH, _PLACED // max(len(graph), 1)), 1)
     ready = tuple(position for position in range(len(graph)) if not graph.before[position])
