@@ -36,8 +36,9 @@ Account = Literal["transposes", "entering", "leaving", "convolutions"]
 
 @dataclass(frozen=True)
 class Step:
-    """One operation of a region: how it is rewritten, and the permutation of the twins it reads."""
+    """One operation of a region: where it stands, how it is rewritten, and the permutation of what it reads."""
 
+    position: int
     op: ir.Operation
     kind: Kind
     p: Permutation
@@ -142,7 +143,7 @@ class _Walk:
             self._enter(position, value, p)
 
     def _step(self, position: int, op: ir.Operation, kind: Kind, p: Permutation) -> None:
-        self._steps[position] = Step(op, kind, p)
+        self._steps[position] = Step(position, op, kind, p)
         self._sets.unite([position, position])
 
     def _read(self, position: int, value: ir.Value) -> None:

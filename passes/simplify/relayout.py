@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from jaxlib.mlir import ir
 
@@ -24,8 +24,9 @@ class Rewriting:
         self._entries: dict[tuple[ir.Value, Permutation], ir.Value] = {}
         self._restored: list[ir.Operation] = []
 
-    def apply(self, steps: Sequence[Step]) -> None:
-        for step in steps:
+    def apply(self, steps: Iterable[Step]) -> None:
+        """Rewrite in the order of the block: no value that is remembered here is erased later."""
+        for step in sorted(steps, key=lambda step: step.position):
             with step.op.location, ir.InsertionPoint(step.op):
                 self._rewrite(step)
             step.op.erase()
