@@ -42,7 +42,7 @@ def reduce_module(
     """The smallest interesting module that was found; `module` itself is not changed.
 
     Every candidate is verified before `interesting` sees it, and none is tried twice.  `on_better` is told of each
-    module that is better than all before.  Raises OxideError when `module` is not interesting to begin with.
+    module that becomes the best so far.  Raises OxideError when `module` is not interesting to begin with.
     """
     with module.context:
         search = _Search(module, interesting, monotonic() + seconds, on_better)
