@@ -12,7 +12,7 @@ from oxide.dialects.effects import Effects
 from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.hoist_params import functions
 from oxide.passes.outline.build import outline
-from oxide.passes.outline.repeats import Repeat, find_repeats, saved, with_others
+from oxide.passes.outline.repeats import find_repeats, saved, with_others
 from oxide.passes.outline.sequence import FREE, BlockSequence, crossing, read_block
 from oxide.passes.outline.template import Template, group_by_wiring, make_template
 
@@ -39,8 +39,11 @@ class Outline(Pass):
             return
         with module.context:
             weights = {value: name for name, value in functions.weights(main).items()}
+            declined: list[tuple[ir.Operation, str]] = []
             # Parts that overlapped a better repeat, and parts of calls, come to light in a further round.
-            while templates := self._templates(read_block(functions.body(main), Effects(module)), weights, log):
+            while templates := self._templates(
+                read_block(functions.body(main), Effects(module)), weights, declined
+            ):
                 for template in templates:
                     first = template.parts[0][0].location
                     name = outline(template, module, weights)
@@ -50,36 +53,40 @@ class Outline(Pass):
                     log.count("calls made", count)
                     log.count("operations saved", saved(length, count))
                 _erase_unused(functions.body(main))
+            for op, reason in declined:
+                log.remark(op, f"outline: {reason}")
 
-    def _templates(self, sequence: BlockSequence, weights: Mapping[ir.Value, str], log: PassLog) -> list[Template]:
-        """Templates of parts that do not overlap, the most profitable first."""
+    def _templates(
+        self,
+        sequence: BlockSequence,
+        weights: Mapping[ir.Value, str],
+        declined: list[tuple[ir.Operation, str]],
+    ) -> list[Template]:
+        """Templates of parts that do not overlap, the most profitable first; `declined` become this round's."""
         tokens = np.array(sequence.tokens, np.int64)
         unused = np.ones(len(tokens), bool)
         found: list[Template] = []
+        declined.clear()
         for candidate in find_repeats(tokens, crossing(sequence), self.min_ops):
             if not all(unused[start : start + candidate.length].all() for start in candidate.starts):
                 continue
             repeat = with_others(candidate, tokens, unused)
-            for starts in self._profitable(sequence, repeat, log):
+            groups = group_by_wiring(sequence, repeat)
+            chosen = [starts for starts in groups if self._is_profitable(len(starts), repeat.length)]
+            if len(groups) > 1 and not chosen:
+                times = len(repeat.starts)
+                reason = (
+                    f"{repeat.length} operations stay, they occur {times} times but read one another differently"
+                )
+                declined.append((sequence.operations[repeat.starts[0]], reason))
+            for starts in chosen:
                 for start in starts:
                     unused[start : start + repeat.length] = False
                 found.append(make_template(sequence, starts, repeat.length, weights))
         return found
 
-    def _profitable(self, sequence: BlockSequence, repeat: Repeat, log: PassLog) -> list[list[int]]:
-        groups = group_by_wiring(sequence, repeat)
-        chosen = [
-            starts
-            for starts in groups
-            if len(starts) >= max(2, self.min_repeats) and saved(repeat.length, len(starts)) > 0
-        ]
-        if len(groups) > 1 and not chosen:
-            log.remark(
-                sequence.operations[repeat.starts[0]],
-                f"outline: {repeat.length} operations stay, they occur {len(repeat.starts)} times but read one "
-                "another differently",
-            )
-        return chosen
+    def _is_profitable(self, count: int, length: int) -> bool:
+        return count >= max(2, self.min_repeats) and saved(length, count) > 0
 
 
 def _erase_unused(block: ir.Block) -> None:
