@@ -18,6 +18,10 @@ PIPELINES: dict[str, NamedPipeline] = {
         "Simplify a module without changing its vocabulary; composites stay",
         "inline,canonicalize,stablehlo-canonicalize-dynamism,cse,dce,symbol-dce",
     ),
+    "optimize": NamedPipeline(
+        "Fewer and cheaper operations, work on weights done once, bit for bit; layouts for the CPU",
+        "default,simplify{layout=auto},canonicalize,hoist-params,symbol-dce",
+    ),
     "lower": NamedPipeline(
         "Reduce composites and CHLO to plain StableHLO in as few functions as possible",
         "decompose-composites,inline,chlo-legalize-to-stablehlo,canonicalize,stablehlo-canonicalize-dynamism,"

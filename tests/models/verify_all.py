@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from models.zoo import ZOO, ZooModel
 
-PIPELINE = "default"
+PIPELINE = "optimize"
 
 
 @dataclass(frozen=True)
