@@ -206,7 +206,8 @@ def _compare(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | N
 
 def _total_order(x: np.ndarray) -> np.ndarray:
     """Signed integers in IEEE 754's total order of floats: -NaN, -inf, ..., -0, +0, ..., inf, NaN."""
-    bits = np.ascontiguousarray(x).view(np.dtype(f"i{x.dtype.itemsize}"))
+    # ascontiguousarray gives a scalar a dimension.
+    bits = np.ascontiguousarray(x).view(np.dtype(f"i{x.dtype.itemsize}")).reshape(x.shape)
     return np.where(bits < 0, bits ^ np.iinfo(bits.dtype).max, bits)
 
 

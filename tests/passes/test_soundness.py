@@ -76,6 +76,12 @@ FOUND = {
         : (tensor<3xbf16>, tensor<bf16>) -> tensor<bf16>
       return %0, %1 : tensor<f32>, tensor<bf16>
     }""",
+    "total order of scalars": """func.func @main(%x: tensor<i4>) -> tensor<i1> {
+      %c = stablehlo.constant dense<0.0> : tensor<f64>
+      %0 = stablehlo.compare LE, %c, %c, TOTALORDER : (tensor<f64>, tensor<f64>) -> tensor<i1>
+      %1 = stablehlo.add %0, %0 : tensor<i1>
+      return %1 : tensor<i1>
+    }""",
     "a type without zero": """func.func @main(%x: tensor<i4>) -> tensor<3x1xf8E8M0FNU> {
       %0 = stablehlo.iota dim = 1 : tensor<3x1xf8E8M0FNU>
       return %0 : tensor<3x1xf8E8M0FNU>
