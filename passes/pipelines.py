@@ -19,7 +19,7 @@ PIPELINES: dict[str, NamedPipeline] = {
         "inline,canonicalize,stablehlo-canonicalize-dynamism,cse,dce,symbol-dce",
     ),
     "optimize": NamedPipeline(
-        "Fewer and cheaper operations, work on weights done once, bit for bit; layouts for the CPU",
+        "Fewer and cheaper operations by exact rules, work on weights done once; layouts for the CPU",
         "default,simplify{layout=auto},canonicalize,hoist-params,symbol-dce",
     ),
     "lower": NamedPipeline(
