@@ -63,7 +63,7 @@ def test_equals_eager(case: str) -> None:
 
     def run(*flat: torch.Tensor) -> Any:
         lists = [[] if i in empty else [x.clone() for x in flat[2 * i : 2 * i + 2]] for i in range(count)]
-        call(update, lists, [step, step])
+        call(update, lists, [step.clone(), step.clone()])
         return lists
 
     # The sums of squares, which come third and later, are not negative.
