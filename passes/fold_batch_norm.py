@@ -13,10 +13,10 @@ from jaxlib.mlir.dialects import stablehlo
 from oxide.dialects import composites, hlo
 from oxide.dialects.attributes import integer, integers, string
 from oxide.dialects.effects import Effects
+from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, register
 from oxide.passes.canonicalize.matching import Declined, has_one_use, is_static, producer
-from oxide.passes.hoist_params import functions
-from oxide.passes.hoist_params.weight_values import find_weight_values
+from oxide.passes.weight_values import find_weight_values
 
 
 @register

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from jaxlib.mlir import ir
 
 from oxide.dialects.attributes import PREPARE
+from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, register
-from oxide.passes.hoist_params import functions
 
 
 @register

@@ -12,9 +12,9 @@ from oxide.dialects import hlo
 from oxide.dialects.attributes import symbol
 from oxide.dialects.effects import Effects
 from oxide.dialects.hlo.loops import Element, Step, element_at, loop
+from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, option, register
-from oxide.passes.hoist_params import functions
-from oxide.passes.hoist_params.weight_values import values_read
+from oxide.passes.weight_values import values_read
 
 
 @dataclass(frozen=True)

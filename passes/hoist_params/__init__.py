@@ -9,11 +9,11 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.effects import Effects
+from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, option, register
-from oxide.passes.hoist_params import functions
 from oxide.passes.hoist_params.move import move
-from oxide.passes.hoist_params.plan import Group, groups, nbytes
-from oxide.passes.hoist_params.weight_values import WeightValues, find_weight_values
+from oxide.passes.hoist_params.plan import Group, groups
+from oxide.passes.weight_values import WeightValues, find_weight_values, nbytes
 
 
 @register

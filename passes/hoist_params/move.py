@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from jaxlib.mlir import ir
 
+from oxide.passes import functions
 from oxide.passes.base import PassLog
-from oxide.passes.hoist_params import functions
 from oxide.passes.hoist_params.names import name_values
 from oxide.passes.hoist_params.plan import Group, copied
-from oxide.passes.hoist_params.weight_values import WeightValues
+from oxide.passes.weight_values import WeightValues
 
 
 def move(

@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 
 from jaxlib.mlir import ir
 
-from oxide.passes.hoist_params.plan import nbytes
-from oxide.passes.hoist_params.weight_values import WeightValues
+from oxide.passes.weight_values import WeightValues, nbytes
 
 _DONE = {
     "concatenate": "concatenated",

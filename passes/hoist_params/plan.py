@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.passes.hoist_params.weight_values import WeightValues
+from oxide.passes.sets import Sets
+from oxide.passes.weight_values import WeightValues, nbytes
 
 # They cost nothing where they are used, so they move only with what reads them.
 _FREE = frozenset(f"stablehlo.{name}" for name in ("broadcast_in_dim", "broadcast", "constant", "iota", "reshape"))
@@ -89,27 +90,3 @@ def copied(program: WeightValues, moved: Sequence[int]) -> list[int]:
             needed.add(position)
             pending += [produced[value] for value in program.reads[position] if value in produced]
     return sorted(needed)
-
-
-def nbytes(value: ir.Value) -> int:
-    """Bytes of a tensor as an array holds it."""
-    return hlo.size(value) * hlo.dtype(value).itemsize
-
-
-class Sets:
-    """Disjoint sets of positions."""
-
-    def __init__(self) -> None:
-        self._parents: dict[int, int] = {}
-
-    def find(self, item: int) -> int:
-        root = item
-        while (parent := self._parents.setdefault(root, root)) != root:
-            root = parent
-        while item != root:
-            self._parents[item], item = root, self._parents[item]
-        return root
-
-    def unite(self, items: Sequence[int]) -> None:
-        for item in items[1:]:
-            self._parents[self.find(item)] = self.find(items[0])

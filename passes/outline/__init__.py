@@ -9,8 +9,8 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects.effects import Effects
+from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, option, register
-from oxide.passes.hoist_params import functions
 from oxide.passes.outline.build import outline
 from oxide.passes.outline.repeats import find_repeats, saved, with_others
 from oxide.passes.outline.sequence import FREE, BlockSequence, crossing, read_block

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.passes.hoist_params.weight_values import values_read
 from oxide.passes.outline.names import argument_locations, function_name, part_location
 from oxide.passes.outline.sequence import constant, reads
 from oxide.passes.outline.template import Output, Part, Place, Template
+from oxide.passes.weight_values import values_read
 
 
 def outline(template: Template, module: ir.Module, weights: Mapping[ir.Value, str]) -> str:

@@ -11,7 +11,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.effects import Effects
 from oxide.passes.cse import structure
-from oxide.passes.hoist_params.weight_values import values_read
+from oxide.passes.weight_values import values_read
 
 # They cost nothing, so they are no members of the sequence but belong to whoever reads them.
 FREE = frozenset(f"stablehlo.{name}" for name in ("broadcast", "broadcast_in_dim", "constant", "iota", "reshape"))

@@ -10,15 +10,15 @@ from jaxlib.mlir import ir
 from oxide.dialects import composites
 from oxide.dialects.effects import Effects
 from oxide.dialects.rewrite import Pattern, PatternSet, RuleStatistics
+from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.dce import DeadCode
-from oxide.passes.hoist_params import functions
-from oxide.passes.hoist_params.weight_values import WeightValues, find_weight_values
 from oxide.passes.simplify import converts, pointwise, strength
 from oxide.passes.simplify.layout import LAYOUT, Layout, Step, regions
 from oxide.passes.simplify.merge import MERGE_PRODUCTS, merge_products
 from oxide.passes.simplify.relayout import Rewriting
 from oxide.passes.simplify.scales import SCALED_PRODUCT, SUM_OF_PRODUCTS, fold_scales, merge_sums
+from oxide.passes.weight_values import WeightValues, find_weight_values
 
 
 @register

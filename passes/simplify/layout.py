@@ -18,10 +18,10 @@ from jaxlib.mlir.dialects import stablehlo
 from oxide.dialects import hlo
 from oxide.dialects.attributes import integer, integers
 from oxide.passes.canonicalize.matching import is_static, producer, shape_of, splat
-from oxide.passes.hoist_params.plan import Sets, nbytes
-from oxide.passes.hoist_params.weight_values import WeightValues
+from oxide.passes.sets import Sets
 from oxide.passes.simplify import carriers
 from oxide.passes.simplify.carriers import Permutation
+from oxide.passes.weight_values import WeightValues, nbytes
 
 LAYOUT = (
     "layout",

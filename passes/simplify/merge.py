@@ -13,7 +13,7 @@ from oxide.dialects.attributes import integer
 from oxide.dialects.rewrite import RuleStatistics
 from oxide.passes.base import PassLog
 from oxide.passes.canonicalize.matching import attributes_of, has_one_use, is_static
-from oxide.passes.hoist_params.weight_values import WeightValues
+from oxide.passes.weight_values import WeightValues
 
 MERGE_PRODUCTS = (
     "merge-products",

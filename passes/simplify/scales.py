@@ -20,8 +20,7 @@ from oxide.passes.canonicalize.matching import (
     number,
     producer,
 )
-from oxide.passes.hoist_params.plan import nbytes
-from oxide.passes.hoist_params.weight_values import WeightValues
+from oxide.passes.weight_values import WeightValues, nbytes
 
 SCALED_PRODUCT = (
     "scaled-product",

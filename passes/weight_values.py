@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from jaxlib.mlir import ir
 
-from oxide.dialects import dtypes
+from oxide.dialects import dtypes, hlo
 from oxide.dialects.attributes import PARAM, UPDATES
 from oxide.dialects.diagnostics import OxideError
 from oxide.dialects.effects import Effects
-from oxide.passes.hoist_params import functions
+from oxide.passes import functions
 
 # Pure, but where they stand means something: a generator's stream, and a border no optimisation may cross.
 _STAYING = frozenset({"stablehlo.rng_bit_generator", "stablehlo.optimization_barrier"})
@@ -107,3 +107,8 @@ def why_no_array(value: ir.Value) -> str | None:
     except OxideError:
         return f"gives {type}, which is no array"
     return None
+
+
+def nbytes(value: ir.Value) -> int:
+    """Bytes of a tensor as an array holds it."""
+    return hlo.size(value) * hlo.dtype(value).itemsize
