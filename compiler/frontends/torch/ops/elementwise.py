@@ -163,14 +163,14 @@ def _values(function: Callable[[Value, Value], Value]) -> Callable[[Any, Any], V
     return build
 
 
-def _as_bool(x: Any) -> Any:
+def as_bool(x: Any) -> Any:
     if isinstance(x, ir.Value):
         return x if hlo.dtype(x) == np.bool_ else hlo.not_equal(x, 0)
     return bool(x)
 
 
 def _logical(function: Callable[[Any, Any], Value]) -> Callable[[Any, Any], Value]:
-    return lambda x, y: function(_as_bool(x), _as_bool(y))
+    return lambda x, y: function(as_bool(x), as_bool(y))
 
 
 def _floor_divide(x: Value, y: Value) -> Value:
@@ -370,36 +370,3 @@ def _integer_power(x: Value, y: Value) -> Value:
     unit = hlo.select(odd, x, 1)
     inverse = hlo.select(hlo.equal(hlo.abs(x), 1), unit, 0)
     return hlo.select(hlo.less(y, 0), inverse, hlo.power(x, hlo.maximum(y, 0)))
-
-
-@lowering("aten.where.self", "aten.where.ScalarOther", "aten.where.ScalarSelf", "aten.where.Scalar")
-def where(node: Node, condition: Value, self: Any, other: Any) -> Value:
-    x, y = prepared(self, other)
-    if not isinstance(x, ir.Value) and not isinstance(y, ir.Value):
-        x = hlo.constant(x, common_dtype([x, y]))
-    return hlo.select(_as_bool(condition), x, y)
-
-
-@lowering("aten.masked_fill.Scalar", "aten.masked_fill.Tensor")
-def masked_fill(node: Node, self: Value, mask: Value, value: Any) -> Value:
-    if isinstance(value, ir.Value):
-        value = hlo.convert(value, hlo.dtype(self))
-    return hlo.select(mask, value, self)
-
-
-@lowering("aten.clamp.default", "aten.clamp.Tensor", "aten.clip.default", "aten.clip.Tensor")
-def clamp(node: Node, self: Value, min: Any = None, max: Any = None) -> Value:
-    """minimum(maximum(self, min), max); NaN in any operand gives NaN."""
-    x, low, high = prepared(self, min, max)
-    x = x if low is None else hlo.maximum(x, low)
-    return x if high is None else hlo.minimum(x, high)
-
-
-@lowering("aten.clamp_min.default", "aten.clamp_min.Tensor")
-def clamp_min(node: Node, self: Value, min: Any) -> Value:
-    return clamp(node, self, min)
-
-
-@lowering("aten.clamp_max.default", "aten.clamp_max.Tensor")
-def clamp_max(node: Node, self: Value, max: Any) -> Value:
-    return clamp(node, self, None, max)
