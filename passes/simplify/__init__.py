@@ -41,14 +41,21 @@ class Simplify(Pass):
     drop_rounding: bool = option(False, "let floats keep more bits than a conversion to fewer and back leaves")
 
     def run(self, module: ir.Module, log: PassLog) -> None:
+        engine = PatternSet(self._patterns(), module.context, log.remark_at)
+        log.rules.update(engine.statistics)
+        before = -1
+        # What one rule leaves can make room for another.
+        while (rewrites := _rewrites(log)) != before:
+            before = rewrites
+            self._round(module, engine, log)
+
+    def _round(self, module: ir.Module, engine: PatternSet, log: PassLog) -> None:
         main = functions.entry_function(module)
         if main is not None:
             with module.context, composites.library(module):
                 while self._change_layouts(find_weight_values(main, Effects(module)), log):
                     pass
-        engine = PatternSet(self._patterns(), module.context, log.remark_at)
         engine.apply_greedily(module.operation)
-        log.rules.update(engine.statistics)
         if main is not None:
             with module.context:
                 fold_scales(find_weight_values(main, Effects(module)), self.reassociate, log)
@@ -92,3 +99,8 @@ class Simplify(Pass):
     def rules(cls) -> list[tuple[str, str]]:
         rules = [(rule.name, rule.summary) for rule in cls()._patterns()]
         return [LAYOUT, *rules, SCALED_PRODUCT, SUM_OF_PRODUCTS, MERGE_PRODUCTS]
+
+
+def _rewrites(log: PassLog) -> int:
+    """How much was changed so far."""
+    return sum(rule.hits for rule in log.rules.values()) + sum(log.counts.values())
