@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,8 @@ def test_bytecode_in_and_out(source, tmp_path):
     portable.write_bytes(serialize(parse_module(SOURCE)))
     small = tmp_path / "small.mlirbc"
     log = tmp_path / "log"
-    command = f"head -c 4 {{}} >> {shlex.quote(str(log))}; oxide-opt {{}} | grep -q tanh"
+    oxide_opt = f"{shlex.quote(sys.executable)} -m oxide.tools.opt"
+    command = f"head -c 4 {{}} >> {shlex.quote(str(log))}; {oxide_opt} {{}} | grep -q tanh"
     # One test of a real tool takes a second, so only the first few are made.
     assert main([str(portable), "--test", command, "--time-limit", "2", "-o", str(small)]) == 0
     assert "tanh" in str(parse_module(small.read_bytes()))
