@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oxide import __version__
+from oxide.tools.command import exit_status
 from oxide.tools.oxide_arguments import DEFAULT_PIPELINE, dimension, shape, value_options
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from oxide.bisection import Check, Culprit
 
 TOOL = "oxide-bisect"
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,17 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # XLA's informational log lines say nothing about the model; TF_CPP_MIN_LOG_LEVEL=0 brings them back.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    from oxide.dialects.diagnostics import OxideError
-    from oxide.tools.diagnostic_text import render_error
-
-    try:
-        return _bisect(options)
-    except OxideError as error:
-        sys.stderr.write(render_error(error, TOOL) + "\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return INTERRUPTED
+    return exit_status(TOOL, lambda: _bisect(options))
 
 
 def _parser() -> argparse.ArgumentParser:

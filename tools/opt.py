@@ -5,13 +5,14 @@ IR goes to standard output, everything else to standard error.  Exit status: 0 f
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from oxide import __version__
+from oxide.tools.command import exit_status
+from oxide.tools.opt_arguments import TOOL
 
 if TYPE_CHECKING:
     from oxide.tools.opt_arguments import CommandLine
@@ -23,12 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Loading MLIR takes most of a short run, and these need none of it.
     if any(argument in ("--version", "-version") for argument in arguments):
         return _print_version()
-    try:
-        return _run(arguments)
-    except BrokenPipeError:
-        # The reader of our output has gone; a second error while Python flushes at exit helps nobody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    return exit_status(TOOL, lambda: _run(arguments))
 
 
 def _print_version() -> int:
@@ -59,9 +55,6 @@ def _show_dialects() -> int:
 
 
 def _process(command: CommandLine) -> int:
-    from oxide.dialects.diagnostics import OxideError
-    from oxide.tools.diagnostic_text import render_error
-    from oxide.tools.opt_arguments import TOOL
     from oxide.tools.opt_driver import Driver, UsageError, read_input, write_output
 
     try:
@@ -74,9 +67,6 @@ def _process(command: CommandLine) -> int:
     except UsageError as error:
         sys.stderr.write(f"{TOOL}: error: {error}\n")
         return 2
-    except OxideError as error:
-        sys.stderr.write(render_error(error, TOOL) + "\n")
-        return 1
     return 0 if succeeded else 1
 
 

@@ -13,9 +13,8 @@ import traceback
 from collections.abc import Sequence
 
 from oxide import __version__
+from oxide.tools.command import exit_status
 from oxide.tools.oxide_arguments import make_parser
-
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,15 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     # XLA's informational log lines say nothing about the model; TF_CPP_MIN_LOG_LEVEL=0 brings them back.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    try:
-        return _run(options)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone; a second error while Python flushes at exit helps nobody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    return exit_status("oxide", lambda: _run(options))
 
 
 def _print_version() -> int:

@@ -16,25 +16,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from oxide import __version__
+from oxide.tools.command import exit_status
 
 TOOL = "oxide-reduce"
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit status."""
     options = _parser().parse_args(arguments)
-    from oxide.dialects.diagnostics import OxideError
-    from oxide.tools.diagnostic_text import render_error
-
-    try:
-        return _reduce(options)
-    except OxideError as error:
-        sys.stderr.write(render_error(error, TOOL) + "\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return INTERRUPTED
+    return exit_status(TOOL, lambda: _reduce(options))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,13 +12,13 @@ Results go to standard output or `-o`, everything else to standard error.  Exit 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oxide import __version__
+from oxide.tools.command import exit_status
 
 if TYPE_CHECKING:
     from jaxlib.mlir import ir
@@ -29,20 +29,7 @@ TOOL = "oxide-translate"
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit status."""
     options = _parser().parse_args(arguments)
-    from oxide.dialects.diagnostics import OxideError
-    from oxide.tools.diagnostic_text import render_error
-    from oxide.tools.opt_driver import write_output
-
-    try:
-        write_output(options.output, _translate(options))
-    except OxideError as error:
-        sys.stderr.write(render_error(error, TOOL) + "\n")
-        return 1
-    except BrokenPipeError:
-        # The reader of our output has gone; a second error while Python flushes at exit helps nobody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return 0
+    return exit_status(TOOL, lambda: _write_translation(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, (_, help_text) in _TRANSLATIONS.items():
         which.add_argument(f"--{name}", dest="translation", action="store_const", const=name, help=help_text)
     return parser
+
+
+def _write_translation(options: argparse.Namespace) -> int:
+    from oxide.tools.opt_driver import write_output
+
+    write_output(options.output, _translate(options))
+    return 0
 
 
 def _translate(options: argparse.Namespace) -> bytes:
