@@ -50,6 +50,8 @@ class Simplify(Pass):
             self._round(module, engine, log)
 
     def _round(self, module: ir.Module, engine: PatternSet, log: PassLog) -> None:
+        # Uses that are not needed would count, and hold what they use where it is.
+        DeadCode().run(module, log)
         main = functions.entry_function(module)
         if main is not None:
             with module.context, composites.library(module):
@@ -61,7 +63,6 @@ class Simplify(Pass):
                 fold_scales(find_weight_values(main, Effects(module)), self.reassociate, log)
                 merge_sums(find_weight_values(main, Effects(module)), self.reassociate, log)
                 merge_products(find_weight_values(main, Effects(module)), log)
-        DeadCode().run(module, log)
 
     def _change_layouts(self, program: WeightValues, log: PassLog) -> bool:
         """One round; True where it changed something, which can make room for another."""
