@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from jaxlib.mlir import ir
+from jaxlib.mlir import ir, passmanager
 from jaxlib.mlir._mlir_libs import _jax_mlir_ext, _mlir  # pyright: ignore[reportAttributeAccessIssue]
 from jaxlib.mlir.dialects import chlo, sdy, stablehlo
 
@@ -29,8 +29,16 @@ def make_context() -> ir.Context:
     stablehlo.register_dialect(context)
     chlo.register_dialect(context)
     context.get_dialect_descriptor("func")
+    _load_quantised_types(context)
     context.allow_unregistered_dialects = True
     return context
+
+
+def _load_quantised_types(context: ir.Context) -> None:
+    """Make `!quant.uniform` a type: jaxlib registers no `quant` dialect, but this pass brings it along."""
+    with context, ir.Location.unknown():
+        native = passmanager.PassManager.parse("builtin.module(vhlo-legalize-to-stablehlo)")
+        native.run(ir.Module.create().operation)
 
 
 @cache

@@ -110,6 +110,8 @@ def _counted(op: ir.Operation, shape: tuple[int, ...]) -> np.ndarray | None:
     axis = integer(op, "iota_dimension")
     if dtype.kind not in "iufc" or (dtype.kind in "iu" and shape[axis] > np.iinfo(dtype).max):
         return None
+    if 0 in shape:  # the counted dimension may be too large to be counted
+        return np.zeros(shape, dtype)
     counts = np.arange(shape[axis]).astype(dtype)
     return np.broadcast_to(counts.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
 

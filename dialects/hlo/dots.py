@@ -108,6 +108,8 @@ def convolution(
     sx, sk = shape(x), shape(kernel)
     if len(sk) != len(sx) or spatial < 0:
         raise OxideError(f"convolution of input {sx} with kernel {sk}: ranks differ or are below 2")
+    if min(groups, batch_groups) < 1:
+        raise OxideError(f"convolution in {groups} groups of channels and {batch_groups} of the batch")
     inner, outer = sk[rhs.index("I")], sk[rhs.index("O")]
     message = (
         f"convolution of input {sx} ({lhs}) with kernel {sk} ({rhs}) in {groups} groups: "

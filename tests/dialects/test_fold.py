@@ -258,6 +258,7 @@ MOVEMENTS = [
     ),
     ("stablehlo.reverse %a0, dims = [0, 2] : tensor<2x3x4xf32>", "tensor<2x3x4xf32>"),
     ("stablehlo.iota dim = 1 : tensor<2x5xi8>", "tensor<2x5xi8>"),
+    ("stablehlo.iota dim = 1 : tensor<0x1099511627776xi64>", "tensor<0x1099511627776xi64>"),
     ("stablehlo.get_dimension_size %a0, dim = 1 : (tensor<2x3x4xf32>) -> tensor<i32>", "tensor<i32>"),
 ]
 

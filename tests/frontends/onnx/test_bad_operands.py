@@ -13,6 +13,7 @@ from onnx_builders import graph, model, node, relu_model, value
 from oxide import OxideError, import_onnx
 
 F32, F64, I64, BOOL = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64, TensorProto.BOOL
+I8 = TensorProto.INT8
 
 
 def refusal(proto: ModelProto) -> OxideError:
@@ -56,6 +57,7 @@ def floats(*values: float) -> np.ndarray:
     [
         (one("Reshape", (2, 3), weights={"s": floats(6)}), r'input 1 \("s"\) is float, .* takes integer'),
         (one("Where", ((2,), I64), (2,), (2,)), r'input 0 \("x0"\) is integer, the operator takes bool'),
+        (one("ConvInteger", ((1, 0, 3, 3), I8), ((2, 1, 1, 1), I8), group=0), "in 0 groups"),
         (one("Sqrt", ((2,), I64)), r'input 0 \("x0"\) is integer, the operator takes float'),
         (one("Not", (2,)), "is float, the operator takes bool"),
         (one("ReduceSum", ((2,), TensorProto.COMPLEX64)), "is complex, the operator takes float or integer"),
