@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import math
 import re
 import resource
 import struct
@@ -105,14 +106,16 @@ def _outcome(data: bytes, folder: Path, run: bool) -> tuple[str, str]:
 
 def _run(model: oxide.Model) -> tuple[str, str]:
     operations = _operations(model.module.operation)
-    if len(operations) > RUNNABLE_OPERATIONS or any(_elements(op) > RUNNABLE_ELEMENTS for op in operations):
+    inputs = [_sized(spec) for spec in model.inputs]
+    largest = max([*map(_elements, operations), *(math.prod(spec.shape) for spec in inputs)])
+    if len(operations) > RUNNABLE_OPERATIONS or largest > RUNNABLE_ELEMENTS:
         return "imported", "too large to be run"
     try:
         executable = model.compile(cache=False)
         # A loop may have been given a count that no machine finishes.
         if any(op.name == "stablehlo.while" for op in operations):
             return "compiled", ""
-        executable.run(random_inputs([_sized(spec) for spec in model.inputs]))
+        executable.run(random_inputs(inputs))
     except oxide.OxideError as error:
         return "not compiled", str(error)[:2000]
     return "ran", ""
@@ -138,10 +141,7 @@ def _elements(op: ir.Operation) -> int:
     largest = 0
     for result in op.results:
         if isinstance(result.type, ir.RankedTensorType) and result.type.has_static_shape:
-            size = 1
-            for d in result.type.shape:
-                size *= d
-            largest = max(largest, size)
+            largest = max(largest, math.prod(result.type.shape))
     return largest
 
 

@@ -58,6 +58,10 @@ def floats(*values: float) -> np.ndarray:
         (one("Reshape", (2, 3), weights={"s": floats(6)}), r'input 1 \("s"\) is float, .* takes integer'),
         (one("Where", ((2,), I64), (2,), (2,)), r'input 0 \("x0"\) is integer, the operator takes bool'),
         (one("ConvInteger", ((1, 0, 3, 3), I8), ((2, 1, 1, 1), I8), group=0), "in 0 groups"),
+        (
+            one("NonMaxSuppression", (1, 2, 4), (1, 1, 2), weights={"limit": np.zeros(0, np.int64)}),
+            "'max_output_boxes_per_class' must be one number",
+        ),
         (one("Sqrt", ((2,), I64)), r'input 0 \("x0"\) is integer, the operator takes float'),
         (one("Not", (2,)), "is float, the operator takes bool"),
         (one("ReduceSum", ((2,), TensorProto.COMPLEX64)), "is complex, the operator takes float or integer"),

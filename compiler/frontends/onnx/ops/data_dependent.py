@@ -97,8 +97,8 @@ def non_max_suppression(
     require_same(hlo.shape(boxes), (batch, total, 4), message)
     limit = 0
     if max_output_boxes_per_class is not None:
-        wanted = node.static(max_output_boxes_per_class, "max_output_boxes_per_class")
-        limit = min(max(int(wanted.reshape(-1)[0]), 0), total)
+        wanted = node.number(max_output_boxes_per_class, "max_output_boxes_per_class")
+        limit = min(max(wanted, 0), total)
     if not limit or not batch * classes:
         return hlo.constant(np.zeros([0, 3], np.int64))
     alive = hlo.full(hlo.shape(scores), True, np.bool_)
