@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
+import ml_dtypes
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
@@ -17,8 +17,8 @@ from oxide.dialects.attributes import keyword
 from oxide.dialects.composites.registry import AttributeValue
 from oxide.passes.canonicalize.matching import Declined, number, producer
 from oxide.passes.raise_.matching import Raised, rule
-from oxide.passes.raise_.polynomial import ARITHMETIC, Expansion, Polynomial, agrees
-from oxide.passes.raise_.views import same
+from oxide.passes.raise_.polynomial import ARITHMETIC, Expansion, Polynomial, agrees, is_step, through_rounding
+from oxide.passes.raise_.views import narrowed, same
 
 # Numbers of the atoms: x, then the kernel.
 _X, _KERNEL = 0, 1
@@ -43,7 +43,7 @@ def _clamped(low: float, high: float) -> Kernel:
 
 
 def _softplus_tanh(op: ir.Operation) -> ir.Value | None:
-    return _softplus(op.operands[0]) if op.name == "stablehlo.tanh" else None
+    return _softplus(narrowed(op.operands[0])) if op.name == "stablehlo.tanh" else None
 
 
 def _softplus(value: ir.Value) -> ir.Value | None:
@@ -64,7 +64,7 @@ def _softplus(value: ir.Value) -> ir.Value | None:
 
 
 def _softplus_by_case(compared: ir.Operation, on_true: ir.Value, on_false: ir.Value) -> ir.Value | None:
-    """select(x > t, x, log(1 + e^x)) where float32 cannot tell the two apart, and select(x is NaN, x + 0, ...)."""
+    """select(x > t, x, log(1 + e^x)) where the tanh of both is 1, and select(x is NaN, x + 0, ...)."""
     x, bound = compared.operands
     direction = keyword(compared, "comparison_direction")
     if not same(_softplus(on_false), x):
@@ -74,8 +74,9 @@ def _softplus_by_case(compared: ir.Operation, on_true: ir.Value, on_false: ir.Va
         moved = plus is not None and plus.operands[0] == x and number(plus.operands[1]) == 0
         return x if on_true == x or moved else None
     limit = number(bound)
-    far = limit is not None and math.exp(-float(limit)) < np.finfo(np.float32).eps / 2
-    return x if direction in ("GT", "GE") and on_true == x and far and hlo.dtype(x) != np.float64 else None
+    # 1 - tanh(t) is below 2 e^-2t, and the floats below 1 are half an epsilon apart.
+    far = limit is not None and 2 * math.exp(-2 * float(limit)) < ml_dtypes.finfo(hlo.dtype(x)).eps / 4
+    return x if direction in ("GT", "GE") and on_true == x and far else None
 
 
 def _through(value: ir.Value, *names: str) -> ir.Value | None:
@@ -137,6 +138,8 @@ _SPELLINGS = (
 
 
 def _activation(op: ir.Operation, spellings: tuple[_Spelling, ...]) -> Raised | Declined | None:
+    if op.name == "stablehlo.convert" and not _is_rounded_step(op):
+        return None
     near: str | None = None
     for kernel in _near(op.results[0]):
         for spelling in spellings:
@@ -144,7 +147,8 @@ def _activation(op: ir.Operation, spellings: tuple[_Spelling, ...]) -> Raised | 
             if operand is None:
                 continue
             for x in _near_values(operand):
-                if not agrees(Expansion([x]).of(operand), spelling.inner, x):
+                inner = Expansion([x])
+                if x.type != op.results[0].type or not agrees(inner.of(operand), spelling.inner, inner.epsilon):
                     continue
                 if _outer(op.results[0], x, kernel, spelling):
                     return Raised(spelling.composite, [x], spelling.attributes)
@@ -152,17 +156,23 @@ def _activation(op: ir.Operation, spellings: tuple[_Spelling, ...]) -> Raised | 
     return None if near is None else Declined(near)
 
 
+def _is_rounded_step(op: ir.Operation) -> bool:
+    """True of what rounds one step in float32 to half precision."""
+    wide = narrowed(op.results[0])
+    return wide != op.results[0] and not isinstance(wide.owner, ir.Block) and is_step(wide.owner.operation)
+
+
 def _outer(root: ir.Value, x: ir.Value, kernel: ir.Operation, spelling: _Spelling) -> bool:
     expansion = Expansion([x, kernel.results[0]])
     found = expansion.of(root)
     if not spelling.inverse:
-        return agrees(found, spelling.outer, root)
+        return agrees(found, spelling.outer, expansion.epsilon)
     inverse = (kernel.results[0], True)
     if inverse not in expansion.atoms:
         return False
     number_of = expansion.atoms.index(inverse)
     renamed = {tuple(sorted(_KERNEL if a == number_of else a for a in key)): c for key, c in found.items()}
-    return _KERNEL not in {a for key in found for a in key} and agrees(renamed, spelling.outer, root)
+    return _KERNEL not in {a for key in found for a in key} and agrees(renamed, spelling.outer, expansion.epsilon)
 
 
 def _near_miss(root: ir.Value, operand: ir.Value, kernel: ir.Operation, spelling: _Spelling) -> str | None:
@@ -187,7 +197,9 @@ def _near(value: ir.Value) -> Iterator[ir.Operation]:
                 continue
             op = item.owner.operation
             yield op
-            if op.name in ARITHMETIC:
+            if (other := through_rounding(item)) != item:
+                above.append(other)
+            elif op.name in ARITHMETIC:
                 above += [v for v in op.operands if v not in seen]
                 seen.update(op.operands)
         level = above
@@ -197,7 +209,7 @@ def _near_values(value: ir.Value) -> list[ir.Value]:
     """A value and those it is made from, without constants."""
     found = [value]
     for op in _near(value):
-        if op.name in ARITHMETIC:
+        if op.name in ARITHMETIC or op.name == "stablehlo.convert":
             found += [v for v in op.operands if v not in found and producer(v, "stablehlo.constant") is None]
     return found
 
@@ -226,7 +238,7 @@ def _of(composite: str) -> tuple[_Spelling, ...]:
     return tuple(spelling for spelling in _SPELLINGS if spelling.composite == composite)
 
 
-_ROOTS = ["stablehlo.multiply", "stablehlo.divide"]
+_ROOTS = ["stablehlo.multiply", "stablehlo.divide", "stablehlo.convert"]
 PATTERNS = [
     rule("raise-gelu", [*_ROOTS, "stablehlo.add"], _gelu),
     rule("raise-silu", _ROOTS, _silu),

@@ -1,4 +1,7 @@
-"""Elementwise expressions as polynomials: every spelling of `0.5 x (1 + e)` has the same coefficients."""
+"""Elementwise expressions as polynomials: every spelling of `0.5 x (1 + e)` has the same coefficients.
+
+Half precision that is computed in float32 a step at a time, and rounded after each, reads as if it were not.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from dataclasses import dataclass, field
 import ml_dtypes
 from jaxlib.mlir import ir
 
-from oxide.dialects import hlo
 from oxide.passes.canonicalize.matching import number
+from oxide.passes.raise_.views import is_half, narrowed, widened
 
 # Coefficients by the sorted numbers of the atoms that are multiplied: {(): 1.0, (0, 0, 1): 0.5} is 1 + 0.5 a a b.
 Polynomial = dict[tuple[int, ...], float]
@@ -21,23 +24,38 @@ _POWERS = (2.0, 3.0, 4.0)
 
 @dataclass
 class Expansion:
-    """Polynomials over shared atoms; the values given first are atoms however they are made."""
+    """Polynomials over shared atoms; the values given first are atoms however they are made.
+
+    `epsilon` is that of the widest constant met: coefficients are rounded to it.
+    """
 
     opaque: Sequence[ir.Value]
     atoms: list[tuple[ir.Value, bool]] = field(default_factory=list)
+    epsilon: float = 1.0
+    narrow: bool = False
 
     def __post_init__(self) -> None:
         self.atoms = [(value, False) for value in self.opaque]
+        self.narrow = bool(self.opaque) and is_half(self.opaque[0])
 
     def of(self, value: ir.Value, depth: int = _DEPTH) -> Polynomial:
         """The polynomial of a value; whatever is no sum, product or number becomes an atom."""
         if (value, False) in self.atoms[: len(self.opaque)] or isinstance(value.owner, ir.Block) or not depth:
             return self._atom(value)
         if (constant := number(value)) is not None:
+            self.epsilon = min(self.epsilon, float(ml_dtypes.finfo(constant.dtype).eps))
             return {(): float(constant)}
+        if self.narrow and (other := through_rounding(value)) != value:
+            return self.of(other, depth)
         op = value.owner.operation
-        expanded = self._arithmetic(op, depth - 1) if op.name in ARITHMETIC else None
+        expanded = self._arithmetic(op, depth - 1) if op.name in ARITHMETIC and self._is_rounded(op) else None
         return self._atom(value) if expanded is None or len(expanded) > _MOST_TERMS else expanded
+
+    def _is_rounded(self, op: ir.Operation) -> bool:
+        """False of a sum in float32 of what half precision would have rounded: it cancels less than theirs."""
+        if not self.narrow or op.name not in _SUMS or is_half(op.results[0]):
+            return True
+        return is_step(op)
 
     def _arithmetic(self, op: ir.Operation, depth: int) -> Polynomial | None:
         parts = [self.of(operand, depth) for operand in op.operands]
@@ -70,6 +88,7 @@ class Expansion:
         return {(self.atoms.index((value, inverse)),): 1.0}
 
 
+_SUMS = frozenset(["stablehlo.add", "stablehlo.subtract"])
 ARITHMETIC = frozenset(
     [f"stablehlo.{name}" for name in ("add", "subtract", "negate", "multiply", "divide", "power")] + ["chlo.square"]
 )
@@ -92,10 +111,19 @@ def _product(left: Polynomial, right: Polynomial) -> Polynomial:
     return result
 
 
-def agrees(found: Polynomial, wanted: Polynomial, value: ir.Value) -> bool:
-    """True when all coefficients are equal to the last bit of the type of `value`.
+def through_rounding(value: ir.Value) -> ir.Value:
+    """The float32 value that one of half precision is rounded from, or the other way about."""
+    return widened(value) if (wide := narrowed(value)) == value else wide
 
-    One unit in the last place is allowed: a coefficient may be the product of two rounded constants.
+
+def is_step(op: ir.Operation) -> bool:
+    """True of an operation in float32 that only computes on numbers and values of half precision."""
+    return all(number(v) is not None or is_half(widened(v)) for v in op.operands)
+
+
+def agrees(found: Polynomial, wanted: Polynomial, epsilon: float) -> bool:
+    """True when all coefficients are equal to the last bit.
+
+    One unit in the last place, `epsilon`, is allowed: a coefficient may be the product of two rounded constants.
     """
-    epsilon = float(ml_dtypes.finfo(hlo.dtype(value)).eps)
     return found.keys() == wanted.keys() and all(abs(found[k] - c) <= epsilon * abs(c) for k, c in wanted.items())
