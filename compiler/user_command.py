@@ -15,6 +15,7 @@ from jaxlib.mlir import ir
 
 from oxide.passes.printing import PrintOptions
 
+BYTECODE = ".mlirbc"
 _PLACEHOLDER = "{}"
 _SHOWN_BYTES = 2000
 
@@ -79,7 +80,7 @@ class UserCommand:
 
 def module_bytes(module: ir.Module, suffix: str) -> bytes:
     """The module as MLIR bytecode for `.mlirbc`, as text for any other suffix."""
-    if suffix != ".mlirbc":
+    if suffix != BYTECODE:
         return PrintOptions().text(module).encode()
     buffer = io.BytesIO()
     module.operation.write_bytecode(buffer)

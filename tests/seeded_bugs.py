@@ -1,13 +1,18 @@
-"""Rewrite rules that are wrong on purpose, for the tests of tools that find such rules."""
+"""Passes and engines that are wrong on purpose, for the tests of tools that find such."""
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects.rewrite import Pattern, PatternSet, Rewriter
+from oxide.model import Model
 from oxide.passes.base import Pass, PassLog
 
 
@@ -55,3 +60,34 @@ class Failing(Wrong):
 
     name = "test-failing"
     rules_of_the_pass = (DOUBLE_NEGATION, SINE)
+
+
+@dataclass(frozen=True)
+class Spoil(Pass):
+    """Leave IR that does not verify, without any rule."""
+
+    name = "test-spoil"
+
+    def run(self, module: ir.Module, log: PassLog) -> None:
+        del module.body.operations[0].operation.attributes["function_type"]
+
+
+@dataclass(frozen=True)
+class Crashing(Pass):
+    """Ends its process."""
+
+    name = "test-crashing"
+
+    def run(self, module: ir.Module, log: PassLog) -> None:
+        _crash()
+
+
+def _crash() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def crash_on_maximum(model: Model, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """An engine that a maximum ends."""
+    if "stablehlo.maximum" in str(model.module):
+        os.abort()
+    return {}

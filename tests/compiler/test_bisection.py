@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from jaxlib.mlir import ir
-from seeded_bugs import Failing, Wrong
+from seeded_bugs import Crashing, Failing, Spoil, Wrong, crash_on_maximum
 
-from oxide.bisection import Culprit, bisect, results_check
+from oxide.bisection import ENGINES, Check, Culprit, bisect, results_check
 from oxide.dialects.context import parse_module
 from oxide.dialects.diagnostics import OxideError
 from oxide.dialects.rewrite import counting_rewrites
 from oxide.model import Model
-from oxide.passes.base import REGISTRY, Pass, PassLog
+from oxide.passes.base import REGISTRY
 from oxide.passes.manager import run_pipeline
 from oxide.passes.pipeline import parse_pipeline
 from oxide.samples import random_inputs
@@ -37,28 +36,23 @@ SOURCE = """func.func @main(%x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<4xf
 }"""
 
 
-@dataclass(frozen=True)
-class Spoil(Pass):
-    """Leave IR that does not verify, without any rule."""
-
-    name = "test-spoil"
-
-    def run(self, module: ir.Module, log: PassLog) -> None:
-        del module.body.operations[0].operation.attributes["function_type"]
-
-
 @pytest.fixture(autouse=True)
 def seeded_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind in (Wrong, Failing, Spoil):
+    for kind in (Wrong, Failing, Spoil, Crashing):
         monkeypatch.setitem(REGISTRY, kind.name, kind)
 
 
-def culprit_of(pipeline: str, engine: str = "pjrt") -> Culprit | None:
+@cache  # a check keeps the process that runs its modules
+def check_by(engine: str = "pjrt") -> Check:
     model = Model(parse_module(SOURCE), {})
-    check = results_check(model, random_inputs(model.inputs), engine=engine)
-    before = str(model.module)
-    culprit = bisect(model.module, parse_pipeline(pipeline), check)
-    assert str(model.module) == before
+    return results_check(model, random_inputs(model.inputs), engine=engine)
+
+
+def culprit_of(pipeline: str, engine: str = "pjrt") -> Culprit | None:
+    module = parse_module(SOURCE)
+    before = str(module)
+    culprit = bisect(module, parse_pipeline(pipeline), check_by(engine))
+    assert str(module) == before
     return culprit
 
 
@@ -84,8 +78,7 @@ def test_the_pass_and_the_rewrite_that_change_a_result():
     )
     assert rewrite.total == 4
     # The rewrite before it leaves the results as they are, this one does not.
-    model = Model(parse_module(SOURCE), {})
-    check = results_check(model, random_inputs(model.inputs))
+    check = check_by()
     for limit, right in ((rewrite.number - 1, True), (rewrite.number, False)):
         with counting_rewrites({"rewrite": limit}):
             module = run_pipeline(parse_module(SOURCE), "test-wrong")
@@ -112,6 +105,24 @@ def test_a_pass_without_rules_that_leaves_an_invalid_module():
     assert culprit is not None
     assert (culprit.number, culprit.step.name, culprit.rewrite) == (2, "test-spoil", None)
     assert "the pass left invalid IR" in culprit.complaint
+
+
+def test_a_pass_that_crashes():
+    culprit = culprit_of("cse,test-crashing,dce")
+    assert culprit is not None
+    assert (culprit.number, culprit.step.name, culprit.rewrite) == (2, "test-crashing", None)
+    assert "pass test-crashing: the process crashed (SIGSEGV)" in culprit.complaint
+    assert "in _crash at seeded_bugs.py:" in culprit.complaint
+
+
+def test_a_module_that_crashes_the_engine(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(ENGINES, "crashing", crash_on_maximum)
+    culprit = culprit_of("cse,test-wrong,dce", "crashing")
+    assert culprit is not None
+    assert (culprit.number, culprit.step.name) == (2, "test-wrong")
+    assert "the process crashed (SIGABRT)" in culprit.complaint
+    assert culprit.rewrite is not None
+    assert culprit.rewrite.rule == "minimum-of-product"
 
 
 def test_a_native_pass_that_refuses():
