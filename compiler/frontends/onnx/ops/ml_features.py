@@ -177,7 +177,9 @@ def label_encoder(
     values = _labels(values_floats, values_int64s, values_tensor)
     default = default_float if values is not None and values.dtype.kind == "f" else default_int64
     if default_tensor is not None:
-        default = default_tensor.reshape(-1)[0]
+        if default_tensor.size != 1:
+            raise node.error(f"default_tensor must be one number, it has shape {default_tensor.shape}")
+        default = default_tensor.item()
     return _encode(node, x, keys, values, default, nan_is_key=True)
 
 
