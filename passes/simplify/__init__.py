@@ -71,18 +71,16 @@ class Simplify(Pass):
         accepted: list[Step] = []
         for region in regions(program, wanted):
             statistics.tries += 1
-            before = region.nbytes["transposes"] + region.nbytes["convolutions"]
-            after = region.nbytes["entering"] + region.nbytes["leaving"]
             forced = self.layout == wanted and any(step.kind == "convolution" for step in region.steps)
-            pays = forced or after < before
+            pays = forced or region.saved() > 0
             if pays:
                 statistics.hits += 1
                 accepted += region.steps
             verdict = "work on permuted tensors" if pays else "stay"
             log.remark(
                 region.steps[0].op,
-                f"{LAYOUT[0]}: {len(region.steps)} operations {verdict}, {before} bytes are transposed before and "
-                f"{after} after",
+                f"{LAYOUT[0]}: {len(region.steps)} operations {verdict}, {region.nbytes['before']} bytes are "
+                f"transposed before and {region.nbytes['after']} after",
             )
         Rewriting(wanted == "nhwc", program.known).apply(accepted)
         return bool(accepted)

@@ -7,11 +7,18 @@ from collections.abc import Iterable, Mapping
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.dialects.attributes import integers
+from oxide.dialects.attributes import integer, integers
 from oxide.passes.canonicalize.matching import producer, shape_of
-from oxide.passes.simplify import carriers
-from oxide.passes.simplify.carriers import Permutation
+from oxide.passes.simplify import carriers, layouts
 from oxide.passes.simplify.layout import Step
+from oxide.passes.simplify.permutations import (
+    Permutation,
+    between,
+    identity,
+    inverse,
+    is_transpose,
+    permuted,
+)
 
 
 class Rewriting:
@@ -29,34 +36,33 @@ class Rewriting:
         for step in sorted(steps, key=lambda step: step.position):
             with step.op.location, ir.InsertionPoint(step.op):
                 self._rewrite(step)
-            step.op.erase()
         for op in reversed(self._restored):
-            if next(iter(op.results[0].uses), None) is None:
+            if all(next(iter(result.uses), None) is None for result in op.results):
                 op.erase()
 
     def _rewrite(self, step: Step) -> None:
-        op, p = step.op, step.p
+        op, how = step.op, step.how
         if step.kind == "transpose":
-            x, q = self._twins.get(op.operands[0], (op.operands[0], p))
-            self._define(op.results[0], x, carriers.after(q, integers(op, "permutation")))
+            x = op.operands[0]
+            results = [self._twins[x][0] if x in self._twins else x]
+        elif step.kind == "convolution":
+            x = self._twin(op.operands[0], how.reads[0])
+            results = [layouts.convolution(op, x, op.operands[1] in self._weights, self._channels_last)]
+        else:
+            operands = [self._twin(value, p) for value, p in zip(op.operands, how.reads, strict=True)]
+            results = carriers.carried(op, operands, how)
+        if op.name == "stablehlo.broadcast_in_dim" and how.result != identity(len(how.result)):
+            # What is left of its uses reads the operation itself, on what is restored for it.
+            self._twins[op.results[0]] = results[0], how.result
+            self._restored.append(op)
             return
-        if step.kind == "convolution":
-            _, q = carriers.convolution_permutations(op, self._channels_last)
-            x = self._twin(op.operands[0], p)
-            is_weight = op.operands[1] in self._weights
-            self._define(op.results[0], carriers.convolution(op, x, is_weight, self._channels_last), q)
-            return
-        operands = [self._twin(value, p) if hlo.rank(value) == len(p) else value for value in op.operands]
-        if step.kind == "absorbed":
-            for result, value in zip(op.results, carriers.absorbed(op, operands, p), strict=True):
-                result.replace_all_uses_with(value)
-            return
-        for result, value in zip(op.results, carriers.carried(op, operands, p), strict=True):
-            self._define(result, value, p)
+        for result, twin in zip(op.results, results, strict=True):
+            self._define(result, twin, how.result)
+        op.erase()
 
     def _define(self, value: ir.Value, twin: ir.Value, p: Permutation) -> None:
         """Let uses of a value read a transpose of its twin, until they are rewritten themselves."""
-        if p == tuple(range(len(p))):
+        if p == identity(len(p)):
             value.replace_all_uses_with(twin)
             return
         restored = _reordered(twin, p)
@@ -65,28 +71,32 @@ class Rewriting:
         value.replace_all_uses_with(restored)
         self._twins[restored] = twin, p
 
-    def _twin(self, value: ir.Value, p: Permutation) -> ir.Value:
-        if value in self._twins and self._twins[value][1] == p:
-            return self._twins[value][0]
+    def _twin(self, value: ir.Value, p: Permutation | None) -> ir.Value:
+        """What an operation reads instead of a value: itself, its twin, or one that is made."""
+        if p is None:
+            return value
+        twin, have = self._twins.get(value, (value, identity(len(p))))
+        if have == p:
+            return twin
         if (value, p) not in self._entries:
-            self._entries[value, p] = _made(value, p)
+            self._entries[value, p] = _made(twin, between(have, p))
         return self._entries[value, p]
 
 
-def _made(value: ir.Value, p: Permutation) -> ir.Value:
-    """The twin of a value that has none."""
-    spread = producer(value, "stablehlo.broadcast_in_dim")
+def _made(value: ir.Value, order: Permutation) -> ir.Value:
+    """transpose(value, order), without a transpose where the operation that makes it can give it in that order."""
+    shape, p = shape_of(value), inverse(order)
+    spread, counted = producer(value, "stablehlo.broadcast_in_dim"), producer(value, "stablehlo.iota")
+    if counted is not None:
+        return hlo.iota(permuted(p, shape), p[integer(counted, "iota_dimension")], hlo.dtype(value))
     if spread is None:
-        return _reordered(value, carriers.inverse(p))
+        return _reordered(value, order)
     places = [p[axis] for axis in integers(spread, "broadcast_dimensions")]
-    order = sorted(range(len(places)), key=places.__getitem__)
-    source = hlo.transpose(spread.operands[0], order)
-    return hlo.broadcast_in_dim(source, carriers.permuted(p, shape_of(value)), sorted(places))
+    source = _reordered(spread.operands[0], inverse(places))
+    return hlo.broadcast_in_dim(source, permuted(p, shape), sorted(places))
 
 
 def _reordered(value: ir.Value, p: Permutation) -> ir.Value:
     """A transpose, written as a reshape where it is one."""
-    shape = shape_of(value)
-    if carriers.is_transpose([shape[axis] for axis in p], p):
-        return hlo.transpose(value, p)
-    return hlo.reshape(value, [shape[axis] for axis in p])
+    shape = [shape_of(value)[axis] for axis in p]
+    return hlo.transpose(value, p) if is_transpose(shape, p) else hlo.reshape(value, shape)

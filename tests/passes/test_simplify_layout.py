@@ -17,9 +17,12 @@ from reference_interpreter import evaluate
 from oxide.dialects import composites, hlo
 from oxide.dialects.attributes import PARAM
 from oxide.dialects.context import make_context
+from oxide.dialects.effects import Effects
+from oxide.passes import functions
 from oxide.passes.base import PassLog
 from oxide.passes.simplify import Simplify
-from oxide.passes.simplify.carriers import is_transpose
+from oxide.passes.simplify.permutations import is_transpose
+from oxide.passes.weight_values import find_weight_values
 
 Option = Literal["keep", "nchw", "nhwc", "auto"]
 ORDERS = list(permutations(range(4)))
@@ -47,7 +50,9 @@ class Network:
         x = self.choose(self.values[-3:])
         make = self.choose(
             [self.convolution, self.convolution, self.activation, self.transpose, self.transpose, self.bias,
-             self.binary, self.pool, self.pad, self.slice, self.concatenate, self.norm, self.spread]
+             self.binary, self.pool, self.pad, self.slice, self.concatenate, self.norm, self.spread, self.split,
+             self.split, self.merge, self.resize, self.window, self.reverse, self.sort, self.product, self.count,
+             self.normalize]
         )  # fmt: skip
         return make(x)
 
@@ -121,13 +126,93 @@ class Network:
             hlo.slice_axis(x, axis, 0, 1), [2 if i == axis else n for i, n in enumerate(hlo.shape(x))], range(4)
         )
 
+    def split(self, x: ir.Value) -> ir.Value:
+        """Channels shuffled, images cut into patches: a dimension in two, and two others in one."""
+        sizes = list(hlo.shape(x))
+        axis = int(self.rng.integers(4))
+        part = self.choose([n for n in range(1, sizes[axis] + 1) if sizes[axis] % n == 0])
+        wide = hlo.reshape(x, [*sizes[:axis], part, sizes[axis] // part, *sizes[axis + 1 :]])
+        wide = hlo.transpose(ACTIVATIONS[0](wide), self.rng.permutation(5).tolist())
+        sizes, axis = list(hlo.shape(wide)), int(self.rng.integers(4))
+        return hlo.reshape(wide, [*sizes[:axis], sizes[axis] * sizes[axis + 1], *sizes[axis + 2 :]])
+
+    def merge(self, x: ir.Value) -> ir.Value:
+        """Some dimensions in one, and apart again."""
+        start, stop = sorted(self.rng.choice(5, 2, replace=False).tolist())
+        sizes = hlo.shape(x)
+        flat = hlo.reshape(x, [*sizes[:start], int(np.prod(sizes[start:stop])), *sizes[stop:]])
+        if self.rng.random() < 0.5:
+            top = hlo.reduce_max(flat, [int(self.rng.integers(hlo.rank(flat)))], keepdims=True)
+            flat = hlo.minimum(flat, hlo.broadcast_to(top, hlo.shape(flat)))
+        return hlo.reshape(flat, sizes)
+
+    def resize(self, x: ir.Value) -> ir.Value:
+        """Larger images: by indices along one or two dimensions, or by repetition."""
+        sizes, axis = list(hlo.shape(x)), int(self.rng.integers(4))
+        kind = self.choose(["take", "repeat", "points"])
+        if kind == "take":
+            return hlo.take(x, hlo.constant(self.rng.integers(0, sizes[axis], sizes[axis] + 1)), axis)
+        if kind == "repeat":
+            wide = hlo.broadcast_in_dim(
+                x, [*sizes[: axis + 1], 2, *sizes[axis + 1 :]], [i + (i > axis) for i in range(4)]
+            )
+            return hlo.reshape(wide, [2 * n if i == axis else n for i, n in enumerate(sizes)])
+        axes = sorted(self.rng.choice(4, 2, replace=False).tolist())
+        points = np.stack([self.rng.integers(0, sizes[i], [2, 3]) for i in axes], -1)
+        return hlo.gather(
+            x,
+            hlo.constant(points),
+            offset_dims=[i for i in range(4) if i not in axes],
+            collapsed=axes,
+            start_index_map=axes,
+            slice_sizes=[1 if i in axes else n for i, n in enumerate(sizes)],
+            index_vector_dim=2,
+        )
+
+    def window(self, x: ir.Value) -> ir.Value:
+        """A slice at places that are known when the program runs, and perhaps back to others."""
+        place = hlo.convert(hlo.reshape(hlo.slice(x, [0] * 4, [1] * 4), []), np.int32)
+        starts = [self.choose([place, 0, 1]) for _ in range(4)]
+        part = hlo.dynamic_slice(x, starts, [max(1, n - 1) for n in hlo.shape(x)])
+        return part if self.rng.random() < 0.5 else hlo.dynamic_update_slice(x, hlo.negate(part), starts[::-1])
+
+    def reverse(self, x: ir.Value) -> ir.Value:
+        return hlo.reverse(x, [axis for axis in range(4) if self.rng.random() < 0.5])
+
+    def sort(self, x: ir.Value) -> ir.Value:
+        values = hlo.sort([x, hlo.negate(x)], int(self.rng.integers(4)))
+        return self.choose(values)
+
+    def product(self, x: ir.Value) -> ir.Value:
+        """Along one dimension with a matrix on either side, or with itself where it keeps four dimensions."""
+        axis = int(self.rng.integers(4))
+        if self.rng.random() < 0.5:
+            matrix = hlo.constant(self.rng.integers(-1, 2, [hlo.shape(x)[axis], 3]).astype(np.float32))
+            pair = [(x, [axis]), (matrix, [0])][:: self.choose([1, -1])]
+            y = hlo.dot_general(pair[0][0], pair[1][0], contract=(pair[0][1], pair[1][1]))
+        else:
+            batch = [i for i in self.rng.permutation(4).tolist() if i != axis][:2]
+            y = hlo.dot_general(x, hlo.relu(x), contract=([axis], [axis]), batch=(batch, batch))
+        return hlo.clamp(-9.0, y, 9.0)
+
+    def count(self, x: ir.Value) -> ir.Value:
+        return hlo.add(x, hlo.iota(hlo.shape(x), int(self.rng.integers(4)), np.float32))
+
+    def normalize(self, x: ir.Value) -> ir.Value:
+        """Sums of powers of two, which are exact, and composites that name several dimensions."""
+        axes = sorted(self.rng.choice(4, 2, replace=False).tolist())
+        scale = hlo.full([hlo.shape(x)[axis] for axis in axes], 2, np.float32)
+        same = composites.build("rms_norm", [hlo.full_like(x, 0), scale], axes=tuple(axes), epsilon=1.0)[0]
+        spread = hlo.abs(hlo.subtract(hlo.minimum(x, same), 1))
+        return composites.build("cumulative", [hlo.clamp(0, spread, 9)], kind="max", axis=axes[0], reverse=False)[0]
+
     def results(self) -> list[ir.Value]:
         *_, y, z = self.values
         rows = hlo.reshape(y, [hlo.shape(y)[0], int(np.prod(hlo.shape(y)[1:]))])
         return [hlo.reduce_max(y, [1, 2]), hlo.reduce_sum(z, [2, 3]), rows, self.choose(self.values)]
 
 
-def network(seed: int, operations: int = 12) -> ir.Module:
+def network(seed: int, operations: int = 14) -> ir.Module:
     with make_context(), ir.Location.unknown():
         module = ir.Module.create()
         types = [hlo.make_type([2, 3, 4, 5], np.dtype(np.float32)), hlo.make_type([1], np.dtype(np.float32))]
@@ -150,11 +235,13 @@ def network(seed: int, operations: int = 12) -> ir.Module:
 
 
 def transposed_bytes(module: ir.Module) -> int:
-    """Bytes that transposes move in each call."""
-    total = 0
-    for view in module.body.operations[0].regions[0].blocks[0].operations:
-        op = view.operation
-        if op.name == "stablehlo.transpose":
+    """Bytes that transposes move in each call, what depends on weights alone not counted."""
+    main = functions.entry_function(module)
+    assert main is not None
+    with module.context:
+        program, total = find_weight_values(main, Effects(module)), 0
+    for position, op in enumerate(program.operations):
+        if op.name == "stablehlo.transpose" and not program.is_known(position):
             order = tuple(ir.DenseI64ArrayAttr(op.attributes["permutation"]))
             total += 4 * hlo.size(op.results[0]) * is_transpose(hlo.shape(op.results[0]), order)
     return total
@@ -181,7 +268,8 @@ def test_random_networks_keep_every_bit(layout: Option, seed: int) -> None:
     simplified(module, layout)
     for old, new in zip(expected, evaluate(module, arguments), strict=True):
         np.testing.assert_array_equal(old, new)
-    if layout == "keep":
+    # What a back end transposes for a product is not seen here.
+    if layout == "keep" and "stablehlo.dot_general" not in str(module):
         assert transposed_bytes(module) <= before
     once = str(module)
     simplified(module, layout)
