@@ -12,11 +12,14 @@ from time import monotonic
 
 from jaxlib.mlir import ir
 
+from oxide.child import Child
+from oxide.dialects.context import parse_module
 from oxide.dialects.diagnostics import OxideError
 from oxide.passes.instrumentation import fingerprint
 from oxide.passes.manager import clone_module, verify_module
 from oxide.reduction.edits import Strategy, operations
 from oxide.reduction.strategies import STRATEGIES
+from oxide.user_command import BYTECODE, module_bytes
 
 # Whether a valid module still shows what is looked for.
 Predicate = Callable[[ir.Module], bool]
@@ -41,8 +44,9 @@ def reduce_module(
 ) -> Reduction:
     """The smallest interesting module that was found; `module` itself is not changed.
 
-    Every candidate is verified before `interesting` sees it, and none is tried twice.  `on_better` is told of each
-    module that becomes the best so far.  Raises OxideError when `module` is not interesting to begin with.
+    Every candidate is verified, in a child process, before `interesting` sees it, and none is tried twice.
+    `on_better` is told of each module that becomes the best so far.  Raises OxideError when `module` is not
+    interesting to begin with.
     """
     with module.context:
         search = _Search(module, interesting, monotonic() + seconds, on_better)
@@ -114,16 +118,27 @@ class _Search:
         return True
 
     def _test(self, candidate: ir.Module) -> bool:
-        if verify_module(candidate):
-            return False
         identity = fingerprint(candidate)
         if identity in self._seen:
             return False
+        self._seen.add(identity)
+        try:
+            _verified(module_bytes(candidate, BYTECODE))
+        except OxideError:  # invalid, or a verifier crashed
+            return False
         if monotonic() >= self._end:
             raise _TimeUp
-        self._seen.add(identity)
         self.tests += 1
         return self._interesting(candidate)
+
+
+def _verify(data: bytes) -> None:
+    wrong = verify_module(parse_module(data))
+    if wrong:
+        raise OxideError("invalid", wrong)
+
+
+_verified = Child(_verify)
 
 
 def _size(module: ir.Module) -> int:
