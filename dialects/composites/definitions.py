@@ -80,7 +80,7 @@ def _check_epsilon(epsilon: float) -> None:
         raise OxideError(f"epsilon is {epsilon}, expected a finite number of at least 0")
 
 
-def _attention_shapes(types: Types, scale: float, causal: bool) -> None:
+def _attention_shapes(types: Types, scale: float, causal: bool, soft_cap: float = 0.0) -> None:
     q, k, v = types[:3]
     require_float(types[:3])
     if not (q.rank == k.rank == v.rank == 4):
@@ -97,6 +97,8 @@ def _attention_shapes(types: Types, scale: float, causal: bool) -> None:
     dims.require_equal(heads % key_heads, 0, message)
     if not math.isfinite(scale):
         raise OxideError(f"scale is {scale}, expected a finite number")
+    if not (math.isfinite(soft_cap) and soft_cap >= 0):
+        raise OxideError(f"soft_cap is {soft_cap}, expected a finite number of at least 0")
     if len(types) == 4:
         hlo.broadcast_shapes(sizes(types[3]), (batch, heads, length, sizes(k)[2]))
 
@@ -250,7 +252,7 @@ def batch_norm(
     return hlo.convert(y, hlo.dtype(x))
 
 
-@composite("attention", operands=(3, 4), verify=_attention_shapes, scale=float, causal=bool)
+@composite("attention", operands=(3, 4), verify=_attention_shapes, scale=float, causal=bool, soft_cap=float)
 def attention(
     q: ir.Value,
     k: ir.Value,
@@ -259,11 +261,13 @@ def attention(
     *,
     scale: float,
     causal: bool,
+    soft_cap: float = 0.0,
 ) -> ir.Value:
     """softmax(scale * q k^T + mask) v over [batch, heads, length, size] (Vaswani et al., 2017).
 
     Query heads share key heads in consecutive groups.  A bool mask keeps where true; a float mask is added.
     `causal` keeps key positions up to the query's own.  A row with nothing kept gives zeros for a bool mask.
+    Scores s are soft_cap tanh(s / soft_cap) before they are masked, unless that is 0 (Bello et al., 2016).
     """
     batch, heads, length, size = hlo.shape(q)
     key_heads, span = hlo.shape(k)[1:3]
@@ -276,6 +280,8 @@ def attention(
     scores = hlo.dot_general(grouped, k, contract=([3], [3]), batch=pairs, result_dtype=wide)
     scores = hlo.multiply(scores, scale)
     scores = hlo.reshape(scores, [batch, heads, length, span])
+    if soft_cap:
+        scores = hlo.multiply(hlo.tanh(hlo.divide(scores, soft_cap)), soft_cap)
     kept: ir.Value | None = None
     if mask is not None and hlo.dtype(mask) == np.bool_:
         kept = hlo.broadcast_to(mask, hlo.shape(scores))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from inspect import Parameter, signature
 from typing import TypeVar
 
 import numpy as np
@@ -30,8 +31,9 @@ class Composite:
     """One kind of composite.
 
     `attributes` maps each attribute to its Python type (int, float, bool, str, or tuple for a list of
-    integers).  `verify(operand types, **attributes)` raises OxideError for a combination that has no meaning.
-    `decompose(*operands, **attributes)` builds it from StableHLO operations and gives its results.
+    integers); those that are `optional` may be absent.  `verify(operand types, **attributes)` raises OxideError for
+    a combination that has no meaning.  `decompose(*operands, **attributes)` builds it from StableHLO operations and
+    gives its results.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Composite:
     attributes: Mapping[str, type]
     verify: Callable[..., None]
     decompose: Decomposition
+    optional: frozenset[str] = frozenset()
 
 
 REGISTRY: dict[str, Composite] = {}
@@ -49,14 +52,17 @@ def composite(
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the decomposition of `oxide.<name>`.
 
-    `operands` is the smallest and largest operand count.
+    `operands` is the smallest and largest operand count.  An attribute that has a default in the function's
+    signature is optional.
     """
 
     def add(decompose: Function) -> Function:
         full = PREFIX + name
         if full in REGISTRY:
             raise ValueError(f"composite {full} is registered twice")
-        REGISTRY[full] = Composite(full, operands, attributes, verify, decompose)
+        parameters = signature(decompose).parameters
+        optional = frozenset(key for key in attributes if parameters[key].default is not Parameter.empty)
+        REGISTRY[full] = Composite(full, operands, attributes, verify, decompose, optional)
         return decompose
 
     return add
@@ -192,11 +198,12 @@ def verify_composite(op: ir.Operation) -> None:
 
 
 def _check(kind: Composite, types: Sequence[ir.Type], values: Mapping[str, AttributeValue]) -> None:
-    if set(values) != set(kind.attributes):
+    if set(values) | kind.optional != set(kind.attributes):
         raise OxideError(f"{kind.name} takes attributes {sorted(kind.attributes)}, not {sorted(values)}")
-    for key, expected in kind.attributes.items():
-        if type(values[key]) is not expected:
-            raise OxideError(f"{kind.name}: attribute {key} is {values[key]!r}, expected {expected.__name__}")
+    for key, value in values.items():
+        expected = kind.attributes[key]
+        if type(value) is not expected:
+            raise OxideError(f"{kind.name}: attribute {key} is {value!r}, expected {expected.__name__}")
     low, high = kind.operands
     if not low <= len(types) <= high:
         raise OxideError(f"{kind.name} takes {low} to {high} operands, not {len(types)}")

@@ -85,6 +85,11 @@ CASES = {
         {"scale": 0.25, "causal": True},
         "return attention(arg0, arg1, arg2, arg3, scale=0.25, causal=True)",
     ),
+    "attention with a soft cap": (
+        [(2, 4, 3, 8), (2, 4, 5, 8), (2, 4, 5, 6)],
+        {"scale": 0.25, "causal": False, "soft_cap": 2.0},
+        "return attention(arg0, arg1, arg2, scale=0.25, soft_cap=2.0)",
+    ),
 }
 
 

@@ -60,6 +60,14 @@ def turned_pairs(x, cos, sin) -> torch.Tensor:
 
 X = (2, 3, 5)
 QKV = [(2, 4, 6, 8), (2, 2, 7, 8), (2, 2, 7, 5)]
+
+
+def capped(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))
+    scores = torch.tanh(q @ k.mT * 0.3 / 0.5) * 0.5
+    return torch.softmax(scores + mask, -1) @ v
+
+
 CASES: dict[str, tuple[str, list, dict, Callable]] = {
     "softmax": ("softmax", [X], {"axis": 1}, lambda x: torch.softmax(x, 1)),
     "log_softmax": ("log_softmax", [X], {"axis": 2}, lambda x: torch.log_softmax(x, 2)),
@@ -119,6 +127,12 @@ CASES: dict[str, tuple[str, list, dict, Callable]] = {
         {"scale": 0.3, "causal": False},
         lambda *a: sdpa(*a, scale=0.3),
     ),
+    "attention_soft_cap": (
+        "attention",
+        [*QKV, (1, 1, 6, 7)],
+        {"scale": 0.3, "causal": False, "soft_cap": 0.5},
+        capped,
+    ),
 }
 
 
@@ -173,6 +187,7 @@ def test_equal_composites_share_one_decomposition() -> None:
         ("batch_norm", [X, (3,), (3,), (3,), (5,)], {"axis": 1, "epsilon": 1e-5}, "over 3 features"),
         ("attention", [(2, 3, 6, 8), *QKV[1:]], {"scale": 1.0, "causal": False}, "no multiple"),
         ("attention", QKV, {"scale": float("inf"), "causal": False}, "finite"),
+        ("attention", QKV, {"scale": 1.0, "causal": False, "soft_cap": -1.0}, "soft_cap"),
         ("lu", [(3, 3)], {}, "matrices [batch, rows, columns]"),
         ("eigh", [X], {"vectors": True}, "square matrices"),
     ],

@@ -111,8 +111,10 @@ def _batch_norm(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
 
 def _attention(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
     nodes = [e.array(v) for v in op.operands]
-    causal = literal(True) if attributes["causal"] else None
-    return syntax.call(e.helper("attention"), *nodes, scale=_number(e, op, attributes["scale"]), causal=causal)
+    options = {"causal": literal(True) if attributes["causal"] else None}
+    if "soft_cap" in attributes:
+        options["soft_cap"] = _number(e, op, attributes["soft_cap"])
+    return syntax.call(e.helper("attention"), *nodes, scale=_number(e, op, attributes["scale"]), **options)
 
 
 def _rotary(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:

@@ -172,16 +172,19 @@ def paired(first, second, interleaved):
     return jnp.stack([first, second], axis=-1).reshape(*first.shape[:-1], -1)
 
 
-def attention(q, k, v, mask=None, *, scale, causal=False):
+def attention(q, k, v, mask=None, *, scale, causal=False, soft_cap=0.0):
     """softmax(scale * q k^T + mask) v for q [batch, heads, length, size]; k and v may have fewer heads.
 
     A bool mask keeps where true, a float mask is added.  A query that may see nothing gives zeros.
+    Scores s are soft_cap tanh(s / soft_cap) before they are masked, unless that is 0.
     """
     batch, heads, length, size = q.shape
     key_heads, span = k.shape[1:3]
     q_groups = q.reshape(batch, key_heads, heads // key_heads * length, size)
     scores = float32_or_wider(q_groups @ k.mT) * scale
     scores = scores.reshape(batch, heads, length, span)
+    if soft_cap:
+        scores = jnp.tanh(scores / soft_cap) * soft_cap
     keep = None
     if mask is not None and mask.dtype == jnp.bool_:
         keep = mask

@@ -1,7 +1,7 @@
 """Attention and FlexAttention.
 
 A node that is softmax(scale q k^T + mask) v becomes the composite oxide.attention, whatever its layout, cache and
-masks; one with a soft cap, a score output or a softmax in another precision is written out.
+masks; one with a score output or a softmax in another precision is written out.
 """
 
 from __future__ import annotations
@@ -57,10 +57,18 @@ def heads_last(x: ir.Value) -> ir.Value:
 
 
 def attend(
-    node: Node, q: ir.Value, k: ir.Value, v: ir.Value, mask: ir.Value | None, scale: float, causal: bool
+    node: Node,
+    q: ir.Value,
+    k: ir.Value,
+    v: ir.Value,
+    mask: ir.Value | None,
+    scale: float,
+    causal: bool,
+    cap: float = 0.0,
 ) -> ir.Value:
     """oxide.attention; a query row that an additive mask leaves no key gives zeros, not NaN."""
-    (y,) = composites.build("attention", [q, k, v, mask], scale=float(scale), causal=causal)
+    attributes = {"soft_cap": cap} if cap > 0 else {}
+    (y,) = composites.build("attention", [q, k, v, mask], scale=float(scale), causal=causal, **attributes)
     if mask is None or hlo.dtype(mask) == np.bool_:
         return y
     known = node.static_or_none(mask)
@@ -250,7 +258,7 @@ def _attention(
         causal = band.is_causal()
         limits = None if causal else band.keep_mask(hlo.shape(q)[2], hlo.shape(k)[2])
         mask = merge_masks(all_of(keep, limits), bias)
-        y = attend(node, q, k, hlo.convert(v, hlo.dtype(q)), mask, scale, causal)
+        y = attend(node, q, k, hlo.convert(v, hlo.dtype(q)), mask, scale, causal, options.softcap)
     else:
         keep = all_of(keep, band.keep_mask(hlo.shape(q)[2], hlo.shape(k)[2]))
         y, scores = _written_out(node, q, k, v, keep, bias, scale, options)
@@ -261,7 +269,7 @@ def _is_plain(node: Node, dtype: np.dtype, options: _Options) -> bool:
     """Whether oxide.attention says it all: its softmax is at least in float32, which also serves float16."""
     natural = np.promote_types(dtype, np.float32)
     precise = softmax_dtype(node, options.softmax_precision, natural).itemsize <= natural.itemsize
-    return options.softcap == 0 and not node.wants(3) and precise
+    return not node.wants(3) and precise
 
 
 def _band(node: Node, queries: Size, past_key: ir.Value | None, nonpad: ir.Value | None, options: _Options) -> Band:

@@ -183,16 +183,15 @@ def group_query_attention(
     keep = all_of(valid, band.keep_mask(length, keys) if causal else None)
     factor = scale or default_scale(size)
     sink = hlo.full([num_heads], 0, np.float32) if head_sink is None and smooth_softmax > 0 else head_sink
-    if softcap or sink is not None:
+    if sink is None:
+        y = attend(node, q, k, v, merge_masks(keep, attention_bias), factor, False, softcap)
+    else:
         scores = soft_cap(scaled_scores(q, k, factor), softcap)
         if attention_bias is not None:
             scores = hlo.add(scores, hlo.convert(attention_bias, hlo.dtype(scores)))
         if keep is not None:
             scores = hlo.select(hlo.broadcast_to(keep, hlo.shape(scores)), scores, -math.inf)
-        shares = masked_softmax(scores, True) if sink is None else _softmax_beside(scores, sink)
-        y = mix_values(hlo.convert(shares, hlo.dtype(q)), v)
-    else:
-        y = attend(node, q, k, v, merge_masks(keep, attention_bias), factor, False)
+        y = mix_values(hlo.convert(_softmax_beside(scores, sink), hlo.dtype(q)), v)
     return [heads_last(y), k, v][: max(node.output_count, 1)]
 
 
