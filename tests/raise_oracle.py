@@ -49,20 +49,23 @@ def check(module: ir.Module, names: Sequence[str], rtol: float = 2e-5) -> ir.Mod
     log = raised(module)
     run("dce", module)
     assert names_of(module) == list(names), [remark.message for remark in log.remarks]
-    after = run(LOWERED, clone_module(module))
-    arguments = arguments_of(module)
-    for old, new in zip(evaluate(run(LOWERED, before), arguments), evaluate(after, arguments), strict=True):
+    for old, new in zip(evaluated(before), evaluated(module), strict=True):
         assert old.dtype == new.dtype
         np.testing.assert_allclose(new.astype(np.float64), old.astype(np.float64), rtol=rtol, atol=rtol)
     return module
 
 
-def arguments_of(module: ir.Module) -> list[np.ndarray]:
+def evaluated(module: ir.Module, low: float = 0.1) -> list[np.ndarray]:
+    """What the interpreter gives for a module of composites and numbers between `low` and 2 for its arguments."""
+    return evaluate(run(LOWERED, clone_module(module)), arguments_of(module, low))
+
+
+def arguments_of(module: ir.Module, low: float = 0.1) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     made = []
     for argument in module.body.operations[0].regions[0].blocks[0].arguments:
         shape, dtype = hlo.shape(argument), hlo.dtype(argument)
-        values = rng.random(shape) < 0.7 if dtype == np.bool_ else rng.uniform(0.1, 2, shape)
+        values = rng.random(shape) < 0.7 if dtype == np.bool_ else rng.uniform(low, 2, shape)
         made.append(np.asarray(values).astype(dtype))
     return made
 

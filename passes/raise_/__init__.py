@@ -26,7 +26,8 @@ from oxide.passes.raise_ import (
 # What a phase makes the next one reads, and a larger pattern is tried before the smaller ones it contains.
 _PHASES: tuple[list[Pattern], ...] = (
     [*softmax.PATTERNS, *activations.PATTERNS, *norms.AFFINE, *group_norm.AFFINE, *batch_norm.PATTERNS],
-    [*norms.SCALED, *group_norm.INSTANCE],
+    [*norms.SCALED, *group_norm.SCALED],
+    group_norm.BARE,
     norms.BARE,
     [*rotary.PATTERNS, *sequences.PATTERNS, *quantised.PATTERNS],
     attention.PATTERNS,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
@@ -13,7 +15,7 @@ from oxide.dialects.composites import attributes_of
 from oxide.passes.canonicalize.matching import number, producer, shape_of
 from oxide.passes.raise_.matching import Raised, rule
 from oxide.passes.raise_.norms import either, normal_of, rounded, squared
-from oxide.passes.raise_.views import Parameter, View, mean, narrowed, parameter, same, widened
+from oxide.passes.raise_.views import View, mean, narrowed, parameter, same, widened
 
 
 def _group_norm(op: ir.Operation) -> Raised | None:
@@ -21,37 +23,84 @@ def _group_norm(op: ir.Operation) -> Raised | None:
 
     Scale and bias are one number a channel.  With as many groups as channels it is instance norm.
     """
-    for this, other in either(op.results[0], "stablehlo.add"):
-        for normal, factor in either(this, "stablehlo.multiply"):
-            scale, bias = parameter(View.whole(factor), (1,)), parameter(View.whole(other), (1,))
-            found = _grouped(normal)
-            if scale is None or bias is None or found is None:
-                continue
-            x, groups, epsilon = found
-
-            def operands(x: ir.Value = x, scale: Parameter = scale, bias: Parameter = bias) -> list[ir.Value]:
-                return [x, scale.build(x), bias.build(x)]
-
-            inputs = [x, scale.view.value, bias.view.value]
-            return Raised("group_norm", inputs, {"groups": groups, "epsilon": epsilon}, operands)
+    for this, bias in either(op.results[0], "stablehlo.add"):
+        for normal, scale in either(this, "stablehlo.multiply"):
+            if (found := _raised(normal, scale, bias)) is not None:
+                return found
+        if (found := _raised(this, None, bias)) is not None:
+            return found
     return None
 
 
-def _grouped(value: ir.Value) -> tuple[ir.Value, int, float] | None:
-    """x, groups and epsilon of a value [batch, channels, ...] that is normal within groups of channels."""
+def _scaled_group_norm(op: ir.Operation) -> Raised | None:
+    """layer norm of [batch, groups, ...], reshaped to [batch, channels, ...], * scale -> group_norm(x, scale, 0)"""
+    for normal, scale in either(op.results[0], "stablehlo.multiply"):
+        if (found := _raised(normal, scale, None)) is not None:
+            return found
+    return None
+
+
+def _bare_group_norm(op: ir.Operation) -> Raised | None:
+    """layer norm of [batch, groups, ...], reshaped to [batch, channels, ...] -> group_norm(x, 1, 0)"""
+    return _raised(op.results[0], None, None)
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """x [batch, channels, ...] that is normalised within groups of channels as elements of `dtype`."""
+
+    x: ir.Value
+    groups: int
+    epsilon: float
+    dtype: np.dtype
+
+
+def _raised(normal: ir.Value, scale: ir.Value | None, bias: ir.Value | None) -> Raised | None:
+    """The group norm by weights of which one or both may be missing: a scale of 1 and a bias of 0."""
+    found = _grouped(normal)
+    if found is None:
+        return None
+    given = [None if v is None else parameter(View.whole(v), (1,)) for v in (scale, bias)]
+    if any(v is not None and p is None for v, p in zip((scale, bias), given, strict=True)):
+        return None
+
+    def operands() -> list[ir.Value]:
+        x = hlo.convert(found.x, found.dtype)
+        channels = shape_of(x)[1]
+        weights = zip(given, (1, 0), strict=True)
+        return [x, *(hlo.full([channels], n, found.dtype) if p is None else p.build(x) for p, n in weights)]
+
+    inputs = [found.x, *(p.view.value for p in given if p is not None)]
+    return Raised("group_norm", inputs, {"groups": found.groups, "epsilon": found.epsilon}, operands)
+
+
+def _grouped(value: ir.Value) -> _Groups | None:
+    """A value [batch, channels, ...] that is normal within groups of channels, which a reshape splits."""
     shape, wide = shape_of(value), narrowed(value)
     back = producer(wide, "stablehlo.reshape")
-    inner = _without_zero(wide if back is None else back.operands[0])
+    inner = wide if back is None else _without_zero(back.operands[0])
     found = rounded(inner) if wide == value else normal_of(inner)
     if found is None or not found.centred or len(shape) < 2:
         return None
     split = shape_of(found.x)
     if found.axes != tuple(range(2, len(split))) or split[0] != shape[0] or not split[1] or shape[1] % split[1]:
         return None
-    apart = producer(found.x, "stablehlo.reshape")
-    x = found.x if back is None or apart is None else apart.operands[0]
-    x = x if wide == value else widened(x)
-    return (x, split[1], found.epsilon) if x.type == value.type else None
+    x = _unsplit(found.x, shape)
+    if x is None or (wide != value and hlo.dtype(x) != hlo.dtype(value)):
+        return None
+    return _Groups(x, split[1], found.epsilon, hlo.dtype(value))
+
+
+def _unsplit(x: ir.Value, shape: list[int]) -> ir.Value | None:
+    """The value of this shape that x is a reshape of, before it is widened if it is."""
+    found = None
+    while True:
+        found = x if shape_of(x) == shape else found
+        reshape = producer(x, "stablehlo.reshape")
+        before = widened(x) if reshape is None else reshape.operands[0]
+        if before == x:
+            return found
+        x = before
 
 
 def _without_zero(value: ir.Value) -> ir.Value:
@@ -121,5 +170,10 @@ def _once(value: ir.Value, channels: int) -> tuple[ir.Value, Callable[[], ir.Val
     return (source, lambda: source) if fits else None
 
 
+# The larger patterns first: each contains the next.
 AFFINE = [rule("raise-group-norm", ["stablehlo.add"], _group_norm)]
-INSTANCE = [rule("raise-instance-norm", ["stablehlo.composite"], _instance_norm)]
+SCALED = [
+    rule("raise-scaled-group-norm", ["stablehlo.multiply"], _scaled_group_norm),
+    rule("raise-instance-norm", ["stablehlo.composite"], _instance_norm),
+]
+BARE = [rule("raise-bare-group-norm", ["stablehlo.reshape"], _bare_group_norm)]

@@ -17,6 +17,8 @@ from oxide.passes.canonicalize.matching import Declined, is_static, shape_of
 _PLACING = frozenset(
     f"stablehlo.{name}" for name in ("broadcast_in_dim", "constant", "convert", "iota", "reshape", "transpose")
 )
+# How many times larger than a feature's numbers a tensor is for them not to count.
+_FEW = 4
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,10 @@ def _composite(found: Raised) -> ir.Value:
 
 
 def _kept_alive(root: ir.Operation, found: Raised) -> Declined | None:
-    """A refusal when arithmetic between the inputs and the root is used elsewhere, and would be done twice."""
+    """A refusal when arithmetic between the inputs and the root is used elsewhere, and would be done twice.
+
+    That of the few numbers a feature has is done again for the tensor's sake.
+    """
     inputs = set(found.inputs)
     inside: list[ir.Operation] = []
     members = {root}
@@ -90,10 +95,30 @@ def _kept_alive(root: ir.Operation, found: Raised) -> Declined | None:
         members.add(op)
         inside.append(op)
         pending.extend(op.operands)
-    for op in inside:
-        if op.name in _PLACING:
-            continue
-        if any(use.owner.operation not in members for result in op.results for use in result.uses):
+    staying = [op for op in inside if any(use.owner.operation not in members for r in op.results for use in r.uses)]
+    costly = {op for op in inside if op.name not in _PLACING and not _is_small(op, root)}
+    for op in staying:
+        if op in costly or costly & _above(op, members):
             short = op.name.removeprefix("stablehlo.")
             return Declined(f"oxide.{found.name} would be computed beside its {short}, which is used elsewhere")
     return None
+
+
+def _above(op: ir.Operation, members: set[ir.Operation]) -> set[ir.Operation]:
+    """The members that an operation is computed from."""
+    found: set[ir.Operation] = set()
+    pending = [op]
+    while pending:
+        owners = [v.owner for v in pending.pop().operands]
+        new = {o.operation for o in owners if not isinstance(o, ir.Block) and o.operation in members} - found
+        found |= new
+        pending += new
+    return found
+
+
+def _is_small(op: ir.Operation, root: ir.Operation) -> bool:
+    """True where an operation reads and gives far less than what the pattern computes."""
+    if not is_static(op):
+        return False
+    most = max(hlo.size(v) for v in (*op.operands, *op.results))
+    return most * _FEW <= hlo.size(root.results[0])

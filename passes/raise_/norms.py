@@ -9,7 +9,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.passes.canonicalize.matching import number, producer, shape_of
+from oxide.passes.canonicalize.matching import Declined, number, producer, shape_of
 from oxide.passes.raise_.matching import Raised, rule
 from oxide.passes.raise_.views import Parameter, View, mean, narrowed, parameter, same, shortest, widened
 
@@ -83,11 +83,14 @@ def squared(value: ir.Value) -> ir.Value | None:
 
 
 def rounded(value: ir.Value) -> Normal | None:
-    """A normal whose result is rounded to the half precision that x has, or that is not rounded at all."""
+    """A normal whose result is rounded to the half precision that x has, or that is not rounded at all.
+
+    Squares in float16 overflow where those in float32, as the composites compute them, do not.
+    """
     wide = narrowed(value)
     found = normal_of(wide)
     if found is None or wide == value:
-        return found
+        return None if hlo.dtype(value) == np.float16 else found
     x = widened(found.x)
     return Normal(x, found.axes, found.epsilon, found.centred) if x.type == value.type else None
 
@@ -119,11 +122,12 @@ def _scaled(value: ir.Value) -> Iterator[tuple[Normal, Parameter]]:
 def _layer_norm(op: ir.Operation) -> Raised | None:
     """(x - mean) / sqrt(variance + epsilon) * scale + bias -> layer_norm(x, scale, bias)
 
-    The variance is the mean of the squares of the same difference; that of Bessel, and mean(x^2) - mean(x)^2, are
-    other numbers.
+    A scale that is missing is 1.  The variance is the mean of the squares of the same difference; that of Bessel,
+    and mean(x^2) - mean(x)^2, are other numbers.
     """
     for this, other in either(op.results[0], "stablehlo.add"):
-        for found, scale in _scaled(this):
+        bare = rounded(this)
+        for found, scale in [*_scaled(this), *([] if bare is None else [(bare, None)])]:
             bias = parameter(View.whole(other), found.axes)
             if found.centred and bias is not None:
                 return _raised(found, scale, bias)
@@ -137,10 +141,14 @@ def _scaled_norm(op: ir.Operation) -> Raised | None:
     return None
 
 
-def _bare_norm(op: ir.Operation) -> Raised | None:
+def _bare_norm(op: ir.Operation) -> Raised | Declined | None:
     """x / sqrt(mean(x^2) + epsilon) -> rms_norm(x, 1), and layer_norm likewise"""
     found = rounded(op.results[0])
-    return None if found is None else _raised(found, None, None)
+    if found is not None:
+        return _raised(found, None, None)
+    if hlo.dtype(op.results[0]) == np.float16 and normal_of(op.results[0]) is not None:
+        return Declined("its squares in float16 overflow where those of a composite, in float32, do not")
+    return None
 
 
 # The larger patterns first: each contains the next.

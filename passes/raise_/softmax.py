@@ -1,18 +1,19 @@
-"""The softmax family: softmax, log_softmax and logsumexp along one axis."""
+"""The softmax family: softmax, log_softmax and logsumexp along one axis, or several that lie side by side."""
 
 from __future__ import annotations
 
 import math
 
+import ml_dtypes
 import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.attributes import integers, keyword, string
 from oxide.dialects.composites import attributes_of
-from oxide.passes.canonicalize.matching import Declined, number, producer
+from oxide.passes.canonicalize.matching import Declined, number, producer, shape_of
 from oxide.passes.raise_.matching import Raised, rule
-from oxide.passes.raise_.views import Reduction, View, is_half, reduction, reshaped
+from oxide.passes.raise_.views import Reduction, View, is_half, narrowed, reduction, reshaped, widened
 
 
 def _softmax(op: ir.Operation) -> Raised | Declined | None:
@@ -33,26 +34,48 @@ def _softmax(op: ir.Operation) -> Raised | Declined | None:
 def _quotient(op: ir.Operation) -> tuple[ir.Value, Reduction] | None:
     left, right = op.operands
     if op.name == "stablehlo.divide":
-        total = reduction(View.whole(right), "add")
+        total = _total(View.whole(right))
         return None if total is None else (left, total)
     for powers, inverse in ((left, right), (right, left)):
         parts = View.whole(inverse).operands("stablehlo.divide")
-        if parts is not None and parts[0].number() == 1 and (total := reduction(parts[1], "add")) is not None:
+        if parts is not None and parts[0].number() == 1 and (total := _total(parts[1])) is not None:
             return powers, total
     return None
 
 
+def _total(view: View) -> Reduction | None:
+    """A sum, in float32 where it is of half precision."""
+    source = view.source()
+    wide = narrowed(source.value)
+    found = reduction(source.of(wide), "add")
+    if found is None or wide == source.value:
+        return found
+    operand = widened(found.operand)
+    return None if operand == found.operand else Reduction(operand, found.axes)
+
+
 def _stable(shifted: ir.Value, total: Reduction, name: str) -> Raised | Declined | None:
     """`shifted` as x less its maximum over the axis of `total`."""
-    if len(total.axes) != 1:
-        return Declined(f"oxide.{name} sums along one axis, this along {total.axes}")
     difference = producer(shifted, "stablehlo.subtract")
     largest = None if difference is None else reduction(View.whole(difference.operands[1]), "maximum")
     if difference is None or largest is None or not _is_operand(difference, largest):
         return Declined(f"oxide.{name} subtracts the maximum before it exponentiates")
     if largest.axes != total.axes:
         return Declined(f"the maximum is taken along {largest.axes}, the sum along {total.axes}")
-    return Raised(name, [largest.operand], {"axis": total.axes[0]})
+    return _along(name, largest.operand, total.axes)
+
+
+def _along(name: str, x: ir.Value, axes: tuple[int, ...]) -> Raised | Declined:
+    """The composite along axes that a reshape makes one."""
+    first, last = min(axes, default=0), max(axes, default=0)
+    if axes != tuple(range(first, last + 1)):
+        return Declined(f"oxide.{name} goes along one axis or several side by side, this along {axes}")
+    shape = shape_of(x)
+    terms = math.prod(shape[first : last + 1])
+    if terms > float(ml_dtypes.finfo(hlo.dtype(x)).max):
+        return Declined(f"the sum of {terms} exponentials may overflow, that of oxide.{name} in float32 does not")
+    merged = [*shape[:first], terms, *shape[last + 1 :]]
+    return Raised(name, [x], {"axis": first}, lambda: [hlo.reshape(x, merged)])
 
 
 def _is_operand(difference: ir.Operation, largest: Reduction) -> bool:
@@ -71,7 +94,7 @@ def _is_operand(difference: ir.Operation, largest: Reduction) -> bool:
 def _log_softmax(op: ir.Operation) -> Raised | Declined | None:
     """(x - max x) - log sum exp(x - max x) -> log_softmax(x)"""
     logarithm = View.whole(op.operands[1]).operands("stablehlo.log")
-    total = None if logarithm is None else reduction(logarithm[0], "add")
+    total = None if logarithm is None else _total(logarithm[0])
     exponential = None if total is None else producer(total.operand, "stablehlo.exponential")
     if total is None or exponential is None or exponential.operands[0] != op.operands[0]:
         return None
@@ -86,6 +109,14 @@ def _log_of_softmax(op: ir.Operation) -> Declined | None:
     return Declined("the logarithm of oxide.softmax is -inf where that underflows, oxide.log_softmax is finite")
 
 
+def _less_logsumexp(op: ir.Operation) -> Declined | None:
+    """x - logsumexp(x) stays: beside an infinite element it is -inf, log_softmax is no number"""
+    inner = producer(_unplaced(op.operands[1]), "stablehlo.composite")
+    if inner is None or string(inner, "name") != "oxide.logsumexp" or reshaped(inner.operands[0]) != op.operands[0]:
+        return None
+    return Declined("beside an infinite element oxide.log_softmax is no number, x - oxide.logsumexp(x) is -inf")
+
+
 def _logsumexp(op: ir.Operation) -> Raised | Declined | None:
     """log sum exp(x - m) + m -> logsumexp(x), where m is max x, or 0 where that is infinite"""
     for view, other in ((op.operands[0], op.operands[1]), (op.operands[1], op.operands[0])):
@@ -94,10 +125,14 @@ def _logsumexp(op: ir.Operation) -> Raised | Declined | None:
             continue
         magnitude = producer(logarithm.operands[0], "stablehlo.abs")
         summed = _unplaced(logarithm.operands[0] if magnitude is None else magnitude.operands[0])
-        total = producer(summed, "stablehlo.reduce")
-        exponential = None if total is None else producer(total.operands[0], "stablehlo.exponential")
+        wide = narrowed(summed)
+        total = producer(_unplaced(wide), "stablehlo.reduce")
+        if total is None:
+            continue
+        powers = total.operands[0] if wide == summed else widened(total.operands[0])
+        exponential = producer(powers, "stablehlo.exponential")
         difference = None if exponential is None else producer(exponential.operands[0], "stablehlo.subtract")
-        if total is None or difference is None:
+        if difference is None:
             continue
         return _with_finite_maximum(total, difference, other)
     return None
@@ -111,9 +146,9 @@ def _with_finite_maximum(
     total: ir.Operation, difference: ir.Operation, added: ir.Value
 ) -> Raised | Declined | None:
     x = difference.operands[0]
-    axes = tuple(integers(total, "dimensions"))
+    axes = tuple(sorted(integers(total, "dimensions")))
     kept = tuple(a for a in range(hlo.rank(x)) if a not in axes)
-    if len(axes) != 1 or reduction(View(total.results[0], kept), "add") is None:
+    if reduction(View(total.results[0], kept), "add") is None:
         return None
     subtracted = View.whole(difference.operands[1]).source()
     if _unplaced(added) != subtracted.value:
@@ -124,7 +159,7 @@ def _with_finite_maximum(
     found = reduction(largest, "maximum")
     if found is None or found.operand != x or found.axes != axes:
         return None
-    return Raised("logsumexp", [x], {"axis": axes[0]})
+    return _along("logsumexp", x, axes)
 
 
 def _finite(view: View) -> View | None:
@@ -178,5 +213,6 @@ PATTERNS = [
 ]
 AFTERWARDS = [
     rule("log-of-softmax", ["stablehlo.log"], _log_of_softmax),
+    rule("less-logsumexp", ["stablehlo.subtract"], _less_logsumexp),
     rule("narrow-composite", ["stablehlo.convert"], _narrow),
 ]

@@ -154,6 +154,8 @@ def narrowed(value: ir.Value) -> ir.Value:
 def parameter(view: View, axes: Sequence[int]) -> Parameter | None:
     """What a view repeats of a tensor of the given axes; None when it differs along another axis."""
     source = view.source()
+    if source.number() is not None:
+        return Parameter(source, tuple(axes))
     along = source.lies_along()
     if list(along) != sorted(set(along)) or not set(along) <= set(axes):
         return None
@@ -162,7 +164,7 @@ def parameter(view: View, axes: Sequence[int]) -> Parameter | None:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A weight of a normalisation: `view` lies along some of `axes`."""
+    """A weight of a normalisation: `view` lies along some of `axes`, or is the same number everywhere."""
 
     view: View
     axes: tuple[int, ...]
@@ -170,6 +172,8 @@ class Parameter:
     def build(self, like: ir.Value) -> ir.Value:
         """The weight as a tensor of the axes of `like`."""
         sizes = shape_of(like)
+        if (element := self.view.number()) is not None:
+            return hlo.full([sizes[a] for a in self.axes], element, hlo.dtype(self.view.value))
         along = self.view.lies_along()
         value = hlo.reshape(self.view.value, [sizes[a] for a in along])
         return hlo.broadcast_in_dim(value, [sizes[a] for a in self.axes], [self.axes.index(a) for a in along])

@@ -163,7 +163,10 @@ NEAR_MISSES: dict[str, tuple[str, Callable]] = {
         "the maximum is taken along",
         lambda x: (e := jnp.exp(x - x.max())) / e.sum(1, keepdims=True),
     ),
-    "two axes": ("sums along one axis", lambda x: (e := jnp.exp(x - x.max())) / e.sum()),
+    "axes apart": (
+        "goes along one axis or several side by side",
+        lambda x: jax.nn.softmax(x.reshape(4, 2, 4), axis=(0, 2)),
+    ),
     "infinite maximum": (
         "a maximum that is infinite",
         lambda x: jnp.log(jnp.exp(x - x.max(1, keepdims=True)).sum(1)) + x.max(1),
