@@ -5,7 +5,7 @@
 // CHECK: %[[B:.+]] = stablehlo.broadcast_in_dim
 // CHECK-NEXT: stablehlo.multiply %{{.+}}, %[[B]]
 // CHECK: func.func @main
-// CHECK-SAME: tensor<4xf32> {oxide.param = "b"}, %[[P:.+]]: tensor<2x4xf32> {oxide.param = "w.scaled"}
+// CHECK-SAME: tensor<4xf32> {oxide.param = "b"}, %[[P:.+]]: tensor<2x4xf32> {oxide.param = "w_scaled"}
 // CHECK-NEXT: %[[B:.+]] = stablehlo.broadcast_in_dim
 // CHECK-NEXT: stablehlo.add %{{.+}}, %[[B]]
 // CHECK-NEXT: stablehlo.add %{{.+}}, %[[P]]

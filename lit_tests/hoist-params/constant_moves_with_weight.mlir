@@ -2,7 +2,7 @@
 
 // Rows of a table at positions that are known.
 // CHECK: func.func public @prepare
-// CHECK-SAME: tensor<2x3xf32> {oxide.name = "positions.gathered"}
+// CHECK-SAME: tensor<2x3xf32> {oxide.name = "positions_gathered"}
 // CHECK-NEXT: stablehlo.constant
 // CHECK-NEXT: stablehlo.gather
 // CHECK: func.func @main(%[[X:.+]]: tensor<2x3xf32>, %[[P:.+]]: tensor<2x3xf32>

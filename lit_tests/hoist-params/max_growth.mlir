@@ -6,7 +6,7 @@
 // LESS: stablehlo.multiply of weights stays, 768 bytes more would exceed max-growth=767
 // ENOUGH: func.func public @prepare
 // ENOUGH: stablehlo.convert
-// ENOUGH: func.func @main(%{{.+}}: tensor<256xf32>, %{{.+}}: tensor<256xf32> {oxide.param = "table.scaled"})
+// ENOUGH: func.func @main(%{{.+}}: tensor<256xf32>, %{{.+}}: tensor<256xf32> {oxide.param = "table_scaled"})
 func.func @main(%x: tensor<256xf32>, %w: tensor<256xi8> {oxide.param = "table"},
     %s: tensor<f32> {oxide.param = "scale"}) -> tensor<256xf32> {
   %0 = stablehlo.convert %w : (tensor<256xi8>) -> tensor<256xf32>

@@ -4,7 +4,7 @@
 // CHECK: func.func public @prepare(%[[A:.+]]: tensor<4xf32> {oxide.param = "a"}, %[[P:.+]]: tensor<i1> {oxide.param = "p"})
 // CHECK: "stablehlo.if"(%[[P]])
 // CHECK: stablehlo.sine %[[A]]
-// CHECK: func.func @main(%{{.+}}: tensor<4xf32>, %{{.+}}: tensor<4xf32> {oxide.param = "a.prepared"})
+// CHECK: func.func @main(%{{.+}}: tensor<4xf32>, %{{.+}}: tensor<4xf32> {oxide.param = "a_prepared"})
 func.func @main(%x: tensor<4xf32>, %a: tensor<4xf32> {oxide.param = "a"},
     %p: tensor<i1> {oxide.param = "p"}) -> tensor<4xf32> {
   %0 = "stablehlo.if"(%p) ({

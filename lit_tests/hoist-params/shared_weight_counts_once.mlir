@@ -2,7 +2,7 @@
 
 // The halves of a weight take its place together.
 // CHECK: func.func public @prepare(%{{.+}}: tensor<8x4xf32> {oxide.param = "qk"})
-// CHECK-SAME: -> (tensor<4x4xf32> {oxide.name = "qk.sliced"}, tensor<4x4xf32> {oxide.name = "qk.sliced.2"})
+// CHECK-SAME: -> (tensor<4x4xf32> {oxide.name = "qk_sliced"}, tensor<4x4xf32> {oxide.name = "qk_sliced_2"})
 // CHECK: func.func @main
 // CHECK-NOT: oxide.param = "qk"}
 // CHECK-NOT: stablehlo.slice

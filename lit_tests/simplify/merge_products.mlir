@@ -6,7 +6,7 @@
 // CHECK: stablehlo.slice %[[Y]] [0:2, 0:4]
 // CHECK: stablehlo.slice %[[Y]] [0:2, 4:6]
 
-// HOISTED: @main({{.+}}, %[[W:[a-z0-9]+]]: tensor<3x6xf32> {oxide.param = "q.concatenated"})
+// HOISTED: @main({{.+}}, %[[W:[a-z0-9]+]]: tensor<3x6xf32> {oxide.param = "q_concatenated"})
 // HOISTED: stablehlo.dot_general %arg0, %[[W]]
 func.func @main(%x: tensor<2x3xf32>, %q: tensor<3x4xf32> {oxide.param = "q"},
                 %k: tensor<3x2xf32> {oxide.param = "k"}) -> (tensor<2x4xf32>, tensor<2x2xf32>) {

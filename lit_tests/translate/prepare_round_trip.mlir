@@ -5,10 +5,9 @@
 // CHECK: func.func @main
 // CHECK-SAME: oxide.prepare = "prepare"
 // JAX-LABEL: def prepare(params):
-// JAX: prepared = {"fc.weight.transposed": params["fc"]["weight"].T}
-// JAX-NEXT: return params | {"prepared": prepared}
+// JAX: return {"fc": {"weight_transposed": params["fc"]["weight"].T}}
 // JAX-LABEL: def forward(params, x):
-// JAX: return x @ params["prepared"]["fc.weight.transposed"]
+// JAX: return x @ params["fc"]["weight_transposed"]
 func.func @main(%x: tensor<2x3xf32> {oxide.name = "x"}, %w: tensor<4x3xf32> {oxide.param = "fc.weight"})
     -> tensor<2x4xf32> {
   %0 = stablehlo.transpose %w, dims = [1, 0] : (tensor<4x3xf32>) -> tensor<3x4xf32>

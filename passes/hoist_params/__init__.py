@@ -21,7 +21,7 @@ from oxide.passes.weight_values import WeightValues, find_weight_values, nbytes
 class HoistParams(Pass):
     """Move what depends on weights and constants alone to @prepare, which runs once when a model is loaded.
 
-    @main takes what @prepare returns as weights, named after the weight they come from (`fc.weight.transposed`);
+    @main takes what @prepare returns as weights, named after the weight they come from (`fc.weight_transposed`);
     a weight that only @prepare reads leaves @main's arguments.  The operations are the same, so nothing but XLA's
     own fusion of them can change a bit.  Reshapes and broadcasts move only with what reads them, constants only
     with weights.  Weights that the model updates, random numbers and effects stay, and so does what loops compute

@@ -1,4 +1,4 @@
-"""What a prepared weight is called: `layer1.conv.weight.transposed`."""
+"""What a prepared weight is called: `layer1.conv.weight_transposed`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Collection, Mapping
 
 from jaxlib.mlir import ir
 
+from oxide.dialects import hlo
+from oxide.passes.canonicalize.matching import producer
+from oxide.passes.indexed_names import indexed
 from oxide.passes.weight_values import WeightValues, nbytes
 
 _DONE = {
@@ -27,19 +30,34 @@ _DONE = {
 def name_values(
     program: WeightValues, values: Collection[ir.OpResult], weights: Mapping[str, ir.Value], taken: Collection[str]
 ) -> dict[str, ir.Value]:
-    """Each value under the name of the largest weight it comes from and what was done last; none of `taken`."""
+    """Each value under the name of the largest weight it comes from and what was done last; none of `taken`.
+
+    Stacks of weights that differ in one number are called as those without it.
+    """
     sources = _sources(program, weights)
     used, named = set(taken), dict[str, ir.Value]()
     for value in values:
         done = _DONE.get(value.owner.name.removeprefix("stablehlo."), "prepared")
-        wanted = name = f"{sources[value]}.{done}"
+        wanted = name = _stacked(value, sources) or f"{sources[value]}_{done}"
         number = 1
         while name in used:
             number += 1
-            name = f"{wanted}.{number}"
+            name = f"{wanted}_{number}"
         used.add(name)
         named[name] = value
     return named
+
+
+def _stacked(value: ir.OpResult, sources: Mapping[ir.Value, str]) -> str | None:
+    """`layers.bias` of a stack of `layers.0.bias`, `layers.1.bias`, ...; None for anything else."""
+    owner = value.owner.operation
+    if owner.name != "stablehlo.concatenate":
+        return None
+    rows = [producer(part, "stablehlo.reshape") for part in owner.operands]
+    if not all(row is not None and hlo.rank(row.operands[0]) < hlo.rank(value) for row in rows):
+        return None
+    found = indexed([sources.get(part, "") for part in owner.operands])
+    return found.common if found else None
 
 
 def _sources(program: WeightValues, weights: Mapping[str, ir.Value]) -> dict[ir.Value, str]:

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
 from jaxlib.mlir import ir
 
+from oxide.passes.indexed_names import COMPONENT, indexed
 from oxide.passes.outline.template import Part, Template
 
-_COMPONENT = re.compile(r"[^./]+")
-
-
-class Indexed(NamedTuple):
-    """Names that differ in one number: `layers` and `query.weight` of `layers.0.query.weight`, ..."""
-
-    owner: str
-    rest: str
+_WORD = re.compile(r"[A-Za-z_]\w+")
+# What says nothing about the part of a model that is called so.
+_GENERIC = frozenset({"model", "module", "net", "self"})
 
 
 def function_name(template: Template, weights: Mapping[ir.Value, str]) -> str:
-    """`layer` where the parts read weights of `layers.0`, `layers.1`, ... or stand in such scopes; else `block`."""
+    """`encoder_layer` where the parts read weights of `encoder.layers.0`, ... or stand in such scopes, or `block`."""
     owners = Counter(found.owner for names in _weight_names(template, weights) if (found := indexed(names)))
     scopes = indexed([scope(part) for part in template.parts])
     owner = owners.most_common(1)[0][0] if owners else scopes.owner if scopes else ""
-    return owner.removesuffix("s") if re.fullmatch(r"[A-Za-z_]\w+", owner) and not owner.endswith("ss") else "block"
+    *parents, last = COMPONENT.findall(owner) or [""]
+    if not _WORD.fullmatch(last):
+        return "block"
+    named = parents[-1:] if parents and _WORD.fullmatch(parents[-1]) and parents[-1] not in _GENERIC else []
+    return "_".join([*named, last if last.endswith("ss") else last.removesuffix("s")])
 
 
 def argument_locations(template: Template, weights: Mapping[ir.Value, str]) -> list[ir.Location]:
@@ -52,26 +51,13 @@ def part_location(part: Part) -> ir.Location:
 def scope(part: Part) -> str:
     """The path that the names of all locations begin with: `layers.0` of `layers.0.fc/add` and `layers.0/mul`."""
     names = [op.location.name_str if isinstance(op.location, ir.NameLoc) else "" for op in part]
-    paths = [list(_COMPONENT.finditer(name)) for name in names]
+    paths = [list(COMPONENT.finditer(name)) for name in names]
     common = ""
     for column in zip(*(path[:-1] for path in paths), strict=False):
         if len({component[0] for component in column}) > 1:
             break
         common = names[0][: column[0].end()]
     return common
-
-
-def indexed(names: Sequence[str]) -> Indexed | None:
-    """What names have in common that differ in one number only, or None."""
-    paths = [_COMPONENT.findall(name) for name in names]
-    if not paths or len({len(path) for path in paths}) > 1:
-        return None
-    columns = list(zip(*paths, strict=True))
-    differing = [position for position, column in enumerate(columns) if len(set(column)) > 1]
-    if len(differing) != 1 or differing[0] == 0 or not all(part.isdecimal() for part in columns[differing[0]]):
-        return None
-    path = paths[0]
-    return Indexed(path[differing[0] - 1], ".".join(path[differing[0] + 1 :]))
 
 
 def _values(template: Template) -> list[tuple[ir.Value, ...]]:

@@ -119,4 +119,4 @@ def test_weights_of_every_kind_move(dtype: str) -> None:
     )
     HoistParams(max_growth=0).run(module, PassLog())
     (spec,) = read_signature(module).parameters
-    assert (spec.name, spec.shape) == ("w.transposed", (3, 2))
+    assert (spec.name, spec.shape) == ("w_transposed", (3, 2))

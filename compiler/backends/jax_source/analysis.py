@@ -8,7 +8,7 @@ from itertools import islice
 
 from jaxlib.mlir import ir
 
-from oxide.backends.jax_source import idioms
+from oxide.backends.jax_source import idioms, loops
 from oxide.dialects.shapes import Symbolic, is_assertion
 
 RETURNS = frozenset({"func.return", "stablehlo.return"})
@@ -51,14 +51,15 @@ class Analysis:
             if not (used or op.operation.name in RETURNS or _has_effect(op)):
                 continue
             live.append(op)
-            match = idioms.find(op, self.symbolic)
+            match = None if op.operation in self.idioms else _idiom(op, self.symbolic)
             if match is not None:
-                self.idioms[op.operation] = match
+                self.idioms |= {op.operation: match, **match.inner}
             for region in op.regions:
                 self._visit_region(region)
-            if op.operation.name in RETURNS and len(op.operands) == 1:
-                self.returned.add(op.operands[0])
-            for operand in self._operands(op):
+            operands = self._operands(op)
+            if op.operation.name in RETURNS and len(operands) == 1:
+                self.returned.add(operands[0])
+            for operand in operands:
                 self.uses[operand] = self.uses.get(operand, 0) + 1
         self.live[block] = live[::-1]
         return self.live[block]
@@ -73,6 +74,11 @@ class Analysis:
                     if operand not in inside:
                         self.uses[operand] = self.uses.get(operand, 0) + 1
 
+    def values_returned(self, terminator: ir.OpView) -> Sequence[ir.Value]:
+        """What a block gives to the operation around it, as that is written."""
+        match = self.idioms.get(terminator.operation)
+        return terminator.operands if match is None else match.operands
+
     def _operands(self, op: ir.OpView) -> Sequence[ir.Value]:
         """The values that are written for an operation: not sizes, which are numbers."""
         if self.symbolic.is_known(op):
@@ -85,6 +91,11 @@ class Analysis:
         if is_assertion(op):
             return []
         return [v for i, v in enumerate(op.operands) if not self.symbolic.is_size_operand(op, i)]
+
+
+def _idiom(op: ir.OpView, symbolic: Symbolic) -> idioms.Match | None:
+    find = loops.find if op.operation.name == "stablehlo.while" else idioms.find
+    return find(op, symbolic)
 
 
 def _has_effect(op: ir.OpView) -> bool:

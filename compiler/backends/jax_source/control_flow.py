@@ -10,11 +10,11 @@ from jaxlib.mlir import ir
 from oxide.backends.jax_source import regions, syntax
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.idioms import producer
+from oxide.backends.jax_source.loops import state_name
 from oxide.backends.jax_source.registry import Emitted, emits
 from oxide.backends.jax_source.syntax import call, comparison, literal
 from oxide.dialects.attributes import integer, keyword, symbol
 from oxide.dialects.constants import constant_value
-from oxide.dialects.shapes import trip_count
 
 
 @emits("func.call")
@@ -24,17 +24,10 @@ def function_call(e: Emitter, op: ir.OpView) -> Emitted:
 
 @emits("stablehlo.while")
 def while_(e: Emitter, op: ir.OpView) -> Emitted:
-    """`lax.while_loop(condition, body, state)`; a state of one value is not a tuple.
-
-    A loop that counts up to a number is `lax.fori_loop`, which JAX can also differentiate in reverse.
-    """
+    """`lax.while_loop(condition, body, state)`; a state of one value is no tuple.  `loops` writes what counts."""
     condition, body = (r.blocks[0] for r in op.regions)
     initial = [e.array(v) for v in op.operands]
-    names = [_state_name(i, len(initial)) for i in range(len(initial))]
-    trips = trip_count(op, e.symbolic)
-    if trips is not None and len(initial) > 1:
-        step = e.region(body, "body", names, unpack="state", ignored=["_"])
-        return call("lax.fori_loop", literal(0), literal(trips), step, syntax.tuple_(initial))
+    names = [state_name(i, len(initial)) for i in range(len(initial))]
     if len(initial) == 1:
         functions = (e.region(condition, "condition", names), e.region(body, "body", names))
         return call("lax.while_loop", *functions, initial[0])
@@ -44,10 +37,6 @@ def while_(e: Emitter, op: ir.OpView) -> Emitted:
         e.region(body, "body", names, unpack="state"),
     )
     return call("lax.while_loop", *functions, syntax.tuple_(initial))
-
-
-def _state_name(position: int, count: int) -> str:
-    return "xyz"[position] if count <= 3 else f"x{position}"
 
 
 @emits("stablehlo.if")

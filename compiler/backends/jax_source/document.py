@@ -27,6 +27,7 @@ from oxide.backends.jax_source import (  # noqa: F401  (the tables register them
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.entry import Signature, free_key, item, signature_of, symbols_of, weight_paths
 from oxide.backends.jax_source.names import RESERVED, Namespace, identifier, printable
+from oxide.backends.jax_source.preparation import prepare_function
 from oxide.backends.jax_source.registry import Unsupported
 from oxide.backends.jax_source.size_header import (
     SizedArray,
@@ -70,27 +71,27 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
     signature = signature_of(main)
     block = main.regions[0].blocks[0]
     given, prepare = _given(main, signature, symbols)
-    paths = weight_paths(list(given))
+    raw, paths = weight_paths(list(given)), weight_paths([name for _, name in signature.weights])
     module_names = Namespace(_reserved())
-    prefix = free_key("constants", {path[0] for path in paths.values()})
-    key = free_key("prepared", {prefix, *(path[0] for path in paths.values())})
-    prepared = {name: [key, name] for _, name in signature.weights if name not in given}
+    prefix = free_key("constants", {path[0] for path in (*raw.values(), *paths.values())})
     emitter = Emitter(
         lambda name: item([prefix, name]),
         symbolic=_symbolic(module, symbols, module_names, signature),
         symbols=symbols,
         module_names=module_names,
+        weight_paths=[("params", *path) for path in paths.values()],
     )
     names = module_names.inner()
-    terms, parameters = _arguments(emitter, block, signature, paths | prepared, names)
+    terms, parameters = _arguments(emitter, block, signature, paths, names)
     try:
-        functions = [] if prepare is None else [_prepare(emitter, prepare, paths, key)]
+        prepared = None if prepare is None else _prepared(emitter, prepare, raw)
+        before = set(emitter.constants)
         body = emitter.main(main, terms, names)
         body = [*_header(emitter, block, terms, signature, body), *body]
         results = [emitter.type(t) for t in block.operations[len(block.operations) - 1].operands]
     except (Unsupported, UnknownShapes) as reason:
         emitter.errors.append(Diagnostic("error", str(reason), location_text(main.location)))
-        functions, body, results = [], [], []
+        prepared, before, body, results = None, set(), [], []
     except RecursionError as error:
         raise OxideError("calls are nested too deeply to write as Python") from error
     if emitter.errors:
@@ -99,9 +100,16 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
     constants = {f"{prefix}.{name}": value for name, value in emitter.constants.items()}
     stored = {name: emitter.type(value).dtype for name, value in given.items()}
     stored |= {name: value.dtype for name, value in constants.items()}
-    functions.append(_forward(parameters, inputs, list(zip(signature.outputs, results, strict=True)), body))
+    forward = _forward(parameters, inputs, list(zip(signature.outputs, results, strict=True)), body)
+    functions = [forward]
+    if prepared is not None:
+        statements, made = prepared
+        values = {tuple(path): made.get(name) or _moved(raw[name], path) for name, path in paths.items()}
+        values |= {(prefix, name): None for name in emitter.constants if name not in before}
+        own = [*map(tuple, raw.values()), *((prefix, name) for name in emitter.constants)]
+        functions = [prepare_function(statements, values, own), forward]
     effects = _effects(module, signature)
-    text = _assemble(emitter, model_name, parameters_file, stored, signature, effects, functions, paths)
+    text = _assemble(emitter, model_name, parameters_file, stored, signature, effects, functions, raw)
     return JaxSource(text, constants)
 
 
@@ -123,21 +131,22 @@ def _given(
     return given | {name: arguments[i] for i, name in signature.weights if name not in own.outputs}, prepare
 
 
-def _prepare(emitter: Emitter, function: ir.OpView, paths: dict[str, list[str]], key: str) -> ast.FunctionDef:
-    """The function that adds to `params`, under `key`, what it computes from them."""
+def _prepared(
+    emitter: Emitter, function: ir.OpView, paths: dict[str, list[str]]
+) -> tuple[list[ast.stmt], dict[str, ast.expr]]:
+    """The statements of a function that prepares weights, and what it returns by name."""
     signature, names = signature_of(function), Namespace(_reserved())
     terms, _ = _arguments(emitter, function.regions[0].blocks[0], signature, paths, names)
-    *body, returned = emitter.main(function, terms, names)
+    *statements, returned = emitter.main(function, terms, names)
     assert isinstance(returned, ast.Return)
     assert returned.value is not None
     values = returned.value.elts if isinstance(returned.value, ast.Tuple) else [returned.value]
-    local = names.fresh(key)
-    made = ast.Dict([ast.Constant(name) for name in signature.outputs], values)
-    extended = ast.BinOp(syntax.name("params"), ast.BitOr(), ast.Dict([ast.Constant(key)], [syntax.name(local)]))
-    documentation = ast.Expr(ast.Constant(_PREPARE))
-    return syntax.function(
-        "prepare", ["params"], [documentation, *body, syntax.assign([local], made), ast.Return(extended)]
-    )
+    return statements, dict(zip(signature.outputs, values, strict=True))
+
+
+def _moved(source: Sequence[str], target: Sequence[str]) -> ast.expr | None:
+    """A weight that is given at one path and taken at another; None where these are one."""
+    return None if list(source) == list(target) else item(source)
 
 
 def _symbolic(
@@ -290,10 +299,6 @@ def _assemble(
 _USAGE = """    outputs = jax.jit(forward)(load_params(), *inputs)
 
 `forward` is pure.  Several outputs come as a tuple, in the order of OUTPUT_NAMES."""
-
-_PREPARE = """What depends on the weights alone, computed once and added to `params` for `forward`.
-
-Gradients for the weights flow through: `loss(forward(prepare(params), x))` is a function of them."""
 
 
 def _noted(function: ast.FunctionDef) -> list[str]:

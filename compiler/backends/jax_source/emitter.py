@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,18 +18,17 @@ from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.analysis import RETURNS, Analysis, is_small
 from oxide.backends.jax_source.entry import item
 from oxide.backends.jax_source.names import (
-    KIND_NAMES,
     Namespace,
     identifier,
-    path_below,
     source_name,
     type_comment,
     variable_name,
 )
 from oxide.backends.jax_source.printer import flat, with_comment
-from oxide.backends.jax_source.registry import EMITTERS, Emitted, Unsupported, refusal
+from oxide.backends.jax_source.registry import EMITTERS, Emitted, Nested, Unsupported, refusal
+from oxide.backends.jax_source.scopes import FunctionScope, Scopes
 from oxide.backends.jax_source.size_header import SizedArray, size_definitions, used_sizes
-from oxide.backends.jax_source.subtrees import Subtree, branch, call_sites, find_subtree, weight_path
+from oxide.backends.jax_source.subtrees import Path, Subtree, branch, call_sites, find_subtree, weight_path
 from oxide.backends.jax_source.terms import (
     WIDE,
     Bound,
@@ -38,7 +37,6 @@ from oxide.backends.jax_source.terms import (
     TensorType,
     Term,
 )
-from oxide.backends.jax_source.values import Values
 from oxide.dialects.diagnostics import Diagnostic, location_text
 from oxide.dialects.effects import SHAPE_OPERANDS
 from oxide.dialects.shapes import UnknownShapes
@@ -46,71 +44,29 @@ from oxide.dialects.shapes import UnknownShapes
 # An expression with more operations, or wider, than this gets a name.
 MOST_OPERATIONS = 5
 WIDEST = 64
-# What `simple` calls a short operand.
-SHORT = 2
-# Python takes a hundred levels of indentation.
-DEEPEST = 50
 
 _WEIGHT = re.compile(r'params(\["[^"]*"\])+')
 
 
 @dataclass
-class FunctionScope:
-    """One Python function being written; `path` is where in the source program it is, left out of names."""
-
-    names: Namespace
-    depth: int = 0
-    path: str = ""
-    statements: list[ast.stmt] = field(default_factory=list)
-
-
-@dataclass
-class Emitter(Values):
+class Emitter(Scopes):
     """The state of one emission; the operation emitters work through its methods."""
 
     symbols: dict[str, ir.OpView] = field(default_factory=dict)
     module_names: Namespace = field(default_factory=Namespace)
     functions: dict[object, ast.FunctionDef] = field(default_factory=dict)
     errors: list[Diagnostic] = field(default_factory=list)
+    weight_paths: Collection[Path] = ()
     _analysis: Analysis = field(init=False)
     _function_names: dict[object, str] = field(default_factory=dict)
     _parameters: dict[object, Sequence[int | str]] = field(default_factory=dict)
     _subtrees: dict[str, Subtree] = field(default_factory=dict)
     _inlining: list[str] = field(default_factory=list)
-    _scope: FunctionScope = field(default_factory=lambda: FunctionScope(Namespace()))
+    _roots: set[str] = field(default_factory=lambda: {"params"})
 
     def __post_init__(self) -> None:
         self._analysis = Analysis(symbolic=self.symbolic)
         self._call_sites = call_sites(self.symbols)
-
-    # ------------------------------------------------------------------------------------------ variables
-
-    def simple(self, value: ir.Value) -> ast.expr:
-        """The value for an operation that reads best with short operands: longer ones get a variable."""
-        term = self._terms[value]
-        if isinstance(term, Bound) and term.cost > SHORT and isinstance(value, ir.OpResult):
-            op = value.owner.opview
-            self._terms[value] = self._assign(term.type, self.written(term), self._wanted_name(op), op)
-        return self.array(value)
-
-    def atom(self, value: ir.Value, name: str = "") -> ast.expr:
-        """The value as an expression that may be written more than once."""
-        term = self._terms[value]
-        if isinstance(term, Bound) and term.cost == 0:
-            return term.node
-        bound = self._assign(term.type, self.written(term), name)
-        self._terms[value] = bound
-        return bound.node
-
-    def define(self, node: ast.expr, name: str) -> ast.expr:
-        """A new variable for something that is not an array, such as a function."""
-        target = self._scope.names.fresh(name)
-        self._scope.statements.append(syntax.assign([target], node))
-        return syntax.name(target)
-
-    def named(self, type_: TensorType, node: ast.expr, name: str) -> ast.expr:
-        """A new variable for an expression an emitter needs more than once."""
-        return self._assign(type_, node, name).node
 
     # ------------------------------------------------------------------------------------------ functions
 
@@ -183,15 +139,6 @@ class Emitter(Values):
             raise Unsupported(f"@{symbol} has no body")
         return function.regions[0].blocks[0]
 
-    def share(self, value: ir.Value) -> None:
-        """Make a value safe to be written more than once."""
-        term = self._terms[value]
-        if isinstance(term, Bound):
-            self.atom(value)
-        elif isinstance(term, Spread) and term.source.cost:
-            source = self._assign(term.source.type, self.written(term.source), "")
-            self._terms[value] = Spread(term.type, source, term.dims)
-
     def region(
         self,
         block: ir.Block,
@@ -200,41 +147,57 @@ class Emitter(Values):
         *,
         places: Sequence[tuple[int, int]] | None = None,
         unpack: str = "",
-        ignored: Sequence[str] = (),
     ) -> ast.expr:
-        """A region as a function: a lambda where it is one expression, else a nested `def` and its name.
+        """A region as a function, as `function` writes it.
 
         `parameters` are the wanted names of the block's arguments.  With `unpack` the function takes one tuple
-        of that name and names its items, after parameters it has no use for, `ignored`; with `places` argument i is
-        item `places[i][1]` of parameter `places[i][0]`.
+        of that name and names its items; with `places` argument i is item `places[i][1]` of parameter
+        `places[i][0]`.
         """
-        outer = self._scope
-        if outer.depth >= DEEPEST:
-            raise Unsupported("regions are nested too deeply to write as Python")
-        own = outer.names.inner()
-        carry = own.fresh(unpack) if unpack else ""
+        with self.nested() as scope:
+            carry = scope.names.fresh(unpack) if unpack else ""
+            if unpack:
+                used = [a in self._analysis.uses for a in block.arguments]
+                chosen = [scope.names.fresh(p) if u else "_" for p, u in zip(parameters, used, strict=True)]
+            else:
+                chosen = [scope.names.fresh(p) for p in parameters]
+            arguments: list[ast.expr] = []
+            for position in range(len(block.arguments)):
+                parameter, item = places[position] if places else (position, None)
+                node: ast.expr = syntax.name(chosen[parameter])
+                arguments.append(node if item is None else syntax.index(node, syntax.literal(item)))
+            returned = self.body(block, dict(zip(block.arguments, arguments, strict=True)))
         if unpack:
-            used = [a in self._analysis.uses for a in block.arguments]
-            chosen = [own.fresh(p) if u else "_" for p, u in zip(parameters, used, strict=True)]
-        else:
-            chosen = [own.fresh(p) for p in parameters]
-        for position, argument in enumerate(block.arguments):
-            parameter, item = places[position] if places else (position, None)
-            node: ast.expr = syntax.name(chosen[parameter])
-            if item is not None:
-                node = syntax.index(node, syntax.literal(item))
-            self._terms[argument] = Bound(self.type(argument), node)
-        cost, self._cost, self._scope = self._cost, 0, FunctionScope(own, outer.depth + 1, outer.path)
-        returned = self._results(self._block(block))
-        body, self._scope, self._cost = self._scope.statements, outer, cost
-        if not body and not unpack and returned.value is not None and len(flat(returned.value)) <= WIDEST:
-            return syntax.lambda_(chosen, returned.value)
-        if unpack:
-            body.insert(0, syntax.assign(chosen, syntax.name(carry)))
-            chosen = [*ignored, carry]
-        function = outer.names.fresh(name)
-        outer.statements.append(syntax.function(function, chosen, [*body, returned]))
-        return syntax.name(function)
+            scope.statements.insert(0, syntax.assign(chosen, syntax.name(carry)))
+        return self.function(name, [carry] if unpack else chosen, scope.statements, syntax.packed(returned))
+
+    def body(self, block: ir.Block, values: Mapping[ir.Value, ast.expr]) -> list[ast.expr]:
+        """Write a block's operations, which read what `values` says; answers what it returns."""
+        for value, node in values.items():
+            self._terms[value] = Bound(self.type(value), node)
+        return [self.written(term) for term in self._block(block)]
+
+    def function(
+        self, name: str, parameters: Sequence[str], statements: Sequence[ast.stmt], returned: ast.expr
+    ) -> ast.expr:
+        """A function inside the current one: a lambda where it is one expression, else a `def` and its name."""
+        if not statements and len(flat(returned)) <= WIDEST:
+            return syntax.lambda_(parameters, returned)
+        chosen = self._scope.names.fresh(name)
+        body = [*statements, ast.Return(returned)]
+        self._scope.statements.append(syntax.function(chosen, parameters, body))
+        return syntax.name(chosen)
+
+    def element(self, name: str, path: Path) -> ast.expr:
+        """What is at `path` of a variable of one iteration: a branch of weights, or an array by itself."""
+        if path:
+            self._roots.add(name)
+        return item(path, name)
+
+    def weight_path(self, value: ir.Value) -> Path | None:
+        """Where a value is in `params`, or in the branch of it that an iteration has; None for any other."""
+        term = self._terms.get(value)
+        return weight_path(term.node, self._roots) if isinstance(term, Bound) else None
 
     # ------------------------------------------------------------------------------------------ internals
 
@@ -242,7 +205,7 @@ class Emitter(Values):
         """Write a block's operations; the terms its terminator returns."""
         for op in self._analysis.visit(block):
             if op.operation.name in RETURNS:
-                return [self._terms[v] for v in op.operands]
+                return [self._terms[v] for v in self._analysis.values_returned(op)]
             self._operation(op)
         raise Unsupported("a block without a return")
 
@@ -276,6 +239,9 @@ class Emitter(Values):
 
     def _bind(self, op: ir.OpView, emitted: Emitted) -> None:
         results = op.results
+        if isinstance(emitted, Nested):
+            self._bind_nested(op, emitted)
+            return
         if isinstance(emitted, ast.expr) and len(results) > 1:
             self._bind_tuple(op, emitted)
             return
@@ -308,21 +274,34 @@ class Emitter(Values):
         self._terms[result] = term
 
     def _bind_tuple(self, op: ir.OpView, node: ast.expr) -> None:
-        used = [r for r in op.results if r in self._analysis.uses]
-        types = [self._result_type(r) for r in op.results]
+        used = [i for i, r in enumerate(op.results) if r in self._analysis.uses]
         if len(used) == 1:
-            position = next(i for i, r in enumerate(op.results) if r in self._analysis.uses)
-            term = Bound(types[position], syntax.index(node, syntax.literal(position)), self._cost + 1)
-            self._bind_one(op, used[0], term)
+            self._bind_only(op, used[0], syntax.index(node, syntax.literal(used[0])))
+        else:
+            self._bind_nested(op, Nested(node, [[i] for i in range(len(op.results))]))
+
+    def _bind_nested(self, op: ir.OpView, nested: Nested) -> None:
+        if len(nested.groups) == len(nested.groups[0]) == 1:
+            self._bind_only(op, nested.groups[0][0], nested.node)
             return
         base = self._wanted_name(op)
-        targets = [self._scope.names.fresh(base) if r in self._analysis.uses else "_" for r in op.results]
-        for result, target, type_ in zip(op.results, targets, types, strict=True):
-            self._terms[result] = Bound(type_, syntax.name(target))
-        comment = type_comment(", ".join(map(str, types)), self._source(op), targets[0])
-        self._scope.statements.append(with_comment(syntax.assign(targets, node), comment))
-        for result in used:
-            self._open_sizes(result)
+        targets = {i: "_" for group in nested.groups for i in group}
+        for i in targets:
+            if op.results[i] in self._analysis.uses:
+                targets[i] = self._scope.names.fresh(base)
+                self._terms[op.results[i]] = Bound(self._result_type(op.results[i]), syntax.name(targets[i]))
+        types = ", ".join(str(self._result_type(op.results[i])) for i in targets)
+        statement = syntax.unpack([[targets[i] for i in group] for group in nested.groups], nested.node)
+        comment = type_comment(types, self._source(op), next(iter(targets.values())))
+        self._scope.statements.append(with_comment(statement, comment))
+        for i in targets:
+            if op.results[i] in self._analysis.uses:
+                self._open_sizes(op.results[i])
+
+    def _bind_only(self, op: ir.OpView, position: int, node: ast.expr) -> None:
+        """Bind the only result of several that is used."""
+        result = op.results[position]
+        self._bind_one(op, result, Bound(self._result_type(result), node, self._cost + 1))
 
     def _result_type(self, result: ir.Value) -> TensorType:
         if isinstance(result.type, ir.TupleType):
@@ -340,30 +319,14 @@ class Emitter(Values):
             return False
         return len(_WEIGHT.sub("params[weight]", flat(term.node))) <= WIDEST
 
-    def _assign(self, type_: TensorType, node: ast.expr, name: str, op: ir.OpView | None = None) -> Bound:
-        target = self._scope.names.fresh(name or "x")
-        statement = syntax.assign([target], node)
-        comment = type_comment(str(type_), self._source(op) if op is not None else "", target)
-        self._scope.statements.append(with_comment(statement, comment))
-        return Bound(type_, syntax.name(target))
-
-    def _wanted_name(self, op: ir.OpView) -> str:
-        return variable_name(self._source(op)) or KIND_NAMES.get(op.operation.name, "x")
-
-    def _source(self, op: ir.OpView) -> str:
-        return path_below(source_name(op.location), self._scope.path)
-
     def _results(self, terms: Sequence[Term]) -> ast.Return:
-        nodes = [self.written(t) for t in terms]
-        value = nodes[0] if len(nodes) == 1 else syntax.tuple_(nodes)
-        return ast.Return(value)
+        return ast.Return(syntax.packed([self.written(t) for t in terms]))
 
     def _subtree(self, symbol: str) -> Subtree:
         """What the calls of a function pass of one branch of `params` each; decided when the first is written."""
         if symbol not in self._subtrees:
             calls = self._call_sites.get(symbol, [])
-            nodes = [[getattr(self._terms.get(v), "node", None) for v in call.operands] for call in calls]
-            self._subtrees[symbol] = find_subtree([list(map(weight_path, row)) for row in nodes])
+            self._subtrees[symbol] = find_subtree([list(map(self.weight_path, call.operands)) for call in calls])
         return self._subtrees[symbol]
 
     def _emit_function(self, key: object, symbol: str, block: ir.Block) -> None:

@@ -74,9 +74,9 @@ def weight_paths(names: Sequence[str]) -> dict[str, list[str]]:
     return paths
 
 
-def item(keys: Sequence[str]) -> ast.expr:
+def item(keys: Sequence[str], root: str = "params") -> ast.expr:
     """`params[...][...]`."""
-    node: ast.expr = syntax.name("params")
+    node: ast.expr = syntax.name(root)
     for key in keys:
         node = syntax.index(node, ast.Constant(key))
     return node

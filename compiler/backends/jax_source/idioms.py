@@ -6,8 +6,8 @@ A match replaces the operands of its root operation, so that what only led up to
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jaxlib.mlir import ir
@@ -21,15 +21,18 @@ from oxide.dialects.shapes.rules import added_sizes, slice_sizes
 
 if TYPE_CHECKING:
     from oxide.backends.jax_source.emitter import Emitter
+    from oxide.backends.jax_source.registry import Emitted
     from oxide.dialects.shapes import Symbolic
 
 
 @dataclass(frozen=True)
 class Match:
-    """An idiom: the values it needs, and how to write its root operation's result."""
+    """An idiom: the values it needs, how to write its root operation's results, and idioms that its regions hold
+    because of it."""
 
     operands: Sequence[ir.Value]
-    emit: Callable[[Emitter, ir.OpView], ast.expr]
+    emit: Callable[[Emitter, ir.OpView], Emitted]
+    inner: Mapping[ir.Operation, Match] = field(default_factory=dict)
 
 
 def find(op: ir.OpView, facts: Symbolic) -> Match | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jaxlib.mlir import ir
@@ -13,9 +14,21 @@ from oxide.backends.jax_source.terms import Term
 if TYPE_CHECKING:
     from oxide.backends.jax_source.emitter import Emitter
 
+
+@dataclass(frozen=True)
+class Nested:
+    """An expression for several results that evaluates to a tuple of groups of them, each a tuple.
+
+    A tuple of one is that one itself; an empty group may be anything.
+    """
+
+    node: ast.expr
+    groups: Sequence[Sequence[int]]
+
+
 # An emitter returns its operation's value: an expression of exactly the result type, a Term, one of them for each
 # result, or for several results one expression that evaluates to a tuple.
-Emitted = ast.expr | Term | list[ast.expr | Term]
+Emitted = ast.expr | Term | Nested | list[ast.expr | Term]
 OpEmitter = Callable[["Emitter", ir.OpView], Emitted]
 
 EMITTERS: dict[str, OpEmitter] = {}

@@ -89,6 +89,11 @@ def tuple_(items: Iterable[ast.expr]) -> ast.Tuple:
     return ast.Tuple(list(items), LOAD)
 
 
+def packed(items: Sequence[ast.expr]) -> ast.expr:
+    """The only item, or a tuple of them."""
+    return items[0] if len(items) == 1 else tuple_(items)
+
+
 def list_(items: Iterable[ast.expr]) -> ast.List:
     return ast.List(list(items), LOAD)
 
@@ -110,6 +115,12 @@ def assign(targets: Sequence[str], value: ast.expr) -> ast.Assign:
     nodes: list[ast.expr] = [ast.Name(t, ast.Store()) for t in targets]
     target = nodes[0] if len(nodes) == 1 else ast.Tuple(nodes, ast.Store())
     return ast.Assign([target], value)
+
+
+def unpack(targets: Sequence[Sequence[str]], value: ast.expr) -> ast.Assign:
+    """`(a, b), c = value`; what has no target is `_`."""
+    inner = [packed([ast.Name(t, ast.Store()) for t in group or ["_"]]) for group in targets]
+    return ast.Assign([packed(inner)], value)
 
 
 def function(name: str, parameters: Sequence[str], body: list[ast.stmt]) -> ast.FunctionDef:
