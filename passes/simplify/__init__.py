@@ -13,7 +13,7 @@ from oxide.dialects.rewrite import Pattern, PatternSet, RuleStatistics
 from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.dce import DeadCode
-from oxide.passes.simplify import converts, pointwise, strength
+from oxide.passes.simplify import converts, placed_converts, pointwise, strength
 from oxide.passes.simplify.layout import LAYOUT, Layout, Step, regions
 from oxide.passes.simplify.merge import MERGE_PRODUCTS, merge_products
 from oxide.passes.simplify.relayout import Rewriting
@@ -92,7 +92,12 @@ class Simplify(Pass):
         return "nhwc" if self.device == "cpu" else "keep"
 
     def _patterns(self) -> list[Pattern]:
-        return [*strength.PATTERNS, *converts.patterns(self.drop_rounding), *pointwise.PATTERNS]
+        return [
+            *strength.PATTERNS,
+            *converts.patterns(self.drop_rounding),
+            *placed_converts.PATTERNS,
+            *pointwise.PATTERNS,
+        ]
 
     @classmethod
     def rules(cls) -> list[tuple[str, str]]:

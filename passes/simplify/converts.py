@@ -7,7 +7,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.constants import constant_value
-from oxide.dialects.dtypes import is_float
+from oxide.dialects.dtypes import is_float, is_integer
 from oxide.dialects.fold.elementwise import convert
 from oxide.dialects.rewrite import Pattern
 from oxide.passes.canonicalize.conversions import holds
@@ -24,6 +24,8 @@ from oxide.passes.canonicalize.matching import (
 _MOVING = ("broadcast_in_dim", "concatenate", "reshape", "reverse", "slice", "transpose")
 _CHOOSING = ("abs", "maximum", "minimum", "negate", "select")
 _SELECTING = frozenset(f"stablehlo.{name}" for name in (*_MOVING, *_CHOOSING))
+# An integer's negative may be none of its type.
+_FLOATS_ONLY = frozenset(("stablehlo.abs", "stablehlo.negate"))
 
 
 def patterns(drop_rounding: bool) -> list[Pattern]:
@@ -39,24 +41,26 @@ def patterns(drop_rounding: bool) -> list[Pattern]:
 
 
 def _narrow_between(op: ir.Operation) -> ir.Value | None:
-    """convert(f(convert(x, A -> B)), B -> A) -> f(x) where f places or selects floats, and B has all values of A
+    """convert(f(convert(x, A -> B)), B -> A) -> f(x) where f places or selects numbers, and B has all values of A
 
-    f stands for reshapes, transposes, slices, broadcasts, concatenates, reverses, maxima, minima, selects,
-    negatives and magnitudes, one after another; what else goes into them is constants that are values of A.
+    f stands for reshapes, transposes, slices, broadcasts, concatenates, reverses, maxima, minima, selects, and of
+    floats negatives and magnitudes, one after another; what else goes into them is constants that are values of A.
     """
     wide, target = op.operands[0], hlo.dtype(op.results[0])
-    both_floats = is_float(target) and is_float(hlo.dtype(wide))
-    if not both_floats or not holds(hlo.dtype(wide), target) or not _is_narrow(wide, target):
+    alike = any(kind(target) and kind(hlo.dtype(wide)) for kind in (is_float, is_integer))
+    if not alike or not holds(hlo.dtype(wide), target) or not _is_narrow(wide, target):
         return None
     return _narrowed(wide, target)
 
 
 def _is_narrow(value: ir.Value, target: np.dtype) -> bool:
     """True when nothing but elements of `target`, converted, can come out as `value`."""
-    if _converted(value, target) is not None or _as_constant(value, target) is not None:
+    if converted(value, target) is not None or as_constant(value, target) is not None:
         return True
     op = _selection(value)
-    return op is not None and all(_is_narrow(x, target) for x in _selected(op))
+    if op is None or (op.name in _FLOATS_ONLY and not is_float(target)):
+        return False
+    return all(_is_narrow(x, target) for x in _selected(op))
 
 
 def _selection(value: ir.Value) -> ir.Operation | None:
@@ -73,7 +77,7 @@ def _selected(op: ir.Operation) -> list[ir.Value]:
 
 
 def _narrowed(value: ir.Value, target: np.dtype) -> ir.Value:
-    source, known = _converted(value, target), _as_constant(value, target)
+    source, known = converted(value, target), as_constant(value, target)
     if source is not None:
         return source
     if known is not None:
@@ -87,13 +91,13 @@ def _narrowed(value: ir.Value, target: np.dtype) -> ir.Value:
     return hlo.create(op.name, operands, [kind], attributes_of(op)).results[0]
 
 
-def _converted(value: ir.Value, source: np.dtype) -> ir.Value | None:
+def converted(value: ir.Value, source: np.dtype) -> ir.Value | None:
     """What a value of type `source` was before a conversion."""
     op = producer(value, "stablehlo.convert")
     return op.operands[0] if op is not None and hlo.dtype(op.operands[0]) == source else None
 
 
-def _as_constant(value: ir.Value, target: np.dtype) -> np.ndarray | None:
+def as_constant(value: ir.Value, target: np.dtype) -> np.ndarray | None:
     """A constant in another type, where that has all its elements."""
     array = constant_value(value)
     if array is None or np.isnan(array).any():
