@@ -40,7 +40,7 @@ def labels(function: ir.Operation, side: Side) -> list[ir.DictAttr]:
     if side in function.attributes:
         return [ir.DictAttr(item) for item in ir.ArrayAttr(function.attributes[side])]
     kind = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
-    return [ir.DictAttr.get({})] * len(kind.inputs if side == "arg_attrs" else kind.results)
+    return [ir.DictAttr.get({}, function.context)] * len(kind.inputs if side == "arg_attrs" else kind.results)
 
 
 def label(attributes: ir.DictAttr, key: str) -> str | None:

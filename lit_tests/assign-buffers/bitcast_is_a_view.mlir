@@ -1,4 +1,4 @@
-// RUN: oxide-opt %s --assign-buffers | filecheck %s
+// RUN: oxide-opt %s --assign-buffers=results=arena | filecheck %s
 
 // Elements of less than a byte lie a byte each in memory, so their bits must be gathered.
 // CHECK: stablehlo.exponential {{.*}}oxide.slice = array<i64: [[FLOATS:[0-9]+]], 16>

@@ -1,7 +1,7 @@
-// RUN: oxide-opt %s --assign-buffers | filecheck %s
+// RUN: oxide-opt %s --assign-buffers=results=arena | filecheck %s
 
 // The operands are computed where they lie in the result.
-// CHECK: module attributes {oxide.arena_size = 192 : i64}
+// CHECK: oxide.arena_size = 192 : i64
 // CHECK: stablehlo.exponential {{.*}}oxide.slice = array<i64: 0, 128>
 // CHECK: stablehlo.negate {{.*}}oxide.slice = array<i64: 128, 64>
 // CHECK: stablehlo.concatenate {{.*}}oxide.slice = array<i64: 0, 192>

@@ -1,4 +1,4 @@
-// RUN: oxide-opt %s --assign-buffers --remarks 2>&1 | filecheck %s
+// RUN: oxide-opt %s --assign-buffers=results=arena --remarks 2>&1 | filecheck %s
 
 // The new cache takes the old one's place.  The other argument's memory is wanted for a result that is needed at the
 // same time, so a remark says that it does not lie there.

@@ -1,4 +1,4 @@
-// RUN: oxide-opt %s --assign-buffers | filecheck %s
+// RUN: oxide-opt %s --assign-buffers=results=arena | filecheck %s
 
 // The first operand is read element by element; the second is read out of order.
 // CHECK: stablehlo.exponential {{.*}}oxide.slice = array<i64: [[A:[0-9]+]], 400>

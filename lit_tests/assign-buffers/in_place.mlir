@@ -1,6 +1,6 @@
-// RUN: oxide-opt %s --assign-buffers | filecheck %s
+// RUN: oxide-opt %s --assign-buffers=results=arena | filecheck %s
 
-// CHECK: module attributes {oxide.arena_size = 448 : i64}
+// CHECK: oxide.arena_size = 448 : i64
 // CHECK: stablehlo.exponential {{.*}}oxide.slice = array<i64: 0, 400>
 // CHECK: stablehlo.negate {{.*}}oxide.slice = array<i64: 0, 400>
 func.func @main(%x: tensor<100xf32>) -> tensor<100xf32> {

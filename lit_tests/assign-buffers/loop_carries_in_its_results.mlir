@@ -1,4 +1,4 @@
-// RUN: oxide-opt %s --assign-buffers | filecheck %s
+// RUN: oxide-opt %s --assign-buffers=results=arena | filecheck %s
 
 // The loop's value is still read when the body has computed the next one.
 // CHECK: oxide.arena_size = 192

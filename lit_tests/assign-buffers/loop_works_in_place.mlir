@@ -1,4 +1,4 @@
-// RUN: oxide-opt %s --assign-buffers | filecheck %s
+// RUN: oxide-opt %s --assign-buffers=results=arena | filecheck %s
 
 // The sum is computed where the loop carries its value, and what is handed on as it is stays the caller's.
 // CHECK: stablehlo.while{{.*}} attributes {oxide.slice = array<i64: [[CARRIED:[0-9]+]], 16, -1, 0>}

@@ -1,4 +1,4 @@
-// RUN: oxide-opt %s --assign-buffers | filecheck %s
+// RUN: oxide-opt %s --assign-buffers=results=arena | filecheck %s
 
 // Both values are needed at the end; the second starts at the next multiple of 64.
 // CHECK: oxide.arena_size = 128

@@ -1,4 +1,4 @@
-// RUN: oxide-opt %s --assign-buffers="report=html output=%t.html" -o %t && filecheck %s < %t.html
+// RUN: oxide-opt %s --assign-buffers="results=arena report=html output=%t.html" -o %t && filecheck %s < %t.html
 
 // CHECK: <title>Buffer plan</title>
 // CHECK: <tr><td>arena</td><td>448 bytes</td></tr>

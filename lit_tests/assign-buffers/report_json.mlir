@@ -1,4 +1,4 @@
-// RUN: oxide-opt %s --assign-buffers=report=json -o %t 2>&1 | filecheck %s
+// RUN: oxide-opt %s '--assign-buffers=results=arena report=json' -o %t 2>&1 | filecheck %s
 
 // CHECK: "arena_bytes": 448
 // CHECK: "lower_bound_bytes": 448

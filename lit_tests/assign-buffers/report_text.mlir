@@ -1,4 +1,4 @@
-// RUN: oxide-opt %s --assign-buffers=report=text -o %t 2>&1 | filecheck %s
+// RUN: oxide-opt %s '--assign-buffers=results=arena report=text' -o %t 2>&1 | filecheck %s
 
 // CHECK: arena {{ *}}896 bytes
 // CHECK: lower bound {{ *}}896 bytes

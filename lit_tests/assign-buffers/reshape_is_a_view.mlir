@@ -1,6 +1,6 @@
-// RUN: oxide-opt %s --assign-buffers | filecheck %s
+// RUN: oxide-opt %s --assign-buffers=results=arena | filecheck %s
 
-// CHECK: module attributes {oxide.arena_size = 64 : i64}
+// CHECK: oxide.arena_size = 64 : i64
 // CHECK: stablehlo.exponential {{.*}}oxide.slice = array<i64: 0, 16>
 // CHECK: stablehlo.reshape {{.*}}oxide.slice = array<i64: 0, 16>
 func.func @main(%x: tensor<4xf32>) -> tensor<2x2xf32> {

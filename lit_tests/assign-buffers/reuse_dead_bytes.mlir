@@ -1,7 +1,7 @@
-// RUN: oxide-opt %s --assign-buffers | filecheck %s
+// RUN: oxide-opt %s --assign-buffers=results=arena | filecheck %s
 
 // Reverse cannot work in place, but the third value may lie where the first one was.
-// CHECK: module attributes {oxide.arena_size = 896 : i64}
+// CHECK: oxide.arena_size = 896 : i64
 // CHECK: stablehlo.exponential {{.*}}oxide.slice = array<i64: [[A:[0-9]+]], 400>
 // CHECK: stablehlo.reverse {{.*}}oxide.slice = array<i64: [[B:[0-9]+]], 400>
 // CHECK: stablehlo.reverse {{.*}}oxide.slice = array<i64: [[A]], 400>

@@ -1,5 +1,5 @@
-// RUN: oxide-opt %s --assign-buffers | filecheck %s
-// RUN: oxide-opt %s --assign-buffers=schedule=given | filecheck %s --check-prefix=GIVEN
+// RUN: oxide-opt %s --assign-buffers=results=arena | filecheck %s
+// RUN: oxide-opt %s '--assign-buffers=results=arena schedule=given' | filecheck %s --check-prefix=GIVEN
 
 // One large value at a time, unless the order is to stay.
 // CHECK: broadcast_in_dim

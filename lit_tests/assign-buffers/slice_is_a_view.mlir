@@ -1,4 +1,4 @@
-// RUN: oxide-opt %s --assign-buffers | filecheck %s
+// RUN: oxide-opt %s --assign-buffers=results=arena | filecheck %s
 
 // Rows follow each other in memory, columns do not.
 // CHECK: stablehlo.exponential {{.*}}oxide.slice = array<i64: 0, 512>

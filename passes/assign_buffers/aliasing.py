@@ -25,6 +25,11 @@ View = tuple[int, int]
 _PACKED = re.compile(r"(i|ui|f)[1-6](\D|$)")
 
 
+def is_fusion(op: ir.Operation) -> bool:
+    """Whether an operation runs as one kernel, which keeps what it computes on the way in registers."""
+    return op.name == "stablehlo.composite" and string(op, "name") == FUSION
+
+
 def byte_size(kind: ir.Type) -> int | None:
     """Bytes of a dense tensor of static shape; None for a type that occupies no memory (a token).
 
@@ -121,7 +126,7 @@ class InPlace:
             candidates = range(len(op.operands))
         elif op.name in ("stablehlo.dynamic_update_slice", "stablehlo.scatter", "stablehlo.sort"):
             return [[number] for number in range(len(op.results))]
-        elif op.name == "stablehlo.composite" and string(op, "name") == FUSION:
+        elif is_fusion(op):
             name = symbol(op, "decomposition")
             if name not in self._pointwise:
                 block = self._symbols[name].operation.regions[0].blocks[0]

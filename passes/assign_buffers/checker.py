@@ -3,45 +3,69 @@
 The checker reads nothing but the IR and its attributes, and uses no live ranges.  Every computed value is a new
 symbol, every view the part of its operand's symbols that it is; an operation writes symbols where its results
 lie and must find those of its operands where they lie.  What a loop carries is a new symbol in each iteration,
-and loops are replayed twice, so that what one iteration destroys is missed by the next.
+and loops are replayed twice, so that what one iteration destroys is missed by the next.  A called function is
+replayed on its own; where it is called, its arena is bytes that it may leave in any state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from sys import maxsize
 
 from jaxlib.mlir import ir
 
+from oxide.dialects.attributes import string
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
 from oxide.passes.assign_buffers.aliasing import REGION_OPS, InPlace, byte_size, pieces, reads_in, views
-from oxide.passes.assign_buffers.attributes import Slice, arena_size, argument_slices, slices_of
+from oxide.passes.assign_buffers.attributes import (
+    arena_size,
+    argument_slices,
+    result_slices,
+    scratch_of,
+    slices_of,
+)
+from oxide.passes.assign_buffers.calls import planned_functions
 from oxide.passes.assign_buffers.contents import Arena, Content, fresh, joined, part
+from oxide.passes.assign_buffers.copies import Slice, ordered, scratch_bytes
 from oxide.passes.assign_buffers.liveness import ALIGNMENT
+from oxide.passes.assign_buffers.program import callee
+from oxide.passes.functions import body, terminator
 
 
-def check_plan(module: ir.Module, block: ir.Block) -> None:
-    """Raise OxideError listing every violation in the plan that `module` carries for `block` (@main's body)."""
-    size = arena_size(module)
-    if size is None:
-        raise OxideError("the module carries no buffer plan; run assign-buffers first")
-    replay = _Replay(size, InPlace(module))
-    replay.check(block)
-    if replay.problems:
-        raise OxideError("the buffer plan is wrong", list(dict.fromkeys(replay.problems)))
+def check_plan(module: ir.Module) -> None:
+    """Raise OxideError listing every violation in the plan that @main and the functions it calls carry."""
+    in_place, arenas = InPlace(module), dict[str, int]()
+    problems: list[Diagnostic] = []
+    for function in planned_functions(module):
+        name, size = string(function, "sym_name"), arena_size(function)
+        if size is None:
+            raise OxideError(f"@{name} carries no buffer plan; run assign-buffers first")
+        replay = _Replay(function, size, in_place, arenas)
+        replay.check()
+        problems += replay.problems
+        arenas[name] = size
+    if problems:
+        raise OxideError("the buffer plan is wrong", list(dict.fromkeys(problems)))
 
 
 class _Replay:
-    def __init__(self, size: int, in_place: InPlace) -> None:
+    def __init__(self, function: ir.Operation, size: int, in_place: InPlace, arenas: Mapping[str, int]) -> None:
+        self._function = function
         self._size = size
         self._in_place = in_place
+        # Those of the functions that this one calls.
+        self._arenas = arenas
         self._contents: dict[ir.Value, Content] = {}
         # Where values lie; None is memory of the caller, which nothing writes to.
         self._places: dict[ir.Value, Slice | None] = {}
         self.problems: list[Diagnostic] = []
+        self._memories = self._disjoint_memories()
 
-    def check(self, block: ir.Block) -> None:
-        arena = Arena()
-        function = block.owner.operation
+    def check(self) -> None:
+        arena, function = Arena(), self._function
+        block = body(function)
         occupied: list[Slice] = []
         for argument, place in zip(block.arguments, argument_slices(function), strict=True):
             self._places[argument] = place
@@ -54,6 +78,27 @@ class _Replay:
             occupied.append(place)
             arena.write(place, self._contents[argument])
         self._run(block, arena)
+        for number, place in enumerate(result_slices(function)):
+            returned = terminator(function).operands[number]
+            if place is not None and self._places[returned] != place:
+                self._complain(terminator(function), f"returns result {number} from elsewhere than its memory")
+
+    def _disjoint_memories(self) -> list[Slice]:
+        """The arena, and what lies outside of it: the memory of results, which a donated argument may have too."""
+        arguments, results = (
+            [place for place in slices if place is not None]
+            for slices in (argument_slices(self._function), result_slices(self._function))
+        )
+        if len(set(results)) < len(results) or any(place.offset < self._size for place in results):
+            self._complain(self._function, "has results without memory of their own")
+        if self._size < 0:
+            self._complain(self._function, f"has an arena of {self._size} bytes")
+        outside = (place for place in (*arguments, *results) if place.offset >= self._size)
+        memories = sorted({Slice(0, self._size), *outside})
+        for first, second in pairwise(memories):
+            if first.overlaps(second) or second.offset % ALIGNMENT:
+                self._complain(self._function, f"memory {tuple(second)} is misaligned or overlaps other memory")
+        return memories
 
     def _run(self, block: ir.Block, arena: Arena) -> None:
         for view in block.operations:
@@ -101,7 +146,47 @@ class _Replay:
                 continue
             self._check_place(op, result, place, ALIGNMENT)
             self._check_against_operands(op, result, place, overwritable[number], arena)
+        self._call(op, places, arena)
         self._write(op, places, arena)
+
+    def _call(self, op: ir.Operation, places: Sequence[Slice | None], arena: Arena) -> None:
+        """The arena of a called function is written while operands are read and results written."""
+        function = callee(op)
+        scratch = self._scratch(op, 0 if function is None else self._arenas[function])
+        if scratch is None:
+            return
+        if any(place is not None and place.overlaps(scratch) for place in (*places, *self._places_of(op))):
+            self._complain(op, f"works in bytes of its own operands or results at {scratch.offset}")
+        arena.write(scratch, fresh(scratch.size))
+
+    def _places_of(self, op: ir.Operation) -> list[Slice | None]:
+        return [self._places[operand] for operand in op.operands]
+
+    def _scratch(self, op: ir.Operation, needed: int) -> Slice | None:
+        """The memory that an operation works in, when it needs any."""
+        scratch = scratch_of(op) if needed else None
+        if scratch is not None:
+            self._check_bytes(op, scratch, ALIGNMENT)
+        if needed and (scratch is None or scratch.size < needed):
+            self._complain(op, f"needs {needed} bytes of scratch memory and has {scratch.size if scratch else 0}")
+            return None
+        return scratch
+
+    def _hand_over(self, op: ir.Operation, places: Sequence[Slice | None], arena: Arena) -> None:
+        """Copy what a body returns to where it is wanted, and see that it arrives."""
+        sources = self._places_of(op)
+        wanted = list(zip(sources, places, strict=True))
+        scratch = self._scratch(op, scratch_bytes(wanted))
+        for number, aside in ordered(wanted):
+            source, target = sources[number], places[number]
+            content = self._contents[op.operands[number]] if source is None else arena.read(source)
+            if aside and scratch is not None and target is not None:
+                target = sources[number] = Slice(scratch.offset, target.size)
+            if target is not None:
+                arena.write(target, content)
+        for number, (value, place) in enumerate(zip(op.operands, places, strict=True)):
+            if place is not None and arena.read(place) != self._contents[value]:
+                self._complain(op, f"loses operand {number} when it hands its values over")
 
     def _computed(self, op: ir.Operation, source: tuple[int, int] | None, place: Slice) -> Content:
         """What a result holds: bytes of operands, or something new."""
@@ -121,10 +206,14 @@ class _Replay:
                 self._complain(op, f"writes two results over each other at {place.offset}")
 
     def _check_place(self, op: ir.Operation, value: ir.Value, place: Slice, alignment: int) -> None:
-        if place.offset % alignment or place.offset < 0 or place.offset + place.size > self._size:
-            self._complain(op, f"slice {tuple(place)} is misaligned or outside the arena of {self._size} bytes")
+        self._check_bytes(op, place, alignment)
         if place.size != byte_size(value.type):
             self._complain(op, f"slice of {place.size} bytes for a value of {byte_size(value.type)}")
+
+    def _check_bytes(self, op: ir.Operation, place: Slice, alignment: int) -> None:
+        memory = self._memories[max(bisect_right(self._memories, Slice(place.offset, maxsize)) - 1, 0)]
+        if place.offset % alignment or not memory.holds(place):
+            self._complain(op, f"slice {tuple(place)} is misaligned or outside the arena of {self._size} bytes")
 
     def _check_against_operands(
         self, op: ir.Operation, result: ir.Value, place: Slice, overwritable: Sequence[int], arena: Arena
@@ -145,12 +234,13 @@ class _Replay:
         after = [arena.copy() for _ in op.regions]
         for region, branch in zip(op.regions, after, strict=True):
             self._run(region.blocks[0], branch)
+            self._hand_over(_terminator(region.blocks[0]), places, branch)
         arena.keep_common(after)
         self._write(op, places, arena)
 
     def _loop(self, op: ir.Operation, places: Sequence[Slice | None], arena: Arena) -> None:
         condition, body = (region.blocks[0] for region in op.regions)
-        returned = list(list(body.operations)[-1].operation.operands)
+        returned = list(_terminator(body).operands)
         carried = [number for number in range(len(op.results)) if returned[number] != body.arguments[number]]
         constant = sorted(set(range(len(op.results))) - set(carried))
         self._check_initial(op, places, carried)
@@ -162,6 +252,7 @@ class _Replay:
             self._run(condition, arena)
             self._check_carried(op, body, arena)
             self._run(body, arena)
+            self._hand_over(_terminator(body), places, arena)
         self._enter(op, places, carried, constant, (condition, body), arena)
         self._run(condition, arena)
         self._check_carried(op, body, arena)
@@ -230,6 +321,10 @@ class _Replay:
 
     def _complain(self, op: ir.Operation, what: str) -> None:
         self.problems.append(Diagnostic("error", f"{op.name} {what}", location_text(op.location)))
+
+
+def _terminator(block: ir.Block) -> ir.Operation:
+    return list(block.operations)[-1].operation
 
 
 def _name(op: ir.Operation, number: int) -> str:

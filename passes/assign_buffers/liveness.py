@@ -1,14 +1,15 @@
 """Which values share a buffer, and when each buffer is needed.
 
-Time is the position of an operation among all of @main's and of its loops' and branches'.  A buffer is needed
-from the operation that first writes it to the last one that reads any value in it, both included, so an
+Time is the position of an operation among all of the function's and of its loops' and branches'.  A buffer is
+needed from the operation that first writes it to the last one that reads any value in it, both included, so an
 operation never writes over what it reads unless it may work in place.  Arguments and constants belong to the
 caller and have no buffer, donated arguments excepted.
 
 A loop carries its values in the buffers of its results; where the operand dies they are the operand's, and
 where the carried value dies in the body the next one is computed in place.  What a loop reads from outside is
 needed until it ends, what a branch reads until the branching ends.  Values that a loop hands on as they are
-stay where they are.
+stay where they are.  Where new values trade places, the loop needs scratch memory at the end of its body; so does a
+call, while the function it calls runs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from jaxlib.mlir import ir
+
+from oxide.passes.assign_buffers.copies import Slice, scratch_bytes
 from oxide.passes.assign_buffers.program import Body, Program, Step
 
 ALIGNMENT = 64
@@ -25,6 +29,9 @@ ALIGNMENT = 64
 @dataclass(eq=False)
 class Buffer:
     """Storage for values: `size` in bytes, needed during [start, end]; `values` with their offsets in it.
+
+    One that is `separate` lies in memory of its own, outside of the arena: a result or a donated argument.  The
+    scratch memory of an operation holds no value; `scratch` is the operation.
 
     While the layout is made, `busy` is when the last of the values so far is read.  A pinned buffer does not become
     part of a larger one, and one that is reserved for a value takes no other that would be in its way.
@@ -36,6 +43,8 @@ class Buffer:
     busy: int
     pinned: bool = False
     reserved: int | None = None
+    separate: bool = False
+    scratch: ir.Operation | None = None
     values: dict[int, int] = field(default_factory=dict)
 
 
@@ -63,6 +72,7 @@ class _Layout:
         self._last: dict[int, int] = {}
         self._born: dict[int, int] = {}
         self._begin: dict[int, int] = {}
+        self._finish: dict[Body, int] = {}
         self._home: dict[int, Buffer] = {}
         # In the order they were made; a dict, as buffers that become part of others leave it.
         self.buffers: dict[Buffer, None] = {}
@@ -81,6 +91,7 @@ class _Layout:
             self._last.update(dict.fromkeys(step.results, time - 1))
             self._born.update(dict.fromkeys(step.results, begin))
         self._last.update(dict.fromkeys(body.returned, time))
+        self._finish[body] = time
         return time + 1
 
     def donate(self, end: int) -> dict[int, Buffer]:
@@ -88,7 +99,7 @@ class _Layout:
         wishes: dict[int, Buffer] = {}
         for argument, result in self._program.donated.items():
             buffer = self._new(self._program.sizes[argument] or 0, 0)
-            buffer.pinned = True
+            buffer.pinned, buffer.separate = True, self._program.separate
             self._join(argument, buffer, 0)
             if result is not None:
                 buffer.reserved, buffer.end = result, end
@@ -123,12 +134,13 @@ class _Layout:
                 if source is not None:
                     self._join(result, source, source.values[step.operands[view[0]]] + view[1])
                 continue
-            buffer = self._wished(wanted.get(result), begin, taken) or self._overwritten(step, number, size, taken)
-            buffer = buffer or self._new(size, begin)
+            buffer = self._wished(wanted.get(result), size, begin, taken)
+            buffer = buffer or self._overwritten(step, number, size, taken) or self._new(size, begin)
             taken.add(buffer)
             self._join(result, buffer, 0)
         if step.index in self._sharing.pieces:
             self._gather(step)
+        self._add_scratch(step.op, step.scratch, begin)
 
     def _place_loop(self, step: Step) -> None:
         condition, body = step.bodies
@@ -136,8 +148,10 @@ class _Layout:
         for number, operand in enumerate(step.operands):
             if body.returned[number] != body.arguments[number]:
                 changing.append(number)
-            elif operand in self._home:
+            elif operand in self._home and self._may_be(step.results[number], operand):
                 self._carry(step, number, self._home[operand], self._home[operand].values[operand])
+            elif operand in self._home:
+                changing.append(number)
         slots: dict[int, Buffer] = {}
         for number in changing:
             size = self._program.sizes[step.results[number]]
@@ -150,7 +164,29 @@ class _Layout:
                 # From here on only the body needs the carried value.
                 slot.busy = self._last.get(body.arguments[number], self._begin[step.index])
             self._place_body(body, slots)
+            self._add_scratch(body.terminator, self._traded(body, slots), self._finish[body])
         self._release(step, slots)
+
+    def _traded(self, body: Body, slots: Mapping[int, Buffer]) -> int:
+        """Bytes of scratch memory that putting the loop's new values into its slots takes."""
+        places: dict[Buffer, int] = {}
+
+        def place(buffer: Buffer, offset: int, size: int) -> Slice:
+            # Wherever they will lie, buffers are apart from each other.
+            start = places.setdefault(buffer, sum(other.size for other in places))
+            return Slice(start + offset, size)
+
+        wanted: list[tuple[Slice | None, Slice | None]] = []
+        for number, slot in slots.items():
+            value = body.returned[number]
+            home = self._home.get(value)
+            source = None if home is None else place(home, home.values[value], slot.size)
+            wanted.append((source, place(slot, 0, slot.size)))
+        return scratch_bytes(wanted)
+
+    def _add_scratch(self, op: ir.Operation, size: int, time: int) -> None:
+        if size:
+            self._new(size, time).scratch = op
 
     def _initial(self, step: Step, number: int, size: int, slots: Mapping[int, Buffer]) -> Buffer:
         """The buffer of a loop's operand where that dies, else a new one, which the operand is copied to."""
@@ -199,8 +235,17 @@ class _Layout:
             slot.busy = self._last[step.results[number]]
 
     def _is_view(self, step: Step, result: int, view: tuple[int, int]) -> bool:
-        outside = step.operands[view[0]] not in self._home
-        return outside or self._sharing.slices or self._is_whole(step, result, view)
+        operand = step.operands[view[0]]
+        if operand not in self._home:
+            return True
+        whole = self._is_whole(step, result, view)
+        return (whole or self._sharing.slices) and self._may_be(result, operand)
+
+    def _may_be(self, result: int, operand: int) -> bool:
+        """Whether a value may be the bytes of another: a result fills its memory, and shares it with no other."""
+        results, buffer = self._program.results, self._home[operand]
+        fills = buffer.size == self._program.sizes[result] and results.isdisjoint(buffer.values)
+        return result not in results or fills
 
     def _is_whole(self, step: Step, result: int, view: tuple[int, int]) -> bool:
         sizes = self._program.sizes
@@ -221,8 +266,9 @@ class _Layout:
                 return buffer
         return None
 
-    def _wished(self, buffer: Buffer | None, begin: int, taken: set[Buffer]) -> Buffer | None:
-        return None if buffer is None or buffer in taken or buffer.busy >= begin else buffer
+    def _wished(self, buffer: Buffer | None, size: int, begin: int, taken: set[Buffer]) -> Buffer | None:
+        fits = buffer is not None and buffer not in taken and buffer.size == size and buffer.busy < begin
+        return buffer if fits else None
 
     def _gather(self, step: Step) -> None:
         """Have the operands of a concatenation computed in the result's buffer."""
@@ -253,6 +299,8 @@ class _Layout:
     def _join(self, value: int, buffer: Buffer, offset: int) -> None:
         self._home[value] = buffer
         buffer.values[value] = offset
+        if value in self._program.results:
+            buffer.pinned = buffer.separate = True
         last = self._last.get(value, buffer.start)
         buffer.busy = max(buffer.busy, last)
         buffer.end = max(buffer.end, last)

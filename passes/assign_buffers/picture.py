@@ -37,7 +37,7 @@ def page(plan: Plan) -> str:
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Buffer plan</title>',
             f"<style>{_STYLE}</style>\n</head>\n<body>\n<h1>Buffer plan</h1>",
             f"<table>{sums}</table>",
-            "<p>Time goes to the right, addresses go up; lines mark the lower bound and the time of the peak.</p>",
+            "<p>Time goes to the right, addresses up.  Lines: lower bound, end of the arena, time of the peak.</p>",
             *_picture(plan),
             f"<h2>{heading}</h2>\n<table><tr>{columns}</tr>{rows}</table>\n</body>\n</html>\n",
         ]
@@ -52,7 +52,7 @@ def _row(plan: Plan, offset: int, buffer: Buffer) -> str:
 
 def _picture(plan: Plan) -> Iterator[str]:
     across = _WIDTH / max(len(plan.loads), 1)
-    upward = _HEIGHT / max(plan.arena, 1)
+    upward = _HEIGHT / max(plan.extent, 1)
     yield f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" xmlns="http://www.w3.org/2000/svg" role="img">'
     for number, (offset, buffer) in enumerate(zip(plan.offsets, plan.buffers, strict=True)):
         top = _HEIGHT - (offset + buffer.size) * upward
@@ -64,8 +64,9 @@ def _picture(plan: Plan) -> Iterator[str]:
             f' width="{(buffer.end - buffer.start + 1) * across:.2f}" height="{buffer.size * upward:.2f}"'
             f' fill="{colour}"><title>{escape(f"{where}: {described(plan, buffer)}")}</title></rect>'
         )
-    bound = _HEIGHT - plan.lower_bound * upward
     peak = (plan.peak_time + 0.5) * across
-    yield f'<line x1="0" y1="{bound:.2f}" x2="{_WIDTH}" y2="{bound:.2f}"/>'
+    for size in sorted({plan.lower_bound, plan.arena} - {plan.extent}):
+        level = _HEIGHT - size * upward
+        yield f'<line x1="0" y1="{level:.2f}" x2="{_WIDTH}" y2="{level:.2f}"/>'
     yield f'<line x1="{peak:.2f}" y1="0" x2="{peak:.2f}" y2="{_HEIGHT}"/>'
     yield "</svg>"

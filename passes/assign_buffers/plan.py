@@ -14,7 +14,7 @@ _PACKED = 3
 # Concatenations that are tried one by one: the largest.
 _TRIED = 64
 
-# The operations of @main in an order, and what may share.
+# The operations of a function in an order, and what may share.
 Layout = tuple[Body, Sharing]
 
 
@@ -22,8 +22,9 @@ Layout = tuple[Body, Sharing]
 class Plan:
     """The order of the operations and where every buffer lies.  Sizes in bytes, rounded up to the alignment.
 
-    `loads` are the bytes needed at each time; `lower_bound` the most of them, which no packing of these buffers
-    can go below; `no_reuse` what separate buffers would take.
+    `lower_bound` are the bytes that no packing of these buffers can go below; `loads` what is needed of the arena
+    at each time, at least, if buffers could be divided; `no_reuse` what separate buffers would take; `outside` what
+    lies outside of the arena, in the memory of results and donated arguments.
     """
 
     program: Program
@@ -31,17 +32,21 @@ class Plan:
     buffers: list[Buffer]
     offsets: list[int]
     arena: int
+    lower_bound: int
     loads: list[int]
     no_reuse: int
+    outside: int
 
     @property
-    def lower_bound(self) -> int:
-        return max(self.loads, default=0)
+    def extent(self) -> int:
+        """The end of the last buffer, outside of the arena too."""
+        ends = (start + aligned(buffer.size) for start, buffer in zip(self.offsets, self.buffers, strict=True))
+        return max(ends, default=0)
 
     @property
     def peak_time(self) -> int:
         """When most is needed, the first time if there are several."""
-        return self.loads.index(self.lower_bound) if self.loads else 0
+        return self.loads.index(max(self.loads)) if self.loads else 0
 
 
 def best_plan(program: Program, schedules: Iterable[Body]) -> Plan:
@@ -88,6 +93,10 @@ def _bound(program: Program, layout: Layout) -> int:
     return Intervals(buffers_of(program, *layout)).bound
 
 
+def _scratch(buffers: Iterable[Buffer]) -> int:
+    return sum(aligned(buffer.size) for buffer in buffers if buffer.scratch is not None)
+
+
 def _packed(program: Program, layout: Layout) -> Plan:
     buffers = buffers_of(program, *layout)
     intervals = Intervals(buffers)
@@ -98,6 +107,8 @@ def _packed(program: Program, layout: Layout) -> Plan:
         buffers=buffers,
         offsets=packing.offsets.tolist(),
         arena=packing.arena,
+        lower_bound=intervals.bound,
         loads=intervals.loads().tolist(),
-        no_reuse=sum(aligned(size or 0) for size in program.sizes),
+        no_reuse=sum(aligned(size or 0) for size in program.sizes) + _scratch(buffers),
+        outside=int(intervals.sizes[~intervals.inside].sum()),
     )

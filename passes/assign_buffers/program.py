@@ -1,19 +1,31 @@
-"""What buffer assignment needs to know of @main, read once from the IR: who reads what, how large, and what may
-share.
+"""What buffer assignment needs to know of a function, read once from the IR: who reads what, how large, and what
+may share.
 
 Values are numbers, so that orders and layouts can be tried without touching the IR.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from jaxlib.mlir import ir
 
-from oxide.dialects.attributes import NAME, PARAM, UPDATES
+from oxide.dialects.attributes import NAME, PARAM, UPDATES, string, symbol
 from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
-from oxide.dialects.effects import Effects
-from oxide.passes.assign_buffers.aliasing import REGION_OPS, InPlace, View, byte_size, pieces, reads_in, views
+from oxide.dialects.effects import CALLEE_ATTRIBUTE, Effects
+from oxide.passes.assign_buffers.aliasing import (
+    REGION_OPS,
+    InPlace,
+    View,
+    byte_size,
+    is_fusion,
+    pieces,
+    reads_in,
+    views,
+)
+from oxide.passes.functions import labels
 
 _ALIAS, _DONOR = "tf.aliasing_output", "jax.buffer_donor"
 
@@ -21,7 +33,8 @@ _ALIAS, _DONOR = "tf.aliasing_output", "jax.buffer_donor"
 @dataclass(frozen=True, eq=False)
 class Step:
     """An operation.  `captured` are the values from outside that its regions read; `bodies` its regions where
-    these need memory; `views`, `pieces` and `overwrites` what `aliasing` says of it."""
+    these need memory; `views`, `pieces` and `overwrites` what `aliasing` says of it; `scratch` the bytes that the
+    function it calls needs besides its arguments and results."""
 
     index: int
     op: ir.Operation
@@ -32,35 +45,51 @@ class Step:
     views: tuple[View | None, ...]
     pieces: tuple[int, ...]
     overwrites: tuple[tuple[int, ...], ...]
+    scratch: int
     pure: bool
 
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """A block: its arguments, its operations in an order, and what its terminator returns."""
+    """A block: its arguments, its operations in an order, its terminator, and what that returns."""
 
     arguments: tuple[int, ...]
     steps: tuple[Step, ...]
+    terminator: ir.Operation
     returned: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """@main's block.  `sizes` are bytes by value, None for what needs no place: constants and tokens, and the
+    """A function's block.  `sizes` are bytes by value, None for what needs no place: constants and tokens, and the
     arguments that stay the caller's.  `donated` maps the other arguments to the result that should lie where they
-    do, if any."""
+    do, if any.  `separate` says that donated arguments and results lie outside of the arena, each in memory of its
+    own."""
 
+    function: ir.Operation
     body: Body
     values: list[ir.Value]
     sizes: list[int | None]
     donated: dict[int, int | None]
+    separate: bool
+
+    @cached_property
+    def results(self) -> frozenset[int]:
+        """The values that lie in memory of their own because the function returns them."""
+        placed = (value for value in self.body.returned if self.sizes[value] is not None)
+        return frozenset(placed).difference(self.body.arguments) if self.separate else frozenset()
 
 
-def read_program(module: ir.Module, function: ir.Operation) -> Program:
-    """Raises OxideError naming every operation with a result of unknown size."""
-    reader = _Reader(module)
+def read_program(
+    module: ir.Module, function: ir.Operation, *, separate: bool, arenas: Mapping[str, int]
+) -> Program:
+    """`arenas` are the bytes that the functions it calls need.
+
+    Raises OxideError naming every operation with a result of unknown size.
+    """
+    reader = _Reader(module, arenas)
     block = function.regions[0].blocks[0]
-    given = donations(function)
+    given = donations(function) if is_entry(function) else {}
     for argument in block.arguments:
         reader.add(argument, byte_size(argument.type) if argument.arg_number in given else None)
     body = reader.body(block)
@@ -70,7 +99,17 @@ def read_program(module: ir.Module, function: ir.Operation) -> Program:
         body.arguments[number]: None if result is None else body.returned[result]
         for number, result in given.items()
     }
-    return Program(body, reader.values, reader.sizes, donated)
+    return Program(function, body, reader.values, reader.sizes, donated, separate)
+
+
+def callee(op: ir.Operation) -> str | None:
+    """The function that an operation calls; None for other operations, and for fusions, which need no memory."""
+    return symbol(op, CALLEE_ATTRIBUTE[op.name]) if op.name in CALLEE_ATTRIBUTE and not is_fusion(op) else None
+
+
+def is_entry(function: ir.Operation) -> bool:
+    """Whether it is @main, which is called from outside."""
+    return string(function, "sym_name") == "main"
 
 
 def donations(function: ir.Operation) -> dict[int, int | None]:
@@ -79,7 +118,7 @@ def donations(function: ir.Operation) -> dict[int, int | None]:
     `tf.aliasing_output` and `jax.buffer_donor` of an argument say so, and `oxide.updates` of a result of its type.
     """
     kind = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
-    arguments = dictionaries(function, "arg_attrs")
+    arguments = labels(function, "arg_attrs")
     names: dict[str, int] = {}
     found: dict[int, int | None] = {}
     for number, attributes in enumerate(arguments):
@@ -90,24 +129,16 @@ def donations(function: ir.Operation) -> dict[int, int | None]:
             found[number] = ir.IntegerAttr(attributes[_ALIAS]).value
         elif _DONOR in attributes and ir.BoolAttr(attributes[_DONOR]).value:
             found[number] = None
-    for result, attributes in enumerate(dictionaries(function, "res_attrs")):
+    for result, attributes in enumerate(labels(function, "res_attrs")):
         number = names.get(ir.StringAttr(attributes[UPDATES]).value) if UPDATES in attributes else None
         if number is not None and kind.inputs[number] == kind.results[result]:
             found[number] = result
     return found
 
 
-def dictionaries(function: ir.Operation, name: str) -> list[ir.DictAttr]:
-    """The attributes of a function's arguments (`arg_attrs`) or results (`res_attrs`)."""
-    if name in function.attributes:
-        return [ir.DictAttr(item) for item in ir.ArrayAttr(function.attributes[name])]
-    kind = ir.FunctionType(ir.TypeAttr(function.attributes["function_type"]).value)
-    count = len(kind.inputs if name == "arg_attrs" else kind.results)
-    return [ir.DictAttr.get({}, function.context)] * count
-
-
 class _Reader:
-    def __init__(self, module: ir.Module) -> None:
+    def __init__(self, module: ir.Module, arenas: Mapping[str, int]) -> None:
+        self._arenas = arenas
         self._numbers: dict[ir.Value, int] = {}
         self._sizes: dict[ir.Type, int | None] = {}
         self._steps = 0
@@ -125,7 +156,7 @@ class _Reader:
     def body(self, block: ir.Block) -> Body:
         *operations, terminator = (view.operation for view in block.operations)
         steps = tuple(self._step(op) for op in operations)
-        return Body(self._known(block.arguments), steps, self._known(terminator.operands))
+        return Body(self._known(block.arguments), steps, terminator, self._known(terminator.operands))
 
     def _step(self, op: ir.Operation) -> Step:
         # Before the regions' own values are known.
@@ -150,6 +181,7 @@ class _Reader:
             views=tuple(views(op)) if fine else (),
             pieces=tuple(pieces(op)) if fine else (),
             overwrites=tuple(map(tuple, self._in_place.operands(op))) if fine else (),
+            scratch=self._arenas.get(callee(op) or "", 0),
             pure=self._effects.is_pure(op),
         )
 

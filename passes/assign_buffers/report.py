@@ -13,11 +13,16 @@ _SHOWN = 2
 
 
 def report(plan: Plan) -> dict[str, object]:
-    """Totals in bytes, and every buffer with its place, its time and the values that lie in it."""
+    """Totals in bytes, and every buffer with its place, its time and the values that lie in it.
+
+    Offsets from `arena_bytes` on are in memory outside of the arena.  A buffer with `scratch` is what an operation
+    works in: the arena of the function it calls, or values of a loop that trade places.
+    """
     peak = plan.peak_time
     return {
         "arena_bytes": plan.arena,
         "lower_bound_bytes": plan.lower_bound,
+        "outside_bytes": plan.outside,
         "no_reuse_bytes": plan.no_reuse,
         "alignment": ALIGNMENT,
         "peak_time": peak,
@@ -28,6 +33,8 @@ def report(plan: Plan) -> dict[str, object]:
                 "start": buffer.start,
                 "end": buffer.end,
                 "at_peak": buffer.start <= peak <= buffer.end,
+                "outside": buffer.separate,
+                **({} if buffer.scratch is None else {"scratch": _operation(buffer.scratch)}),
                 "values": [
                     {**_value(plan.program.values[number]), "offset": offset + place}
                     for number, place in buffer.values.items()
@@ -38,23 +45,16 @@ def report(plan: Plan) -> dict[str, object]:
     }
 
 
+def _operation(op: ir.Operation) -> dict[str, object]:
+    return {"operation": op.name, "location": location_text(op.location)}
+
+
 def _value(value: ir.Value) -> dict[str, object]:
+    kind = {"type": str(value.type)}
     if isinstance(value, ir.OpResult):
-        op = value.owner.operation
-        return {
-            "operation": op.name,
-            "result": value.result_number,
-            "type": str(value.type),
-            "location": location_text(op.location),
-        }
+        return {**_operation(value.owner.operation), "result": value.result_number, **kind}
     argument = ir.BlockArgument(value)
-    op = argument.owner.owner.operation
-    return {
-        "operation": op.name,
-        "argument": argument.arg_number,
-        "type": str(value.type),
-        "location": location_text(op.location),
-    }
+    return {**_operation(argument.owner.owner.operation), "argument": argument.arg_number, **kind}
 
 
 def text(plan: Plan) -> str:
@@ -70,7 +70,12 @@ def text(plan: Plan) -> str:
 
 def totals(plan: Plan) -> list[tuple[str, int]]:
     """Bytes with what they are."""
-    return [("arena", plan.arena), ("lower bound", plan.lower_bound), ("without reuse", plan.no_reuse)]
+    return [
+        ("arena", plan.arena),
+        ("lower bound", plan.lower_bound),
+        ("outside", plan.outside),
+        ("without reuse", plan.no_reuse),
+    ]
 
 
 def alive_at_peak(plan: Plan) -> list[tuple[int, Buffer]]:
@@ -85,7 +90,9 @@ def alive_at_peak(plan: Plan) -> list[tuple[int, Buffer]]:
 
 
 def described(plan: Plan, buffer: Buffer) -> str:
-    """The first values of a buffer: operation, type and location."""
+    """The first values of a buffer: operation, type and location; or the operation that works in it."""
+    if buffer.scratch is not None:
+        return f"scratch memory of {buffer.scratch.name} at {location_text(buffer.scratch.location)}"
     shown = [_value(plan.program.values[number]) for number in list(buffer.values)[:_SHOWN]]
     texts = [f"{value['operation']} {value['type']} at {value['location']}" for value in shown]
     more = len(buffer.values) - len(shown)

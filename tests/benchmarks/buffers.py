@@ -2,11 +2,11 @@
 
     python tests/benchmarks/buffers.py [--without-xla] [NAME | FILE]...
 
-All sizes in MB.  `arena` holds every intermediate value and the results; `peak` is the most of it that is
-needed at one time, below which the plan's order of operations cannot go, `given` the same for the given order;
-`separate` what all values take without sharing.  XLA compiles the same program for `--platform`; what it
-allocates besides arguments and results are `temp`, and `temp+out` is what compares with the arena.  `seconds`
-is CPU time of the pass.
+All sizes in MB.  `arena` holds what is neither argument nor result; `peak` is the most of it that is needed at one
+time, below which the plan's order of operations cannot go, `given` the same for the given order; `separate` what
+all values take without sharing.  XLA compiles the same program for `--platform`: its `temp` compares with the
+arena, and `XLA` with `total`, where results are added.  `one` is the arena with results in it (`results=arena`),
+over XLA's total.  `seconds` is CPU time of the pass.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ def measured(path: Path, platform: str | None) -> list[str]:
     module = run_pipeline(model.module, PREPARATION)
     given = PassLog()
     AssignBuffers(schedule="given").run(clone_module(module), given)
+    one = PassLog()
+    AssignBuffers(results="arena").run(clone_module(module), one)
     log = PassLog()
     start = process_time()
     AssignBuffers().run(module, log)
@@ -56,8 +58,11 @@ def measured(path: Path, platform: str | None) -> list[str]:
     if platform is not None:
         stats = model.compile(platform, cache=False).memory_analysis()
         temp = stats["temp_size_in_bytes"]
-        total = temp + stats["output_size_in_bytes"] - stats["alias_size_in_bytes"]
-        cells += [f"{temp / MEGABYTE:.3f}", f"{total / MEGABYTE:.3f}", f"{arena / total:.3f}"]
+        theirs = temp + stats["output_size_in_bytes"] - stats["alias_size_in_bytes"]
+        ours = arena + log.counts["bytes outside the arena"]
+        cells += [f"{temp / MEGABYTE:.3f}", f"{arena / temp:.3f}"]
+        cells += [f"{ours / MEGABYTE:.3f}", f"{theirs / MEGABYTE:.3f}", f"{ours / theirs:.3f}"]
+        cells.append(f"{one.counts['arena bytes'] / theirs:.3f}")
     return [*cells, f"{seconds:.2f}"]
 
 
@@ -70,7 +75,7 @@ def main() -> None:
     files = bool(options.names) and all(Path(name).exists() for name in options.names)
     known = {} if files else models()
     titles = ["arena", "peak", "ratio", "given", "separate"]
-    titles += [] if options.without_xla else ["temp", "temp+out", "ratio"]
+    titles += [] if options.without_xla else ["temp", "/temp", "total", "XLA", "/XLA", "one"]
     print(row("model", [*titles, "seconds"]))
     for name in options.names or known:
         path = known.get(name, Path(name))

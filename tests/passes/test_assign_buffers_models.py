@@ -6,12 +6,13 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from jaxlib.mlir import ir
 from models import architectures, sequence_architectures
 from operations_by_xla import Evaluator
 from torch import nn
 
 import oxide
-from oxide.passes.assign_buffers import AssignBuffers, main_block
+from oxide.passes.assign_buffers import AssignBuffers
 from oxide.passes.assign_buffers.executor import execute
 from oxide.passes.base import PassLog
 from oxide.passes.manager import run_pipeline
@@ -88,19 +89,31 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], Inputs]] = {
 @pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights:UserWarning")
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_computes_the_same_in_one_arena(name: str) -> None:
+    check_in_arena(name, "lower,fuse")
+
+
+def test_layers_that_are_calls_and_composites_have_their_arenas_inside() -> None:
+    module = check_in_arena("bert", "default,outline")
+    text = str(module)
+    assert all(part in text for part in ("call @", "stablehlo.composite", "oxide.scratch"))
+
+
+def check_in_arena(name: str, pipeline: str) -> ir.Module:
+    """Run a model as its plan says, and compare; answers the module."""
     build, inputs = MODELS[name]
     network = architectures.seeded(cast(type[nn.Module], build))
     given = inputs()
     with torch.no_grad():
         wanted = network(*given)
         model = oxide.import_torch(torch.export.export(network, given))
-    module = run_pipeline(model.module, "lower,fuse")
+    module = run_pipeline(model.module, pipeline)
     log = PassLog()
     AssignBuffers().run(module, log)
     # The bound that is asked of full-size models, which buffers.py among the benchmarks measures.
     assert log.counts["arena bytes"] <= 1.05 * log.counts["lower bound bytes"]
     weights = [np.asarray(model.parameters[spec.name]) for spec in model.signature.parameters]
-    found = execute(module, main_block(module), [*(value.numpy() for value in given), *weights], Evaluator())
+    found = execute(module, [*(value.numpy() for value in given), *weights], Evaluator())
     expected = [wanted] if isinstance(wanted, torch.Tensor) else list(wanted)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-4, atol=1e-4)
+    return module

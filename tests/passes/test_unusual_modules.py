@@ -91,7 +91,7 @@ MODULES = {
     }""",
     "empty": "",
 }
-REFUSED_BY_ASSIGN_BUFFERS = {"dynamic shapes", "nested modules", "empty"}
+REFUSED_BY_ASSIGN_BUFFERS = {"dynamic shapes", "nested modules", "empty", "declared function"}
 SIMPLE: list[Pass] = [
     Canonicalize(),
     CommonSubexpressions(),
