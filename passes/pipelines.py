@@ -29,6 +29,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "refine-shapes": NamedPipeline(
         "Static shapes wherever they follow from the arguments' and from constants",
-        "stablehlo-refine-shapes,canonicalize",
+        # First ours: the native pass takes a sum of bools for their exclusive or when it folds one.
+        "canonicalize,stablehlo-refine-shapes,canonicalize",
     ),
 }

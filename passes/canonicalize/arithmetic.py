@@ -12,6 +12,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.attributes import tensor
 from oxide.dialects.constants import constant_value
 from oxide.dialects.fold import fold, is_splat
 from oxide.dialects.hlo.core import FOLD_ELEMENTS
@@ -96,6 +97,15 @@ def _absorbing(op: ir.Operation) -> ir.Value | None:
     if element is None or element.dtype.kind not in "biu":
         return None
     return op.operands[1] if _ABSORBING[op.name.removeprefix("stablehlo.")](element) else None
+
+
+def _logic(op: ir.Operation) -> ir.Value | None:
+    """x + y -> x | y, x * y -> x & y of bools"""
+    kind = tensor(op.results[0]).element_type
+    if not isinstance(kind, ir.IntegerType) or kind.width != 1:
+        return None
+    name = "stablehlo.or" if op.name == "stablehlo.add" else "stablehlo.and"
+    return hlo.create(name, op.operands, [op.results[0].type]).results[0]
 
 
 def _self(op: ir.Operation) -> ir.Value | None:
@@ -226,6 +236,7 @@ PATTERNS = [
     pattern("constant-right", _COMMUTATIVE, _constant_right),
     pattern("neutral-element", list(NEUTRAL), _neutral),
     pattern("absorbing-element", list(_ABSORBING), _absorbing),
+    pattern("logic-of-bools", ["add", "multiply"], _logic),
     pattern("same-operands", ["maximum", "minimum", "and", "or"], _self),
     pattern("self-cancelling", ["subtract", "xor"], _self_cancelling),
     pattern("repeated-operand", ["maximum", "minimum", "and", "or"], _repeated_operand),

@@ -10,6 +10,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.attributes import tensor
 from oxide.passes.canonicalize.matching import (
     again,
     is_complex,
@@ -29,6 +30,8 @@ _NOT_NEGATIVE = {"stablehlo.abs", "stablehlo.exponential", "stablehlo.logistic"}
 
 def _involution(op: ir.Operation) -> ir.Value | None:
     """-(-x) -> x, not(not(x)) -> x"""
+    if op.name == "stablehlo.negate":
+        return _negated(op.operands[0])
     inner = producer(op.operands[0], op.name)
     return None if inner is None else inner.operands[0]
 
@@ -42,14 +45,22 @@ def _idempotent(op: ir.Operation) -> ir.Value | None:
 
 def _absolute_of_negated(op: ir.Operation) -> ir.Value | None:
     """abs(-x) -> abs(x)"""
-    inner = producer(op.operands[0], "stablehlo.negate")
-    return None if inner is None else hlo.create(op.name, [inner.operands[0]], [op.results[0].type]).results[0]
+    x = _negated(op.operands[0])
+    return None if x is None else hlo.create(op.name, [x], [op.results[0].type]).results[0]
 
 
 def _negated(value: ir.Value) -> ir.Value | None:
     """x of a value -x."""
     inner = producer(value, "stablehlo.negate")
-    return None if inner is None else inner.operands[0]
+    return None if inner is None or not _is_negated_exactly(value) else inner.operands[0]
+
+
+def _is_negated_exactly(value: ir.Value) -> bool:
+    """False for f8E8M0FNU, which has no sign, and for quantised numbers, which saturate."""
+    kind = tensor(value).element_type
+    return isinstance(kind, (ir.IntegerType, ir.FloatType, ir.ComplexType)) and not isinstance(
+        kind, ir.Float8E8M0FNUType
+    )
 
 
 def _sum_with_negated(op: ir.Operation) -> ir.Value | None:
@@ -77,6 +88,8 @@ def _square_of_absolute(op: ir.Operation) -> ir.Value | None:
     """|x| * |x| -> x * x"""
     inner = producer(op.operands[0], "stablehlo.abs")
     if op.operands[0] != op.operands[1] or inner is None or is_complex(inner.operands[0]):
+        return None
+    if not _is_negated_exactly(op.operands[0]):
         return None
     return again(op, [inner.operands[0]] * 2)
 

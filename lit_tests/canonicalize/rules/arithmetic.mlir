@@ -153,3 +153,14 @@ func.func @absorbing_element(%x: tensor<3xui8>) -> tensor<3xui8> {
   %r = stablehlo.maximum %x, %c : tensor<3xui8>
   return %r : tensor<3xui8>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @logic_of_bools
+// CHECK-SAME: %[[X:.+]]: {{.*}}%[[Y:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.or %[[X]], %[[Y]] : tensor<3xi1>
+// CHECK-NEXT: return %[[R0]] : tensor<3xi1>
+func.func @logic_of_bools(%x: tensor<3xi1>, %y: tensor<3xi1>) -> tensor<3xi1> {
+  %r = stablehlo.add %x, %y : tensor<3xi1>
+  return %r : tensor<3xi1>
+}
