@@ -1,8 +1,9 @@
-"""Random StableHLO programs out of every operation the reference interpreter runs, at every element type.
+"""Random StableHLO programs out of every operation the reference interpreter or XLA runs, at every element type.
 
-`OPERATIONS` has a row for each operation: the element types it takes, and a function that writes it down.
-`NOT_RUN` says why the others are missing.  Values include NaN, infinities, zeros of both signs, the smallest
-subnormal, the largest and smallest integers, empty tensors and scalars.
+`OPERATIONS` has a row for each operation of the interpreter, `RUN_BY_XLA` one for each of the others: the element
+types it takes, and a function that writes it down.  `NOT_RUN` says why the rest is missing.  Values include NaN,
+infinities, zeros of both signs, the smallest subnormal, the largest and smallest integers, empty tensors and
+scalars.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import operation_writers as write
+import xla_operation_writers as by_xla
 from jaxlib.mlir import ir
 from operation_writers import Write
 from program_maker import ALL, BOOL, COMPLEX, FLOATS, INTEGERS, REAL, SIGNED, WIDE_FLOATS, Maker
@@ -97,6 +99,37 @@ OPERATIONS: dict[str, Operation] = {
     "while": Operation(ALL, write.while_),
     "get_dimension_size": Operation(ALL, write.size),
     "optimization_barrier": Operation(ALL, write.elementwise("optimization_barrier")),
+    "tuple": Operation(ALL, write.tuple_),
+    "uniform_quantize": Operation(("f32",), write.quantised),
+    "composite": Operation(SIGNED + FLOATS + BOOL, write.composite),
+    "composite/call": Operation(SIGNED + FLOATS + BOOL, write.calls),
+}
+
+_XLA_FLOATS = ("f32", "f64")
+_XLA_NUMBERS = (*WIDE_FLOATS, "i8", "i16", "i32", "i64", "ui8", "ui32")
+
+# What XLA runs and the interpreter does not.
+RUN_BY_XLA: dict[str, Operation] = {
+    "all_gather": Operation(_XLA_NUMBERS, by_xla.all_gather),
+    "all_reduce": Operation(_XLA_NUMBERS, by_xla.all_reduce),
+    "all_to_all": Operation(_XLA_NUMBERS, by_xla.all_to_all),
+    "batch_norm_grad": Operation(_XLA_FLOATS, by_xla.batch_norm_grad),
+    "batch_norm_inference": Operation(_XLA_FLOATS, by_xla.batch_norm_inference),
+    "batch_norm_training": Operation(_XLA_FLOATS, by_xla.batch_norm_training),
+    "broadcast": Operation((*_XLA_NUMBERS, *BOOL, *COMPLEX), by_xla.broadcast),
+    "cholesky": Operation(_XLA_FLOATS, by_xla.cholesky),
+    "collective_permute": Operation(_XLA_NUMBERS, by_xla.collective_permute),
+    "dot": Operation((*WIDE_FLOATS, "i32"), by_xla.dot),
+    "einsum": Operation(("f16", "f32", "f64", "i32"), by_xla.einsum),
+    "fft": Operation(_XLA_FLOATS, by_xla.fft),
+    "partition_id": Operation(("ui32",), by_xla.identity_of_the_device("partition_id")),
+    "real_dynamic_slice": Operation((*_XLA_NUMBERS, *BOOL), by_xla.real_dynamic_slice),
+    "reduce_scatter": Operation(_XLA_NUMBERS, by_xla.reduce_scatter),
+    "replica_id": Operation(("ui32",), by_xla.identity_of_the_device("replica_id")),
+    "rng_bit_generator": Operation(("ui8", "ui32", "ui64"), by_xla.rng_bit_generator),
+    "set_dimension_size": Operation(("f32", "i32"), by_xla.set_dimension_size),
+    "torch_index_select": Operation((*_XLA_NUMBERS, *BOOL), by_xla.torch_index_select),
+    "triangular_solve": Operation(_XLA_FLOATS, by_xla.triangular_solve),
 }
 
 # Written by the functions of other operations.
@@ -106,67 +139,39 @@ _WRITTEN_WITH = {
     "dynamic_pad",
     "dynamic_conv",
     "dynamic_gather",
+    "get_tuple_element",
     "return",
+    "uniform_dequantize",
 }
 
+_STRUCTURE = "not run: tests/passes/test_effects.py sees that it stays"
 NOT_RUN = {
     **dict.fromkeys(
         [
-            "all_gather",
-            "all_reduce",
-            "all_to_all",
+            "after_all",
+            "collective_broadcast",
             "async_done",
             "async_start",
-            "collective_broadcast",
-            "collective_permute",
+            "create_token",
             "cross-replica-sum",
+            "custom_call",
             "infeed",
             "outfeed",
-            "partition_id",
             "recv",
-            "reduce_scatter",
-            "replica_id",
+            "rng",
             "send",
         ],
-        "needs several devices or a host",
+        _STRUCTURE,
     ),
-    **dict.fromkeys(
-        [
-            "batch_norm_grad",
-            "batch_norm_inference",
-            "batch_norm_training",
-            "broadcast",
-            "cholesky",
-            "dot",
-            "einsum",
-            "fft",
-            "real_dynamic_slice",
-            "rng",
-            "rng_bit_generator",
-            "torch_index_select",
-            "triangular_solve",
-            "unary_einsum",
-        ],
-        "the interpreter does not run it",
-    ),
-    **dict.fromkeys(["uniform_dequantize", "uniform_quantize"], "quantised types do not cross the bindings"),
-    **dict.fromkeys(
-        [
-            "after_all",
-            "create_token",
-            "custom_call",
-            "composite",
-            "get_tuple_element",
-            "set_dimension_size",
-            "tuple",
-        ],
-        "its results are no plain tensors, or it names a function: tests of their own",
-    ),
+    "unary_einsum": "nothing here runs it: tests/passes/test_effects.py sees that it stays",
 }
 
 
+ROWS = {**OPERATIONS, **RUN_BY_XLA}
+
+
 def covered() -> set[str]:
-    return {name.partition("/")[0] for name in OPERATIONS} | _WRITTEN_WITH
+    return {name.partition("/")[0] for name in ROWS} | _WRITTEN_WITH
 
 
 def program(seed: int, operations: Sequence[tuple[str, str]]) -> tuple[ir.Module, list[np.ndarray]]:
@@ -174,5 +179,5 @@ def program(seed: int, operations: Sequence[tuple[str, str]]) -> tuple[ir.Module
     with make_context() as context, ir.Location.unknown():
         maker = Maker(seed)
         for name, element in operations:
-            maker.results.append(OPERATIONS[name].write(maker, element))
+            maker.results.append(ROWS[name].write(maker, element))
         return parse_module(maker.text(), context), [array for _, array in maker.arguments]

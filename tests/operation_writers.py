@@ -347,3 +347,52 @@ def reduce_precision(m: Maker, element: str) -> Value:
     shape = m.shape()
     attributes = f"exponent_bits = {m.choose([4, 5, 8])} : i32, mantissa_bits = {m.choose([3, 7, 10])} : i32"
     return m.emit("reduce_precision", [m.value(element, shape)], element, shape, attributes)
+
+
+def tuple_(m: Maker, element: str) -> Value:
+    parts = [m.value(element, m.shape()) for _ in range(2)]
+    kind = f"tuple<{parts[0].type}, {parts[1].type}>"
+    index = m.choose([0, 1])
+    both = m.fresh(element, ())  # its type is written here
+    names = ", ".join(part.name for part in parts)
+    types = ", ".join(part.type for part in parts)
+    m.lines.append(f'{both.name} = "stablehlo.tuple"({names}) : ({types}) -> {kind}')
+    result = m.fresh(element, parts[index].shape)
+    m.lines.append(
+        f'{result.name} = "stablehlo.get_tuple_element"({both.name}) {{index = {index} : i32}} '
+        f": ({kind}) -> {result.type}"
+    )
+    return result
+
+
+def quantised(m: Maker, element: str) -> Value:
+    """Quantised, twice the same operation on that, and back."""
+    x = m.finite(element, m.shape())
+    kind = m.choose(["i8:f32, 0.5", "i8:f32, 0.25:3", "ui8:f32, 0.5:128", "i32:f32, 0.125"]).replace("f32", element)
+    held = type_of(f"!quant.uniform<{kind}>", x.shape)
+    small, sums = [m.fresh(element, ()).name for _ in range(2)], m.fresh(element, ()).name
+    for name in small:
+        m.lines.append(f'{name} = "stablehlo.uniform_quantize"({x.name}) : ({x.type}) -> {held}')
+    m.lines.append(f'{sums} = "stablehlo.add"({small[0]}, {small[1]}) : ({held}, {held}) -> {held}')
+    result = m.fresh(element, x.shape)
+    m.lines.append(f'{result.name} = "stablehlo.uniform_dequantize"({sums}) : ({held}) -> {x.type}')
+    return result
+
+
+def composite(m: Maker, element: str) -> Value:
+    x = m.value(element, m.shape())
+    attributes = f'name = "test.unary", decomposition = @{m.function(x, _unary(element))}, version = 1 : i32'
+    return m.emit("composite", [x], element, x.shape, attributes)
+
+
+def calls(m: Maker, element: str) -> Value:
+    """A function called twice, once with what it gave."""
+    x = m.value(element, m.shape())
+    attributes = f"callee = @{m.function(x, _unary(element))}"
+    return m.emit(
+        "func.call", [m.emit("func.call", [x], element, x.shape, attributes)], element, x.shape, attributes
+    )
+
+
+def _unary(element: str) -> str:
+    return "not" if element in BOOL + INTEGERS else "negate"

@@ -77,6 +77,7 @@ class Maker:
         self.values: list[Value] = []
         self.arguments: list[tuple[Value, np.ndarray]] = []
         self.results: list[Value] = []
+        self._functions: list[str] = []
         self._names = 0
 
     def choose(self, options: Sequence):
@@ -96,7 +97,7 @@ class Maker:
             return self.emit("complex", parts, element, shape)
         array = self.rng.choice(special_values(element), shape)
         if self.rng.random() < 0.5:
-            return self._argument(element, array)
+            return self.given(element, array)
         if self.rng.random() < 0.6:
             array = np.broadcast_to(self.rng.choice(special_values(element)), shape)
         return self.constant(array)
@@ -104,9 +105,18 @@ class Maker:
     def argument(self, element: str, shape: Shape) -> Value:
         if element in COMPLEX:
             return self.emit("complex", [self.argument(element[8:-1], shape) for _ in range(2)], element, shape)
-        return self._argument(element, self.rng.choice(special_values(element), shape))
+        return self.given(element, self.rng.choice(special_values(element), shape))
 
-    def _argument(self, element: str, array: np.ndarray) -> Value:
+    def finite(self, element: str, shape: Shape) -> Value:
+        """An argument of small numbers, halves among floats."""
+        if element in COMPLEX:
+            return self.emit("complex", [self.finite(element[8:-1], shape) for _ in range(2)], element, shape)
+        halves = np.asarray(self.rng.integers(0, 7, shape) - (0 if element in UNSIGNED + BOOL else 3))
+        dtype = dtypes.from_spelling(element)
+        return self.given(element, (halves if element in INTEGERS + BOOL else halves / 2).astype(dtype))
+
+    def given(self, element: str, array: np.ndarray) -> Value:
+        """An argument of these values."""
         value = self._define(Value(f"%arg{len(self.arguments)}", element, array.shape))
         self.arguments.append((value, array))
         return value
@@ -141,7 +151,8 @@ class Maker:
             self._define(result)
         left = ", ".join(value.name for value in results)
         self.lines.append(
-            f'{left}{" = " if left else ""}"stablehlo.{op}"({", ".join(v.name for v in operands)}) '
+            f'{left}{" = " if left else ""}"{op if "." in op else f"stablehlo.{op}"}"'
+            f"({', '.join(v.name for v in operands)}) "
             f"{f'({regions}) ' if regions else ''}{{{attributes}}} : "
             f"({', '.join(v.type for v in operands)}) -> ({', '.join(v.type for v in results)})"
         )
@@ -160,6 +171,16 @@ class Maker:
             f'"stablehlo.return"({done}) : ({out}) -> () }}'
         )
 
+    def function(self, argument: Value, op: str) -> str:
+        """The name of a new private function that applies `op` to a value like `argument`."""
+        name = f"f{len(self._functions)}"
+        self._functions.append(
+            f"func.func private @{name}(%x: {argument.type}) -> {argument.type} {{\n"
+            f'  %y = "stablehlo.{op}"(%x) : ({argument.type}) -> {argument.type}\n'
+            f"  return %y : {argument.type}\n}}\n"
+        )
+        return name
+
     def _fresh(self) -> str:
         self._names += 1
         return f"%v{self._names}"
@@ -172,7 +193,11 @@ class Maker:
         return value
 
     def text(self) -> str:
-        taken = ", ".join(f"{value.name}: {value.type}" for value, _ in self.arguments)
+        inputs = self.choose([0, 1, len(self.arguments)])
+        taken = ", ".join(
+            f"{value.name}: {value.type}" + ("" if n < inputs else f' {{oxide.param = "w{n}"}}')
+            for n, (value, _) in enumerate(self.arguments)
+        )
         parts: list[Value] = []
         for value in self.results:
             if value.element in COMPLEX:
@@ -182,4 +207,5 @@ class Maker:
         given = ", ".join(value.type for value in parts)
         body = "\n  ".join(self.lines)
         returned = f"return {', '.join(value.name for value in parts)} : {given}" if parts else "return"
-        return f"func.func @main({taken}) -> ({given}) {{\n  {body}\n  {returned}\n}}\n"
+        main = f"func.func @main({taken}) -> ({given}) {{\n  {body}\n  {returned}\n}}\n"
+        return "".join([main, *self._functions])
