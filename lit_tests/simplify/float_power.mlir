@@ -1,7 +1,7 @@
 // RUN: oxide-opt %s --simplify --remarks 2>&1 | filecheck %s
 
 // The cube would be rounded twice.
-// CHECK: float-power: stablehlo.power stays, products that round more than once are not the power
+// CHECK: float-power: stablehlo.power stays, several operations round more than once; it needs reassociate
 // CHECK: %[[SQUARE:.+]] = stablehlo.multiply %arg0, %arg0
 // CHECK: %[[CUBE:.+]] = stablehlo.power %arg0
 // CHECK: return %[[SQUARE]], %[[CUBE]]

@@ -15,6 +15,7 @@ from oxide.passes.canonicalize import (
     contraction,
     control,
     conversions,
+    divisions,
     folding,
     iotas,
     loops,
@@ -31,6 +32,7 @@ from oxide.passes.canonicalize.fast_math import FLAGS, fast_math
 _FAMILIES = (
     folding,
     arithmetic,
+    divisions,
     signs,
     selection,
     conversions,

@@ -30,9 +30,9 @@ def binary(operation: str, element: str, constant: str, size: int) -> ir.Module:
     )
 
 
-def hits(module: ir.Module) -> dict[str, int]:
+def hits(module: ir.Module, options: Simplify = Simplify()) -> dict[str, int]:  # noqa: B008 - it is frozen
     log = PassLog()
-    Simplify().run(module, log)
+    options.run(module, log)
     assert module.operation.verify()
     return {name: rule.hits for name, rule in log.rules.items() if rule.hits}
 
@@ -65,6 +65,65 @@ def test_every_byte_by_every_power_of_two(operation: str, element: str, divisor:
     # -128 / -1 wraps.
     wanted = [truncated(int(each), divisor)[operation == "remainder"] & 0xFF for each in x]
     np.testing.assert_array_equal(evaluate(module, [x])[0].view(np.uint8), wanted)
+
+
+@pytest.mark.parametrize("operation", ["divide", "remainder"])
+@pytest.mark.parametrize("element", ["i8", "ui8"])
+def test_every_byte_by_every_divisor_where_none_divides(element: str, operation: str) -> None:
+    limits = np.iinfo(ELEMENTS[element])
+    x = np.arange(limits.min, limits.max + 1).astype(ELEMENTS[element])
+    others = [d for d in range(limits.min, limits.max + 1) if abs(d) & (abs(d) - 1)]
+    for divisor in others[:: 5 if element == "i8" else 7] + others[-2:]:
+        module = binary(operation, element, str(divisor), 256)
+        assert hits(module, Simplify(device="tpu")) == {
+            f"integer-{'quotient' if operation == 'divide' else 'remainder'}": 1
+        }
+        wanted = [truncated(int(each), divisor)[operation == "remainder"] & 0xFF for each in x]
+        np.testing.assert_array_equal(evaluate(module, [x])[0].view(np.uint8), wanted)
+
+
+@pytest.mark.parametrize("element", ["i16", "ui16", "i32", "ui32"])
+def test_wide_integers_where_none_divides(element: str) -> None:
+    """The numbers beside multiples of the divisor, where a quotient that is off by one shows."""
+    dtype = np.dtype(f"{'u' if element[0] == 'u' else ''}int{element.lstrip('ui')}")
+    limits, rng = np.iinfo(dtype), np.random.default_rng(0)
+    for divisor in [3, 7, 641, limits.max, limits.max - 1, *(-3, -limits.max)[: 2 * (dtype.kind == "i")]]:
+        quotients = [0, 1, limits.max // divisor, *rng.integers(0, abs(limits.max // divisor), 20, endpoint=True)]
+        near = {int(q) * divisor + off for q in quotients for off in (-1, 0, 1)} | {limits.min, limits.max}
+        x = np.array(sorted(n for n in near if limits.min <= n <= limits.max), dtype)
+        module = binary("divide", element, str(divisor), len(x))
+        assert hits(module, Simplify(device="tpu")) == {"integer-quotient": 1}
+        np.testing.assert_array_equal(evaluate(module, [x])[0], [truncated(int(n), divisor)[0] for n in x])
+
+
+def test_a_quotient_is_shared() -> None:
+    text = """func.func @main(%x: tensor<64xi8>, %y: tensor<64xi8>) -> (tensor<64xi8>, tensor<64xi8>) {
+      %0 = stablehlo.remainder %x, %y : tensor<64xi8>
+      %1 = stablehlo.divide %x, %y : tensor<64xi8>
+      return %0, %1 : tensor<64xi8>, tensor<64xi8>
+    }"""
+    before, after = parse_module(text), parse_module(text)
+    assert hits(after) == {"shared-quotient": 1}
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        arguments = [rng.integers(-128, 128, 64).astype(np.int8), rng.choice([-128, -7, -2, 1, 3, 127], 64)]
+        arguments[1] = arguments[1].astype(np.int8)
+        for old, new in zip(evaluate(before, arguments), evaluate(after, arguments), strict=True):
+            assert_same_bits(old, new)
+
+
+@pytest.mark.parametrize("exponent", [3, 5, 7, 16, -0.5])
+def test_powers_of_floats_by_several_operations(exponent: float) -> None:
+    rng = np.random.default_rng(0)
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 1e30, -1e-30]
+    x = np.array([*special, *rng.uniform(-4, 4, 55)], np.float32)
+    module = binary("power", "f32", f"{exponent:.1f}", 64)
+    assert hits(module, Simplify(reassociate=True)) == {"float-power": 1}
+    with np.errstate(all="ignore"):
+        wanted = np.power(x.astype(np.float64), exponent).astype(np.float32)
+    # x^n is rounded n - 1 times, a root and its inverse twice, and what is wanted once.
+    error = max(exponent, 3) * float(np.finfo(np.float32).eps) / 2
+    np.testing.assert_allclose(evaluate(module, [x])[0], wanted, rtol=error)
 
 
 @pytest.mark.parametrize("exponent", [0, 2, 3, 4, 5, 6, 7, 8, 12, 16, 17, 64])
