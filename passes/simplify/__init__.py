@@ -14,6 +14,7 @@ from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.dce import DeadCode
 from oxide.passes.simplify import converts, placed_converts, pointwise, strength
+from oxide.passes.simplify.convolutions_cpu import BY_GROUPS, BY_TAPS, take_apart
 from oxide.passes.simplify.layout import LAYOUT, Layout, Step, regions
 from oxide.passes.simplify.merge import MERGE_PRODUCTS, merge_products
 from oxide.passes.simplify.relayout import Rewriting
@@ -36,7 +37,10 @@ class Simplify(Pass):
     layout: Literal["keep", "nchw", "nhwc", "auto"] = option(
         "keep", "layout of convolutions; auto is what costs the device the fewest transposed bytes"
     )
-    device: Literal["cpu", "gpu", "tpu"] = option("cpu", "the device `layout=auto` is for")
+    convolutions: Literal["keep", "auto"] = option(
+        "keep", "auto takes apart the convolutions that the device runs badly whole: on CPUs, those in groups"
+    )
+    device: Literal["cpu", "gpu", "tpu"] = option("cpu", "the device that `auto` is for")
     reassociate: bool = option(False, "let floats be computed in other steps, which changes their rounding")
     drop_rounding: bool = option(False, "let floats keep more bits than a conversion to fewer and back leaves")
 
@@ -58,6 +62,9 @@ class Simplify(Pass):
                 while self._change_layouts(find_weight_values(main, Effects(module)), log):
                     pass
         engine.apply_greedily(module.operation)
+        if self._for_cpu():
+            with module.context:
+                take_apart(module, log)
         if main is not None:
             with module.context:
                 fold_scales(find_weight_values(main, Effects(module)), self.reassociate, log)
@@ -91,18 +98,21 @@ class Simplify(Pass):
             return self.layout
         return "nhwc" if self.device == "cpu" else "keep"
 
+    def _for_cpu(self) -> bool:
+        return self.convolutions == "auto" and self.device == "cpu"
+
     def _patterns(self) -> list[Pattern]:
         return [
             *strength.patterns(self.device, self.reassociate),
             *converts.patterns(self.drop_rounding),
             *placed_converts.PATTERNS,
-            *pointwise.PATTERNS,
+            *pointwise.patterns(self._for_cpu()),
         ]
 
     @classmethod
     def rules(cls) -> list[tuple[str, str]]:
         rules = [(rule.name, rule.summary) for rule in cls()._patterns()]
-        return [LAYOUT, *rules, SCALED_PRODUCT, SUM_OF_PRODUCTS, MERGE_PRODUCTS]
+        return [LAYOUT, *rules, BY_TAPS, BY_GROUPS, SCALED_PRODUCT, SUM_OF_PRODUCTS, MERGE_PRODUCTS]
 
 
 def _rewrites(log: PassLog) -> int:
