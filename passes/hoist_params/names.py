@@ -37,7 +37,7 @@ def name_values(
     sources = _sources(program, weights)
     used, named = set(taken), dict[str, ir.Value]()
     for value in values:
-        done = _DONE.get(value.owner.name.removeprefix("stablehlo."), "prepared")
+        done = _DONE.get(value.owner.operation.name.removeprefix("stablehlo."), "prepared")
         wanted = name = _stacked(value, sources) or f"{sources[value]}_{done}"
         number = 1
         while name in used:
