@@ -107,6 +107,8 @@ OPERATIONS: dict[str, Operation] = {
 
 _XLA_FLOATS = ("f32", "f64")
 _XLA_NUMBERS = (*WIDE_FLOATS, "i8", "i16", "i32", "i64", "ui8", "ui32")
+# XLA's CPU client crashes on some operations of the narrower types.
+XLA_ELEMENTS = {*_XLA_NUMBERS, "ui16", "ui64", *BOOL, *COMPLEX}
 
 # What XLA runs and the interpreter does not.
 RUN_BY_XLA: dict[str, Operation] = {
