@@ -16,6 +16,7 @@ from oxide.passes.raise_ import (
     batch_norm,
     einsum,
     group_norm,
+    im2col,
     norms,
     quantised,
     rotary,
@@ -29,7 +30,7 @@ _PHASES: tuple[list[Pattern], ...] = (
     [*norms.SCALED, *group_norm.SCALED],
     group_norm.BARE,
     norms.BARE,
-    [*rotary.PATTERNS, *sequences.PATTERNS, *quantised.PATTERNS],
+    [*rotary.PATTERNS, *sequences.PATTERNS, *quantised.PATTERNS, *im2col.PATTERNS],
     attention.PATTERNS,
     [*softmax.AFTERWARDS, *einsum.PATTERNS],
 )
