@@ -17,7 +17,7 @@ _GENERIC = frozenset({"model", "module", "net", "self"})
 
 
 def function_name(template: Template, weights: Mapping[ir.Value, str]) -> str:
-    """`encoder_layer` where the parts read weights of `encoder.layers.0`, ... or stand in such scopes, or `block`."""
+    """`encoder_layer` where parts read weights of `encoder.layers.0`, ... or stand in such scopes; else `block`."""
     owners = Counter(found.owner for names in _weight_names(template, weights) if (found := indexed(names)))
     scopes = indexed([scope(part) for part in template.parts])
     owner = owners.most_common(1)[0][0] if owners else scopes.owner if scopes else ""

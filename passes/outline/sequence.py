@@ -1,4 +1,4 @@
-"""A block as a sequence of tokens: equal tokens compute the same function of their operands."""
+"""Blocks as a sequence of tokens: equal tokens compute the same function of their operands."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.effects import Effects
 from oxide.passes.cse import structure
+from oxide.passes.program_blocks import WITH_CALLS
 from oxide.passes.weight_values import values_read
 
 # They cost nothing, so they are no members of the sequence but belong to whoever reads them.
@@ -28,35 +29,65 @@ class Read(NamedTuple):
 
 
 @dataclass
-class BlockSequence:
-    """The operations of a block but for the free ones.
+class Sequences:
+    """The operations of blocks, one block after the other, but for the free ones.
 
-    `tokens` has a number for each, `readers` the places of what reads a value, directly or through free operations.
-    Tokens of what must not be outlined are negative, and occur once.
+    `tokens` has a number for each, `readers` the places of what reads a value in the block that defines it:
+    directly, through free operations or inside of a region.  Tokens of what must not be outlined, terminators
+    among them, are negative and occur once.  `inside` has the places of the operations in the regions of one,
+    `around` the place of the one in whose region another is.
     """
 
     operations: list[ir.Operation] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     readers: dict[ir.Value, list[int]] = field(default_factory=dict)
+    inside: dict[int, list[range]] = field(default_factory=dict)
+    around: dict[int, int] = field(default_factory=dict)
+
+    def overlapping(self, places: range) -> list[int]:
+        """These places, those of what is inside of the operations there, and those of what is around them."""
+        found: list[int] = []
+        pending = [places]
+        while pending:
+            for place in pending.pop():
+                found.append(place)
+                pending += self.inside.get(place, ())
+        outer = self.around.get(places.start)
+        while outer is not None:
+            found.append(outer)
+            outer = self.around.get(outer)
+        return found
 
 
-def read_block(block: ir.Block, effects: Effects) -> BlockSequence:
-    found, numbers = BlockSequence(), dict[Hashable, int]()
-    for view in block.operations:
-        op = view.operation
-        if op.name in FREE:
-            continue
-        position = len(found.operations)
-        may_move = len(op.results) > 0 and effects.is_pure(op)
-        found.operations.append(op)
-        found.tokens.append(numbers.setdefault(token(op), len(numbers)) if may_move else -1 - position)
-        for _, leaf in reads(op):
-            if leaf is not None:
-                found.readers.setdefault(leaf, []).append(position)
+def read_blocks(blocks: Sequence[ir.Block], effects: Effects) -> Sequences:
+    """The sequence of these blocks and of those inside of their loops and branches."""
+    found, numbers = Sequences(), dict[Hashable, int]()
+    pending: list[tuple[ir.Block, int | None]] = [(block, None) for block in reversed(blocks)]
+    while pending:
+        block, around = pending.pop()
+        first, local = len(found.operations), set[ir.Value](block.arguments)
+        for view in block.operations:
+            op = view.operation
+            local.update(op.results)
+            if op.name in FREE:
+                continue
+            place = len(found.operations)
+            may_move = len(op.results) > 0 and effects.is_pure(op)
+            found.operations.append(op)
+            found.tokens.append(numbers.setdefault(token(op), len(numbers)) if may_move else -1 - place)
+            for _, leaf in reads(op):
+                if leaf is not None and leaf in local:
+                    found.readers.setdefault(leaf, []).append(place)
+            if op.name in WITH_CALLS:
+                pending += [(inner, place) for region in reversed(list(op.regions)) for inner in region.blocks]
+        if around is not None:
+            places = range(first, len(found.operations))
+            found.inside.setdefault(around, []).append(places)
+            found.around.update(dict.fromkeys(places, around))
     return found
 
 
-def crossing(sequence: BlockSequence) -> np.ndarray:
+def crossing(sequence: Sequences) -> np.ndarray:
     """How many of the sequence's results are live before each of its operations."""
     changes = np.zeros(len(sequence.operations) + 1, np.int64)
     for position, op in enumerate(sequence.operations):

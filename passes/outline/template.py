@@ -10,7 +10,7 @@ from jaxlib.mlir import ir
 
 from oxide.passes.cse import structure
 from oxide.passes.outline.repeats import Repeat
-from oxide.passes.outline.sequence import BlockSequence, constant, reads, token
+from oxide.passes.outline.sequence import Sequences, constant, reads, token
 
 Part = Sequence[ir.Operation]
 
@@ -46,7 +46,7 @@ class Template:
         return [_leaf(part, places[0]) for places in self.parameters]
 
 
-def group_by_wiring(sequence: BlockSequence, repeat: Repeat) -> list[list[int]]:
+def group_by_wiring(sequence: Sequences, repeat: Repeat) -> list[list[int]]:
     """The starts of a repeat, those together whose operations read one another in the same way."""
     groups: dict[Hashable, list[int]] = {}
     for start in repeat.starts:
@@ -55,7 +55,7 @@ def group_by_wiring(sequence: BlockSequence, repeat: Repeat) -> list[list[int]]:
 
 
 def make_template(
-    sequence: BlockSequence, starts: Sequence[int], length: int, weights: Collection[ir.Value]
+    sequence: Sequences, starts: Sequence[int], length: int, weights: Collection[ir.Value]
 ) -> Template:
     """The template of parts with the same wiring; parameters that are `weights` come last."""
     parts = [sequence.operations[start : start + length] for start in starts]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 from jaxlib.mlir import ir
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from oxide.backends.jax_source.emitter import Emitter
     from oxide.dialects.shapes import Symbolic
 
+# Values that are one index.
+_Indices: TypeAlias = Sequence[ir.Value]
+
 
 @dataclass(frozen=True)
 class CountedLoop:
@@ -31,12 +34,14 @@ class CountedLoop:
     `carried` are the positions of its state, the counter's only where it serves for more than counting and what
     follows.  `slices` maps the first operation that reads element i of an array in iteration i, without the first
     dimension, to that array; `stacked` the position of a result that puts elements together to each iteration's.
+    With `is_reversed` both go from the last element to the first.
     """
 
     trips: Size
     carried: Sequence[int]
     slices: Mapping[ir.Operation, ir.Value]
     stacked: Mapping[int, ir.Value]
+    is_reversed: bool
 
 
 def find(op: ir.OpView, facts: Symbolic) -> Match | None:
@@ -60,30 +65,64 @@ def find_counted(op: ir.OpView, facts: Symbolic) -> CountedLoop | None:
     trips = counter.end - counter.start
     trips = max(trips, 0) if isinstance(trips, int) else trips
     body = op.regions[1].blocks[0]
-    users = {use.owner.operation for use in body.arguments[counter.position].uses}
-    direct = [op for op in body.operations if op.operation in users]
-    is_read = len(direct) < len(users) or next(iter(op.results[counter.position].uses), None) is not None
-    slices: dict[ir.Operation, ir.Value] = {}
-    stacked: dict[int, ir.Value] = {}
-    for user in direct:
-        if counter.start == 0 and (read := _slice(user, body, counter, trips, facts)) is not None:
-            slices[read] = user.operands[0]
-        elif counter.start == 0 and (element := _stacking(user, body, counter, trips, facts)) is not None:
-            stacked[list(body.arguments).index(user.operands[0])] = element
-        elif not _only_counts(user, body, counter):
-            is_read = True
+    index = body.arguments[counter.position]
+    rows = _rows([index], body, trips if counter.start == 0 else None, facts)
+    down = [user for user in rows.others if _counts_down(user, index, body, trips, facts)]
+    is_reversed = len(down) > 0 and not rows.slices and not rows.stacked
+    if is_reversed:
+        kept = rows.others - set(down)
+        rows = _rows([user.results[0] for user in down], body, trips, facts)
+        rows.others.update(kept)
+    stacked = dict(sorted(rows.stacked.items()))
+    is_counted = next(iter(op.results[counter.position].uses), None) is not None
+    is_read = is_counted or any(not _only_counts(user, body, counter) for user in rows.others)
     carried = [i for i in range(len(op.results)) if i not in stacked and (i != counter.position or is_read)]
-    read = {i: element for i, element in sorted(stacked.items()) if next(iter(op.results[i].uses), None)}
-    return CountedLoop(trips, carried, slices, read)
+    read = {i: element for i, element in stacked.items() if next(iter(op.results[i].uses), None)}
+    return CountedLoop(trips, carried, rows.slices, read, is_reversed)
 
 
-def _only_counts(user: ir.OpView, body: ir.Block, counter: Counter) -> bool:
+@dataclass(frozen=True)
+class _Rows:
+    """What is read and written at an index: `slices` and `stacked` as in a loop, `others` for any other purpose."""
+
+    slices: dict[ir.Operation, ir.Value] = field(default_factory=dict)
+    stacked: dict[int, ir.Value] = field(default_factory=dict)
+    others: set[ir.Operation] = field(default_factory=set)
+
+
+def _rows(indices: _Indices, body: ir.Block, trips: Size | None, facts: Symbolic) -> _Rows:
+    """What a loop's body does at these values of one index, where it runs over `trips` elements."""
+    found = _Rows(others={use.owner.operation for index in indices for use in index.uses})
+    for op in body.operations:
+        if op.operation not in found.others or trips is None:
+            continue
+        if (read := _slice(op, body, indices, trips, facts)) is not None:
+            found.slices[read] = op.operands[0]
+        elif (element := _stacking(op, body, indices, trips, facts)) is not None:
+            found.stacked[list(body.arguments).index(op.operands[0])] = element
+        else:
+            continue
+        found.others.remove(op.operation)
+    return found
+
+
+def _counts_down(op: ir.Operation, index: ir.Value, body: ir.Block, trips: Size, facts: Symbolic) -> bool:
+    """Whether an operation is `trips - 1 - index`."""
+    if op.name != "stablehlo.subtract" or op.block != body or op.operands[1] != index:
+        return False
+    last = splat(op.operands[0], facts)
+    return last is not None and last == trips - 1
+
+
+def _only_counts(user: ir.Operation, body: ir.Block, counter: Counter) -> bool:
     """Whether an operation is the addition that the loop counts by, and nothing more."""
     following = _terminator(body).operands[counter.position]
-    return following.owner == user.operation and len(list(following.uses)) == 1
+    return following.owner == user and len(list(following.uses)) == 1
 
 
-def _slice(op: ir.OpView, body: ir.Block, counter: Counter, trips: Size, facts: Symbolic) -> ir.Operation | None:
+def _slice(
+    op: ir.OpView, body: ir.Block, indices: Sequence[ir.Value], trips: Size, facts: Symbolic
+) -> ir.Operation | None:
     """The reshape that makes `x[i]` of `dynamic_slice(x, i, 0, ...)`, for an x of `trips` elements from outside."""
     if op.operation.name != "stablehlo.dynamic_slice" or op.operation.block != body:
         return None
@@ -95,12 +134,14 @@ def _slice(op: ir.OpView, body: ir.Block, counter: Counter, trips: Size, facts: 
     owner = x.owner.operation.block if isinstance(x, ir.OpResult) else x.owner
     shape = facts.shape(x)
     whole = shape[0] == trips and facts.shape(op.results[0]) == (1, *shape[1:])
-    if owner == body or not whole or not _at_counter(starts, body, counter, facts):
+    if owner == body or not whole or not _is_at(starts, indices, facts):
         return None
     return dropped.operation if facts.shape(dropped.results[0]) == shape[1:] else None
 
 
-def _stacking(op: ir.OpView, body: ir.Block, counter: Counter, trips: Size, facts: Symbolic) -> ir.Value | None:
+def _stacking(
+    op: ir.OpView, body: ir.Block, indices: Sequence[ir.Value], trips: Size, facts: Symbolic
+) -> ir.Value | None:
     """The element y of `dynamic_update_slice(ys, y[None], i, 0, ...)`, where that is all that happens to ys."""
     if op.operation.name != "stablehlo.dynamic_update_slice" or op.operation.block != body:
         return None
@@ -114,12 +155,12 @@ def _stacking(op: ir.OpView, body: ir.Block, counter: Counter, trips: Size, fact
         return None
     element = added.operands[0]
     whole = shape[0] == trips and facts.shape(update) == (1, *shape[1:]) and facts.shape(element) == shape[1:]
-    return element if whole and _at_counter(starts, body, counter, facts) else None
+    return element if whole and _is_at(starts, indices, facts) else None
 
 
-def _at_counter(starts: Sequence[ir.Value], body: ir.Block, counter: Counter, facts: Symbolic) -> bool:
+def _is_at(starts: Sequence[ir.Value], indices: _Indices, facts: Symbolic) -> bool:
     first, *rest = starts
-    return first == body.arguments[counter.position] and all(splat(start, facts) == 0 for start in rest)
+    return first in indices and all(splat(start, facts) == 0 for start in rest)
 
 
 def _terminator(block: ir.Block) -> ir.OpView:
@@ -170,7 +211,9 @@ def _emit(e: Emitter, op: ir.OpView, loop: CountedLoop) -> Emitted:
         return Nested(node, [loop.carried])
     step = e.function("step", parameters, statements, syntax.tuple_([state, _packed(nodes[len(initial) :])]))
     over = [_packed([part.node for part in scanned])] if scanned else []
-    node = call("lax.scan", step, _packed(initial), *over, length=None if scanned else literal(loop.trips))
+    length = None if scanned else literal(loop.trips)
+    backwards = literal(True) if loop.is_reversed else None
+    node = call("lax.scan", step, _packed(initial), *over, length=length, reverse=backwards)
     return Nested(node, [loop.carried, list(loop.stacked)])
 
 
