@@ -75,9 +75,18 @@ def _is_power_of_two(divisor: int) -> bool:
     return abs(divisor) & (abs(divisor) - 1) == 0
 
 
-def _integer_quotient(op: ir.Operation, device: str) -> ir.Value | Declined | None:
+def _divisor(op: ir.Operation) -> int | None:
+    """The constant that integers are divided by, where another form may cost less.
+
+    One division costs less than the operations in its place, and shape arithmetic of open modules is made of such.
+    """
     divisor = divisor_of(op)
-    if divisor is None or divisor == 1:
+    return None if divisor in (None, 1) or hlo.size(op.results[0]) == 1 else divisor
+
+
+def _integer_quotient(op: ir.Operation, device: str) -> ir.Value | Declined | None:
+    divisor = _divisor(op)
+    if divisor is None:
         return None
     if not _is_power_of_two(divisor):
         return _by_other(op, divisor, device)
@@ -91,8 +100,8 @@ def _integer_quotient(op: ir.Operation, device: str) -> ir.Value | Declined | No
 
 
 def _integer_remainder(op: ir.Operation, device: str) -> ir.Value | Declined | None:
-    divisor = divisor_of(op)
-    if divisor is None or divisor == 1:
+    divisor = _divisor(op)
+    if divisor is None:
         return None
     if not _is_power_of_two(divisor):
         quotient = _by_other(op, divisor, device)
