@@ -18,7 +18,8 @@ from oxide.passes.simplify.convolutions_cpu import BY_GROUPS, BY_TAPS, take_apar
 from oxide.passes.simplify.layout import LAYOUT, Layout, Step, regions
 from oxide.passes.simplify.merge import MERGE_PRODUCTS, merge_products
 from oxide.passes.simplify.relayout import Rewriting
-from oxide.passes.simplify.scales import SCALED_PRODUCT, SUM_OF_PRODUCTS, fold_scales, merge_sums
+from oxide.passes.simplify.scales import SCALED_PRODUCT, fold_scales
+from oxide.passes.simplify.sums import SUM_OF_PRODUCTS, merge_sums
 from oxide.passes.weight_values import WeightValues, find_weight_values
 
 

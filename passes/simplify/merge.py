@@ -13,6 +13,7 @@ from oxide.dialects.attributes import integer
 from oxide.dialects.rewrite import RuleStatistics
 from oxide.passes.base import PassLog
 from oxide.passes.canonicalize.matching import attributes_of, has_one_use, is_static
+from oxide.passes.simplify.places import Places
 from oxide.passes.weight_values import WeightValues
 
 MERGE_PRODUCTS = (
@@ -66,38 +67,13 @@ def merge_products(program: WeightValues, log: PassLog) -> None:
             siblings.setdefault(product.kind(), []).append(product)
         else:
             log.remark(op, f"{MERGE_PRODUCTS[0]}: {op.name} stays, its weight is used elsewhere")
-    places = _Places(program)
+    places = Places(program)
     for group in siblings.values():
         if len(group) > 1:
             statistics.hits += len(group)
             log.remark(group[0].op, f"{MERGE_PRODUCTS[0]}: {len(group)} {group[0].op.name} become one")
             places.bring_before(group[0].op, [product.weight for product in group])
             _merge(group)
-
-
-class _Places:
-    """Where operations stand in their block."""
-
-    def __init__(self, program: WeightValues) -> None:
-        self._program = program
-        self._producer: dict[ir.Value, int] = {
-            result: position for position, op in enumerate(program.operations) for result in op.results
-        }
-        self._now = list(range(len(program.operations)))
-
-    def bring_before(self, first: ir.Operation, weights: Sequence[ir.Value]) -> None:
-        """Move what computes the weights, from weights and constants alone, before an operation."""
-        place = self._now[self._producer[first.results[0]]]
-        late: set[int] = set()
-        pending = list(weights)
-        while pending:
-            position = self._producer.get(pending.pop())
-            if position is not None and position not in late and self._now[position] > place:
-                late.add(position)
-                pending += self._program.reads[position]
-        for position in sorted(late):
-            self._program.operations[position].move_before(first)
-            self._now[position] = place
 
 
 def _product(op: ir.Operation, known: Mapping[ir.Value, bool]) -> _Product | None:

@@ -30,7 +30,7 @@ def block(module: ir.Module) -> ir.Block:
 def shuffle(module: ir.Module, seed: int) -> None:
     """Put the operations of @main into another order, in which each still comes after what it reads."""
     *operations, last = (view.operation for view in block(module).operations)
-    position = {result: number for number, op in enumerate(operations) for result in op.results}
+    position: dict[ir.Value, int] = {result: n for n, op in enumerate(operations) for result in op.results}
     waits = [{position[value] for value in values_read(op) if value in position} for op in operations]
     users: dict[int, list[int]] = {}
     for number, reads in enumerate(waits):
