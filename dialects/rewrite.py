@@ -63,13 +63,19 @@ Rule = Callable[[ir.Operation, Rewriter], bool]
 
 @dataclass(frozen=True)
 class Pattern:
-    """A rule with a name (for statistics and remarks), the operation names it roots at, and what it does."""
+    """A rule with a name (for statistics and remarks), the operation names it roots at, and what it does.
+
+    With `reads` it is tried only where one of these operations defines an operand, and with `integers` only where
+    the first operand is of integers or bools: what most rules look at first is looked at once for all.
+    """
 
     name: str
     roots: tuple[str, ...]
     rule: Rule
     benefit: int = 1
     summary: str = ""
+    reads: frozenset[str] = frozenset()
+    integers: bool = False
 
 
 # What a debug counter calls all rewrites together.
@@ -125,11 +131,11 @@ class PatternSet:
         self._counter = _COUNTER.get()
         # The driver comes back to an operation until nothing changes; one remark is enough.
         self._declined: set[tuple[str, str]] = set()
-        by_root: dict[str, list[tuple[str, Rule, RuleStatistics]]] = {}
+        by_root: dict[str, list[tuple[Pattern, RuleStatistics]]] = {}
         for pattern in sorted(patterns, key=lambda pattern: -pattern.benefit):
             statistics = self.statistics.setdefault(pattern.name, RuleStatistics())
             for root in pattern.roots:
-                by_root.setdefault(root, []).append((pattern.name, pattern.rule, statistics))
+                by_root.setdefault(root, []).append((pattern, statistics))
         native = _rewrite.RewritePatternSet(context)
         for root, rules in by_root.items():
             native.add(root, self._callback(root, rules), 1)
@@ -149,7 +155,7 @@ class PatternSet:
         return sum(rule.hits for rule in self.statistics.values())
 
     def _callback(
-        self, root: str, rules: list[tuple[str, Rule, RuleStatistics]]
+        self, root: str, rules: list[tuple[Pattern, RuleStatistics]]
     ) -> Callable[[ir.Operation, Any], bool]:
         counter = self._counter
 
@@ -158,14 +164,18 @@ class PatternSet:
             operation = op.operation
             location = operation.location
             rewriter = Rewriter(native)
+            read, integers = _read(operation)
             with native.ip, location:
-                for name, rule, statistics in rules:
+                for pattern, statistics in rules:
+                    if (pattern.reads and pattern.reads.isdisjoint(read)) or (pattern.integers and not integers):
+                        continue
+                    name = pattern.name
                     if counter is not None:
                         if not counter.allows(name):
                             continue
                         counter.last = (name, root, location)
                     statistics.tries += 1
-                    if rule(operation, rewriter):
+                    if pattern.rule(operation, rewriter):
                         statistics.hits += 1
                         if counter is not None:
                             counter.count(name)
@@ -185,3 +195,18 @@ class PatternSet:
         if self._observer is not None and key not in self._declined:
             self._declined.add(key)
             self._observer(location, message)
+
+
+def _read(op: ir.Operation) -> tuple[set[str], bool]:
+    """The names of the operations that define an operation's operands; whether the first operand is of integers."""
+    names = set()
+    integers = None
+    for operand in op.operands:
+        if integers is None:
+            integers = isinstance(operand.type, ir.RankedTensorType) and isinstance(
+                operand.type.element_type, ir.IntegerType
+            )
+        owner = operand.owner
+        if not isinstance(owner, ir.Block):
+            names.add(owner.name)
+    return names, bool(integers)

@@ -14,7 +14,7 @@ _COMMUTATIVE = frozenset(
     f"stablehlo.{name}" for name in ("add", "and", "maximum", "minimum", "multiply", "or", "xor")
 )
 # Deterministic on paper; merging two generators would still tie streams the program keeps apart.
-_KEPT_APART = frozenset({"stablehlo.rng_bit_generator"})
+KEPT_APART = frozenset({"stablehlo.rng_bit_generator"})
 
 
 @register
@@ -56,7 +56,7 @@ def _merge_equal(block: ir.Block, effects: Effects, log: PassLog) -> list[ir.Ope
 
 
 def _may_merge(op: ir.Operation, effects: Effects) -> bool:
-    return len(op.results) > 0 and op.name not in _KEPT_APART and effects.is_pure(op)
+    return len(op.results) > 0 and op.name not in KEPT_APART and effects.is_pure(op)
 
 
 def structure(op: ir.Operation, local: dict[ir.Value, int]) -> Hashable:
@@ -66,7 +66,7 @@ def structure(op: ir.Operation, local: dict[ir.Value, int]) -> Hashable:
         operands.sort(key=hash)
     attributes = tuple((name, _attribute(op, name)) for name in op.attributes)
     types = tuple(result.type for result in op.results)
-    regions = tuple(_region_structure(region, local) for region in op.regions)
+    regions = tuple(region_structure(region, local) for region in op.regions)
     return (op.name, tuple(operands), attributes, types, regions)
 
 
@@ -78,7 +78,8 @@ def _attribute(op: ir.Operation, name: str) -> Hashable:
         return str(op)
 
 
-def _region_structure(region: ir.Region, local: dict[ir.Value, int]) -> Hashable:
+def region_structure(region: ir.Region, local: dict[ir.Value, int]) -> Hashable:
+    """What the operations of a region compute; see `structure`."""
     blocks = []
     for block in region.blocks:
         for argument in block.arguments:

@@ -6,7 +6,8 @@ Floating point keeps only what IEEE 754 guarantees: `x + 0` is not `x` when x is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -16,7 +17,18 @@ from oxide.dialects.attributes import tensor
 from oxide.dialects.constants import constant_value
 from oxide.dialects.fold import fold, is_splat
 from oxide.dialects.hlo.core import FOLD_ELEMENTS
-from oxide.passes.canonicalize.matching import again, has_one_use, is_discrete, is_static, number, pattern, producer
+from oxide.passes.canonicalize.matching import (
+    again,
+    built,
+    defining,
+    has_one_use,
+    is_discrete,
+    is_static,
+    number,
+    pattern,
+    producer,
+    shape_of,
+)
 
 _COMMUTATIVE = ["add", "and", "maximum", "minimum", "multiply", "or", "xor"]
 _ASSOCIATIVE = ["add", "and", "maximum", "minimum", "multiply", "or", "xor"]
@@ -151,25 +163,6 @@ def _complement(op: ir.Operation) -> ir.Value | None:
     return hlo.full_like(op.results[0], (-1 if hlo.dtype(left) != np.bool_ else True) if ones else 0)
 
 
-def _cancelled_sum(op: ir.Operation) -> ir.Value | None:
-    """(x + y) - y -> x, (x - y) + y -> x, x - (x - y) -> y of integers"""
-    left, right = op.operands
-    if not is_discrete(left) or hlo.dtype(left) == np.bool_:
-        return None
-    if op.name == "stablehlo.add":
-        for this, other in ((left, right), (right, left)):
-            inner = producer(other, "stablehlo.subtract")
-            if inner is not None and inner.operands[1] == this:
-                return inner.operands[0]
-        return None
-    total, difference = producer(left, "stablehlo.add"), producer(right, "stablehlo.subtract")
-    if total is not None and right in list(total.operands):
-        return total.operands[0] if total.operands[1] == right else total.operands[1]
-    if difference is not None and difference.operands[0] == left:
-        return difference.operands[1]
-    return None
-
-
 def _remainder_of_one(op: ir.Operation) -> ir.Value | None:
     """x % 1 -> 0 of integers"""
     element = number(op.operands[1])
@@ -208,6 +201,47 @@ def _clamp_of_bounds(op: ir.Operation) -> ir.Value | None:
     return hlo.create("stablehlo.clamp", [low, inner.operands[0], high], [op.results[0].type]).results[0]
 
 
+def _bound_of_clamp(op: ir.Operation) -> ir.Value | None:
+    """max(clamp(a, x, b), c) -> clamp(max(a, c), x, max(b, c)) of constants, and so for min, for clamp, and for
+    clamp of a max or min"""
+    place = 1 if op.name == "stablehlo.clamp" else 0
+    inner = defining(op.operands[place])
+    constants = [number(value) for index, value in enumerate(op.operands) if index != place]
+    outer = [np.asarray(element) for element in constants if element is not None]
+    if inner is None or len(outer) < len(constants) or not _ordered(outer) or not is_static(op):
+        return None
+    ends = _ends(inner) if inner.name == "stablehlo.clamp" or place else None
+    if ends is None:
+        return None
+    x, *bounds = ends
+    known = [fold(op, [*outer[:place], np.asarray(end), *outer[place:]]) for end in bounds]
+    shape = shape_of(op.results[0])
+    low, high = (hlo.constant(np.broadcast_to(folded[0], shape)) for folded in known if folded is not None)
+    return built("clamp", op.results[0], low, x, high)
+
+
+def _ends(op: ir.Operation) -> tuple[ir.Value, np.generic, np.generic] | None:
+    """What a clamp, maximum or minimum by constants bounds, and between which numbers."""
+    if op.name == "stablehlo.clamp":
+        low, high = number(op.operands[0]), number(op.operands[2])
+        if low is None or high is None or not _ordered([low, high]):
+            return None
+        return op.operands[1], low, high
+    bound = number(op.operands[1]) if op.name in ("stablehlo.maximum", "stablehlo.minimum") else None
+    if bound is None or not _ordered([bound]):
+        return None
+    if op.name == "stablehlo.maximum":
+        return op.operands[0], bound, hlo.highest(bound.dtype)
+    return op.operands[0], hlo.lowest(bound.dtype), bound
+
+
+def _ordered(bounds: Sequence[np.generic | np.ndarray]) -> bool:
+    """True for numbers in ascending order, NaN and zeros of different sign excluded."""
+    if any(bound.dtype.kind in "bc" or bound != bound for bound in bounds):
+        return False
+    return all(np.less(a, b) or a.tobytes() == b.tobytes() for a, b in pairwise(bounds))
+
+
 def _constant_right(op: ir.Operation) -> ir.Value | None:
     """c + x -> x + c"""
     left, right = op.operands
@@ -233,19 +267,24 @@ def _associate(op: ir.Operation) -> ir.Value | None:
 
 
 PATTERNS = [
-    pattern("constant-right", _COMMUTATIVE, _constant_right),
-    pattern("neutral-element", list(NEUTRAL), _neutral),
-    pattern("absorbing-element", list(_ABSORBING), _absorbing),
-    pattern("logic-of-bools", ["add", "multiply"], _logic),
+    pattern("constant-right", _COMMUTATIVE, _constant_right, reads=["constant"]),
+    pattern("neutral-element", list(NEUTRAL), _neutral, reads=["constant"]),
+    pattern("absorbing-element", list(_ABSORBING), _absorbing, reads=["constant"], integers=True),
+    pattern("logic-of-bools", ["add", "multiply"], _logic, integers=True),
     pattern("same-operands", ["maximum", "minimum", "and", "or"], _self),
-    pattern("self-cancelling", ["subtract", "xor"], _self_cancelling),
-    pattern("repeated-operand", ["maximum", "minimum", "and", "or"], _repeated_operand),
-    pattern("absorption", list(_DUAL), _absorption),
-    pattern("complement", ["and", "or", "xor"], _complement),
-    pattern("cancelled-sum", ["add", "subtract"], _cancelled_sum),
-    pattern("remainder-of-one", "remainder", _remainder_of_one),
-    pattern("open-clamp", "clamp", _open_clamp),
-    pattern("clamp-of-clamp", "clamp", _clamp_of_clamp),
-    pattern("clamp-of-bounds", ["maximum", "minimum"], _clamp_of_bounds),
-    pattern("associate-constants", _ASSOCIATIVE, _associate),
+    pattern("self-cancelling", ["subtract", "xor"], _self_cancelling, integers=True),
+    pattern(
+        "repeated-operand",
+        ["maximum", "minimum", "and", "or"],
+        _repeated_operand,
+        reads=["maximum", "minimum", "and", "or"],
+    ),
+    pattern("absorption", list(_DUAL), _absorption, reads=["and", "or", "maximum", "minimum"], integers=True),
+    pattern("complement", ["and", "or", "xor"], _complement, reads=["not"], integers=True),
+    pattern("remainder-of-one", "remainder", _remainder_of_one, reads=["constant"], integers=True),
+    pattern("open-clamp", "clamp", _open_clamp, reads=["constant"]),
+    pattern("clamp-of-clamp", "clamp", _clamp_of_clamp, reads=["clamp"]),
+    pattern("bound-of-clamp", ["clamp", "maximum", "minimum"], _bound_of_clamp, reads=["constant"]),
+    pattern("clamp-of-bounds", ["maximum", "minimum"], _clamp_of_bounds, reads=["constant"]),
+    pattern("associate-constants", _ASSOCIATIVE, _associate, reads=["constant"]),
 ]

@@ -160,10 +160,28 @@ def _pad_into_convolution(op: ir.Operation) -> ir.Value | None:
     return hlo.create(op.name, [pad.operands[0], op.operands[1]], [op.results[0].type], attributes).results[0]
 
 
+def _reverse_into_convolution(op: ir.Operation) -> ir.Value | None:
+    """convolution(x, reverse(w)) -> convolution(x, w) with its windows reversed, along spatial dimensions"""
+    inner = static_producer(op.operands[1], "stablehlo.reverse")
+    if inner is None or not is_static(op):
+        return None
+    numbers = stablehlo.ConvDimensionNumbers(op.attributes["dimension_numbers"])
+    spatial, moved = list(numbers.kernel_spatial_dimensions), set(integers(inner, "dimensions"))
+    if not moved <= set(spatial):
+        return None
+    reversal = [axis in moved for axis in spatial]
+    if "window_reversal" in op.attributes:
+        before = ir.DenseBoolArrayAttr(op.attributes["window_reversal"])
+        reversal = [now != then for now, then in zip(reversal, before, strict=True)]
+    attributes = {**attributes_of(op), "window_reversal": ir.DenseBoolArrayAttr.get(reversal)}
+    return hlo.create(op.name, [op.operands[0], inner.operands[0]], [op.results[0].type], attributes).results[0]
+
+
 PATTERNS = [
-    pattern("dot-of-transpose", "dot_general", _dot_of_transpose),
-    pattern("transpose-of-dot", "transpose", _transpose_of_dot),
-    pattern("dot-with-identity", "dot_general", _dot_with_identity),
+    pattern("dot-of-transpose", "dot_general", _dot_of_transpose, reads=["transpose"]),
+    pattern("transpose-of-dot", "transpose", _transpose_of_dot, reads=["dot_general"]),
+    pattern("dot-with-identity", "dot_general", _dot_with_identity, reads=["constant"]),
     pattern("dot-with-zero", "dot_general", _dot_with_zero),
-    pattern("pad-into-convolution", "convolution", _pad_into_convolution),
+    pattern("pad-into-convolution", "convolution", _pad_into_convolution, reads=["pad"]),
+    pattern("reverse-into-convolution", "convolution", _reverse_into_convolution, reads=["reverse"]),
 ]

@@ -49,6 +49,6 @@ def _remainder_of_remainder(op: ir.Operation) -> ir.Value | None:
 
 
 PATTERNS = [
-    pattern("quotient-of-quotient", "divide", _quotient_of_quotient),
-    pattern("remainder-of-remainder", "remainder", _remainder_of_remainder),
+    pattern("quotient-of-quotient", "divide", _quotient_of_quotient, reads=["divide"], integers=True),
+    pattern("remainder-of-remainder", "remainder", _remainder_of_remainder, reads=["remainder"], integers=True),
 ]

@@ -23,7 +23,7 @@ _OPERAND_ELEMENTS = 1 << 20
 def constant_fold(limit: int) -> Pattern:
     """op(constants) -> constant, when the result is a splat or has at most `limit` elements."""
     roots = [name.removeprefix("stablehlo.") for name in fold.RULES if name not in _KEPT]
-    return pattern("constant-fold", roots, lambda op: _evaluated(op, limit))
+    return pattern("constant-fold", roots, lambda op: _evaluated(op, limit), reads=["constant"])
 
 
 def _evaluated(op: ir.Operation, limit: int) -> ir.Value | None:

@@ -22,7 +22,7 @@ from oxide.passes.canonicalize.matching import (
     splat,
     static_producer,
 )
-from oxide.passes.canonicalize.shapes import inserted_around
+from oxide.passes.canonicalize.shapes import mapping_of_reshaped
 
 _BROADCAST = "stablehlo.broadcast_in_dim"
 # select and clamp take rank-0 operands as they are; a convert or compare changes the element type only.
@@ -98,6 +98,12 @@ def _convert_of_iota(op: ir.Operation) -> ir.Value | None:
     return _counting(op, axis)
 
 
+def counts_up(iota: ir.Operation) -> bool:
+    """True for a static iota whose type holds all its numbers."""
+    value = iota.results[0]
+    return _holds_count(hlo.dtype(value), shape_of(value)[integer(iota, "iota_dimension")] - 1)
+
+
 def _holds_count(dtype: np.dtype, last: int) -> bool:
     """True when 0, 1, ..., last are numbers of a type."""
     if dtype == np.bool_ or dtypes.is_complex(dtype):
@@ -168,7 +174,7 @@ def _will_change(broadcast: ir.Operation) -> bool:
     reshape = static_producer(broadcast.operands[0], "stablehlo.reshape")
     if reshape is None:
         return producer(broadcast.operands[0], _BROADCAST) is not None
-    return inserted_around(shape_of(reshape.operands[0]), shape_of(broadcast.operands[0])) is not None
+    return mapping_of_reshaped(broadcast, reshape) is not None
 
 
 def _function_of_broadcasts(op: ir.Operation) -> ir.Value | None:
@@ -205,15 +211,15 @@ def _function_of_broadcasts(op: ir.Operation) -> ir.Value | None:
 
 
 PATTERNS = [
-    pattern("broadcast-of-iota", "broadcast_in_dim", _broadcast_of_iota),
-    pattern("transpose-of-iota", "transpose", _transpose_of_iota),
-    pattern("reshape-of-iota", "reshape", _reshape_of_iota),
-    pattern("slice-of-iota", "slice", _slice_of_iota),
-    pattern("reverse-of-iota", "reverse", _reverse_of_iota),
-    pattern("convert-of-iota", "convert", _convert_of_iota),
-    pattern("slice-of-broadcast", "slice", _slice_of_broadcast),
-    pattern("reverse-of-broadcast", "reverse", _reverse_of_broadcast),
-    pattern("concatenate-of-broadcasts", "concatenate", _concatenate_of_broadcasts),
+    pattern("broadcast-of-iota", "broadcast_in_dim", _broadcast_of_iota, reads=["iota"]),
+    pattern("transpose-of-iota", "transpose", _transpose_of_iota, reads=["iota"]),
+    pattern("reshape-of-iota", "reshape", _reshape_of_iota, reads=["iota"]),
+    pattern("slice-of-iota", "slice", _slice_of_iota, reads=["iota"]),
+    pattern("reverse-of-iota", "reverse", _reverse_of_iota, reads=["iota"]),
+    pattern("convert-of-iota", "convert", _convert_of_iota, reads=["iota"]),
+    pattern("slice-of-broadcast", "slice", _slice_of_broadcast, reads=["broadcast_in_dim"]),
+    pattern("reverse-of-broadcast", "reverse", _reverse_of_broadcast, reads=["broadcast_in_dim"]),
+    pattern("concatenate-of-broadcasts", "concatenate", _concatenate_of_broadcasts, reads=["broadcast_in_dim"]),
     pattern("pad-of-repeated-element", "pad", _pad_of_repeated_element),
-    pattern("function-of-broadcasts", _FUNCTIONS, _function_of_broadcasts),
+    pattern("function-of-broadcasts", _FUNCTIONS, _function_of_broadcasts, reads=["broadcast_in_dim"]),
 ]

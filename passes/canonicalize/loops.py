@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -10,7 +10,8 @@ from jaxlib.mlir import ir
 from oxide.dialects.constants import constant_value
 from oxide.dialects.fold import RULES, fold
 from oxide.dialects.rewrite import Rewriter
-from oxide.passes.canonicalize.matching import raw_pattern
+from oxide.passes.canonicalize.constants import key_of
+from oxide.passes.canonicalize.matching import producer, raw_pattern
 from oxide.passes.canonicalize.regions import (
     blocks_of,
     is_plainly_pure,
@@ -20,6 +21,7 @@ from oxide.passes.canonicalize.regions import (
     without_arguments,
     yield_only,
 )
+from oxide.passes.cse import KEPT_APART, structure
 
 # A condition that takes more operations, or larger arrays, to evaluate is not looked through.
 _EVALUATED_OPERATIONS = 64
@@ -166,6 +168,55 @@ def _unused_state(op: ir.Operation, rewriter: Rewriter) -> bool:
     return True
 
 
+def _equal_state(op: ir.Operation, rewriter: Rewriter) -> bool:
+    """while state that starts and goes on as another does -> that other"""
+    _, body = _parts(op)
+    classes = _numbered(
+        [(_initial(value), argument.type) for value, argument in zip(op.operands, body.arguments, strict=True)]
+    )
+    # Values that start alike are taken to stay so, until their next values tell them apart.
+    while len(set(classes)) < len(classes):
+        refined = _numbered(list(zip(classes, _next_values(body, classes), strict=True)))
+        if len(set(refined)) == len(set(classes)):
+            break
+        classes = refined
+    twins = {place: classes.index(number) for place, number in enumerate(classes) if classes.index(number) != place}
+    for place, first in twins.items():
+        for values in (*(block.arguments for block in _parts(op)), op.results):
+            values[place].replace_all_uses_with(values[first])
+    if twins:
+        _without_state(op, set(twins), rewriter)
+    return bool(twins)
+
+
+def _initial(value: ir.Value) -> Hashable:
+    """What tells an initial value from others: the constant it is, or else itself."""
+    constant = producer(value, "stablehlo.constant")
+    return value if constant is None else key_of(constant)
+
+
+def _numbered(keys: Sequence[Hashable]) -> list[int]:
+    """The same number for equal keys."""
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
+
+
+def _next_values(body: ir.Block, classes: Sequence[int]) -> list[Hashable]:
+    """What a loop's body answers, where arguments of one class are one value: equal for equal values."""
+    numbers: dict[ir.Value, int] = dict(zip(body.arguments, classes, strict=True))
+    known: dict[Hashable, int] = {}
+    count = len(classes)
+    *operations, returned = (view.operation for view in body.operations)
+    for op in operations:
+        first = count
+        if is_plainly_pure(op) and op.name not in KEPT_APART:
+            first = known.setdefault(structure(op, numbers), count)
+        for place, result in enumerate(op.results):
+            numbers[result] = first + place
+        count += len(op.results)
+    return [numbers.get(value, value) for value in returned.operands]
+
+
 def _read(op: ir.Operation) -> list[ir.Value]:
     """Every operand of an operation and of the operations inside it."""
     values: list[ir.Value] = []
@@ -192,5 +243,6 @@ PATTERNS = [
     raw_pattern("while-never-entered", "while", _never_entered),
     raw_pattern("single-trip-while", "while", _single_trip),
     raw_pattern("invariant-while-state", "while", _invariant_state),
+    raw_pattern("equal-while-state", "while", _equal_state),
     raw_pattern("unused-while-state", "while", _unused_state),
 ]

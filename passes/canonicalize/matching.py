@@ -19,13 +19,16 @@ from oxide.dialects.rewrite import Pattern, Rewriter, Rule
 Simplification = Callable[[ir.Operation], "ir.Value | Declined | None"]
 
 
+def defining(value: ir.Value) -> ir.Operation | None:
+    """The operation that defines `value`, if it is no block argument."""
+    owner = value.owner
+    return None if isinstance(owner, ir.Block) else owner.operation
+
+
 def producer(value: ir.Value, name: str) -> ir.Operation | None:
     """The operation that defines `value` when it has the given name."""
-    owner = value.owner
-    if isinstance(owner, ir.Block):
-        return None
-    operation = owner.operation
-    return operation if operation.name == name else None
+    operation = defining(value)
+    return operation if operation is not None and operation.name == name else None
 
 
 def static_producer(value: ir.Value, name: str) -> ir.Operation | None:
@@ -66,6 +69,12 @@ def is_discrete(value: ir.Value) -> bool:
     return isinstance(tensor(value).element_type, ir.IntegerType)
 
 
+def computes_integers(value: ir.Value) -> bool:
+    """True for integers numpy computes with: no bools, and none of 2 or 4 bits."""
+    element = tensor(value).element_type
+    return isinstance(element, ir.IntegerType) and element.width >= 8
+
+
 def is_real_float(value: ir.Value) -> bool:
     return isinstance(tensor(value).element_type, ir.FloatType)
 
@@ -81,6 +90,11 @@ def attributes_of(op: ir.Operation) -> dict[str, ir.Attribute]:
 def again(op: ir.Operation, operands: Sequence[ir.Value], result: ir.Type | None = None) -> ir.Value:
     """`op` with its attributes on other operands."""
     return hlo.create(op.name, operands, [result or op.results[0].type], attributes_of(op)).results[0]
+
+
+def built(name: str, like: ir.Value, *operands: ir.Value) -> ir.Value:
+    """The result of the StableHLO operation of that name without attributes, of the type of another value."""
+    return hlo.create(f"stablehlo.{name}", operands, [like.type]).results[0]
 
 
 def shape_of(value: ir.Value) -> list[int]:
@@ -101,10 +115,19 @@ class Declined:
     reason: str
 
 
-def pattern(name: str, roots: str | Sequence[str], simplify: Simplification, summary: str = "") -> Pattern:
+def pattern(
+    name: str,
+    roots: str | Sequence[str],
+    simplify: Simplification,
+    summary: str = "",
+    *,
+    reads: Sequence[str] = (),
+    integers: bool = False,
+) -> Pattern:
     """A named pattern that replaces a single-result StableHLO operation by what `simplify` answers.
 
-    Its meaning is the first paragraph of the function's docstring, or `summary`.
+    Its meaning is the first paragraph of the function's docstring, or `summary`.  `reads` names the operations of
+    which one must define an operand, `integers` says that the first operand must be of integers; see `Pattern`.
     """
 
     def rule(op: ir.Operation, rewriter: Rewriter) -> bool:
@@ -116,17 +139,25 @@ def pattern(name: str, roots: str | Sequence[str], simplify: Simplification, sum
         rewriter.replace(op, replacement)
         return True
 
-    return _named(name, roots, rule, summary or getdoc(simplify))
+    return _named(name, roots, rule, summary or getdoc(simplify), reads, integers)
 
 
-def raw_pattern(name: str, roots: str | Sequence[str], rule: Rule) -> Pattern:
+def raw_pattern(name: str, roots: str | Sequence[str], rule: Rule, *, reads: Sequence[str] = ()) -> Pattern:
     """A named pattern whose rule edits the program itself."""
-    return _named(name, roots, rule, getdoc(rule))
+    return _named(name, roots, rule, getdoc(rule), reads)
 
 
-def _named(name: str, roots: str | Sequence[str], rule: Rule, summary: str | None) -> Pattern:
+def _named(
+    name: str,
+    roots: str | Sequence[str],
+    rule: Rule,
+    summary: str | None,
+    reads: Sequence[str],
+    integers: bool = False,
+) -> Pattern:
     first = (summary or "").split("\n\n")[0]
-    return Pattern(name, qualified([roots] if isinstance(roots, str) else roots), rule, summary=first)
+    names = qualified([roots] if isinstance(roots, str) else roots)
+    return Pattern(name, names, rule, summary=first, reads=frozenset(qualified(reads)), integers=integers)
 
 
 def qualified(names: Iterable[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.rewrite import Rewriter
 from oxide.passes.canonicalize.constants import are_equal_constants
-from oxide.passes.canonicalize.matching import producer, raw_pattern
+from oxide.passes.canonicalize.matching import built, producer, raw_pattern
 from oxide.passes.canonicalize.regions import (
     blocks_of,
     is_used,
@@ -31,6 +31,23 @@ def _known_result(op: ir.Operation, rewriter: Rewriter) -> bool:
             changed = True
         elif constant is not None and are_equal_constants([branch[place] for branch in yields]):
             result.replace_all_uses_with(constant.clone().results[0])
+            changed = True
+    return changed
+
+
+def _result_as_select(op: ir.Operation, rewriter: Rewriter) -> bool:
+    """if(p, x, y) -> select(p, x, y) of results that are outside values or constants in both branches"""
+    left, right = (list(terminator(block).operands) for block in blocks_of(op))
+    changed = False
+    for x, y, result in zip(left, right, op.results, strict=True):
+        kinds = {x.type, y.type, result.type}
+        if len(kinds) > 1 or not is_used(result) or not isinstance(x.type, ir.RankedTensorType):
+            continue
+        constants = [producer(value, "stablehlo.constant") for value in (x, y)]
+        pairs = list(zip((x, y), constants, strict=True))
+        if all(constant is not None or _is_outside(value, op) for value, constant in pairs):
+            arms = [value if constant is None else constant.clone().results[0] for value, constant in pairs]
+            result.replace_all_uses_with(built("select", result, op.operands[0], *arms))
             changed = True
     return changed
 
@@ -107,6 +124,7 @@ def _depends(block: ir.Block, places: set[int], count: int) -> set[int]:
 
 PATTERNS = [
     raw_pattern("known-branch-result", ["if", "case"], _known_result),
+    raw_pattern("branch-result-as-select", "if", _result_as_select),
     raw_pattern("unused-branch-results", ["if", "case"], _unused_branch_results),
     raw_pattern("unused-reductions", ["reduce", "reduce_window"], _unused_reductions),
     raw_pattern("unused-sort-operands", "sort", _unused_sort_operands),

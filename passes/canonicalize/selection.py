@@ -1,19 +1,22 @@
-"""Comparisons and selects."""
+"""Selects: known predicates and arms, and selects that are other operations."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects import hlo
+from oxide.dialects import dtypes, hlo
 from oxide.dialects.attributes import keyword
 from oxide.dialects.constants import constant_value
+from oxide.dialects.effects import ELEMENTWISE
 from oxide.dialects.fold import fold, is_splat
 from oxide.passes.canonicalize.matching import (
-    Declined,
     again,
+    attributes_of,
+    built,
+    computes_integers,
+    defining,
     has_one_use,
-    is_complex,
     is_discrete,
     is_static,
     number,
@@ -24,109 +27,8 @@ from oxide.passes.canonicalize.matching import (
     static_producer,
 )
 
-_SWAPPED = {"EQ": "EQ", "NE": "NE", "LT": "GT", "GT": "LT", "LE": "GE", "GE": "LE"}
-_INVERSE = {"EQ": "NE", "NE": "EQ", "LT": "GE", "GE": "LT", "GT": "LE", "LE": "GT"}
-_COMPARISONS = {
-    "EQ": np.equal,
-    "NE": np.not_equal,
-    "LT": np.less,
-    "LE": np.less_equal,
-    "GT": np.greater,
-    "GE": np.greater_equal,
-}
 # Elementwise functions of one operand, and of one operand and a constant.
 _FUNCTIONS = ["add", "and", "compare", "convert", "multiply", "negate", "not", "or", "subtract"]
-
-
-def _compare_with_self(op: ir.Operation) -> ir.Value | Declined | None:
-    """compare(x, x) -> constant of integers and bools; x < x, x > x -> false of floats, which may be NaN"""
-    x, direction = op.operands[0], keyword(op, "comparison_direction")
-    if x != op.operands[1] or not is_static(op) or is_complex(x):
-        return None
-    if not is_discrete(x) and direction not in ("LT", "GT"):
-        return Declined("NaN differs from itself")
-    return hlo.full_like(op.results[0], direction in ("EQ", "LE", "GE"))
-
-
-def _compare_constant_right(op: ir.Operation) -> ir.Value | None:
-    """c < x -> x > c"""
-    left, right = op.operands
-    if producer(left, "stablehlo.constant") is None or producer(right, "stablehlo.constant") is not None:
-        return None
-    return _compared(op, right, left, _SWAPPED[keyword(op, "comparison_direction")])
-
-
-def _compare_bool_with_constant(op: ir.Operation) -> ir.Value | None:
-    """x == true -> x, x != false -> x, x == false -> not x, x != true -> not x"""
-    direction, element = keyword(op, "comparison_direction"), splat(op.operands[1])
-    if direction not in ("EQ", "NE") or element is None or element.dtype != np.bool_:
-        return None
-    x = op.operands[0]
-    same = bool(element) == (direction == "EQ")
-    return x if same else hlo.create("stablehlo.not", [x], [x.type]).results[0]
-
-
-def _inverted_compare(op: ir.Operation) -> ir.Value | None:
-    """not(x < y) -> x >= y of integers; not(x == y) -> x != y of anything"""
-    inner = producer(op.operands[0], "stablehlo.compare")
-    if inner is None:
-        return None
-    direction = keyword(inner, "comparison_direction")
-    if direction not in ("EQ", "NE") and not is_discrete(inner.operands[0]):
-        return None
-    return _compared(inner, inner.operands[0], inner.operands[1], _INVERSE[direction])
-
-
-def _compared(op: ir.Operation, x: ir.Value, y: ir.Value, direction: str) -> ir.Value:
-    attributes = {
-        **{name: op.attributes[name] for name in op.attributes},
-        "comparison_direction": ir.Attribute.parse(f"#stablehlo<comparison_direction {direction}>"),
-    }
-    return hlo.create(op.name, [x, y], [op.results[0].type], attributes).results[0]
-
-
-def _compare_with_extreme(op: ir.Operation) -> ir.Value | None:
-    """x < lowest -> false, x >= lowest -> true, x > highest -> false, x <= highest -> true of integers"""
-    element = number(op.operands[1])
-    if element is None or element.dtype.kind not in "iu" or not is_static(op):
-        return None
-    limits, direction = np.iinfo(str(element.dtype)), keyword(op, "comparison_direction")
-    known = {
-        ("LT", limits.min): False,
-        ("GE", limits.min): True,
-        ("GT", limits.max): False,
-        ("LE", limits.max): True,
-    }
-    answer = known.get((direction, int(element)))
-    return None if answer is None else hlo.full_like(op.results[0], answer)
-
-
-def _compare_converted_bool(op: ir.Operation) -> ir.Value | None:
-    """compare(convert(p), c) of a bool p -> p, not p or a constant"""
-    inner, element = producer(op.operands[0], "stablehlo.convert"), number(op.operands[1])
-    if inner is None or element is None or element.dtype.kind == "c" or not is_static(op):
-        return None
-    predicate = inner.operands[0]
-    if hlo.dtype(predicate) != np.bool_:
-        return None
-    compare = _COMPARISONS[keyword(op, "comparison_direction")]
-    off, on = (bool(compare(np.array(bit).astype(element.dtype), element)) for bit in (False, True))
-    if off == on:
-        return hlo.full_like(op.results[0], on)
-    return predicate if on else hlo.create("stablehlo.not", [predicate], [predicate.type]).results[0]
-
-
-def _compare_offset(op: ir.Operation) -> ir.Value | None:
-    """x + c == d -> x == d - c, and so for !=, of integers"""
-    inner, constant = producer(op.operands[0], "stablehlo.add"), number(op.operands[1])
-    if inner is None or constant is None or constant.dtype.kind not in "iu":
-        return None
-    offset = number(inner.operands[1])
-    if offset is None or keyword(op, "comparison_direction") not in ("EQ", "NE") or not is_static(op):
-        return None
-    with np.errstate(over="ignore"):
-        moved = hlo.full_like(op.operands[1], np.subtract(constant, offset))
-    return again(op, [inner.operands[0], moved])
 
 
 def _select_known(op: ir.Operation) -> ir.Value | None:
@@ -158,6 +60,51 @@ def _select_of_bools(op: ir.Operation) -> ir.Value | None:
     if left is None or right is None or bool(left) == bool(right):
         return None
     return predicate if left else hlo.create("stablehlo.not", [predicate], [predicate.type]).results[0]
+
+
+def _select_of_itself(op: ir.Operation) -> ir.Value | None:
+    """select(p, p, x) -> p | x, select(p, x, p) -> p & x"""
+    predicate, x, y = op.operands
+    if predicate == x:
+        return built("or", op.results[0], predicate, y)
+    return built("and", op.results[0], predicate, x) if predicate == y else None
+
+
+def _select_of_negated(op: ir.Operation) -> ir.Value | None:
+    """select(x >= 0, x, -x) -> |x| of signed integers, and so for > and with < and <= the other way round"""
+    inner = producer(op.operands[0], "stablehlo.compare")
+    if inner is None or not computes_integers(op.results[0]):
+        return None
+    x, zero = inner.operands[0], number(inner.operands[1])
+    direction, arms = keyword(inner, "comparison_direction"), list(op.operands)[1:]
+    if zero is None or zero != 0 or direction in ("EQ", "NE"):
+        return None
+    kept, other = arms if direction in ("GT", "GE") else reversed(arms)
+    negated = producer(other, "stablehlo.negate")
+    if kept != x or negated is None or negated.operands[0] != x or dtypes.is_unsigned(hlo.dtype(x)):
+        return None
+    return built("abs", op.results[0], x)
+
+
+def _select_of_functions(op: ir.Operation) -> ir.Value | None:
+    """select(p, f(x), f(y)) -> f(select(p, x, y)), select(p, f(x, z), f(y, z)) -> f(select(p, x, y), z), where what
+    the elementwise f answers has no other use"""
+    _, x, y = op.operands
+    left, right = defining(x), defining(y)
+    if left is None or right is None or left.name != right.name or left.name not in ELEMENTWISE:
+        return None
+    if not has_one_use(x) or not has_one_use(y) or not is_static(op) or attributes_of(left) != attributes_of(right):
+        return None
+    operands, others = list(left.operands), list(right.operands)
+    differing = [place for place, value in enumerate(operands) if value != others[place]]
+    if len(differing) != 1:
+        return None
+    (place,) = differing
+    if operands[place].type != others[place].type or shape_of(operands[place]) != shape_of(x):
+        return None
+    arms = [operands[place], others[place]]
+    operands[place] = hlo.create(op.name, [op.operands[0], *arms], [arms[0].type]).results[0]
+    return again(left, operands)
 
 
 def _select_of_select(op: ir.Operation) -> ir.Value | None:
@@ -260,22 +207,18 @@ def _on_known_arms(op: ir.Operation) -> ir.Value | None:
 
 
 PATTERNS = [
-    pattern("compare-with-self", "compare", _compare_with_self),
-    pattern("compare-constant-right", "compare", _compare_constant_right),
-    pattern("compare-bool-with-constant", "compare", _compare_bool_with_constant),
-    pattern("not-of-compare", "not", _inverted_compare),
     pattern("select-known", "select", _select_known),
-    pattern("select-of-not", "select", _select_of_not),
-    pattern("select-of-bools", "select", _select_of_bools),
-    pattern("compare-with-extreme", "compare", _compare_with_extreme),
-    pattern("compare-converted-bool", "compare", _compare_converted_bool),
-    pattern("compare-offset", "compare", _compare_offset),
-    pattern("select-of-select", "select", _select_of_select),
-    pattern("select-by-repeated-bool", "select", _select_by_repeated_bool),
-    pattern("select-of-repeated-not", "select", _select_of_repeated_not),
-    pattern("select-as-logic", "select", _select_as_logic),
-    pattern("select-of-one-and-zero", "select", _select_of_one_and_zero),
-    pattern("select-equal", "select", _select_equal),
-    pattern("select-greater", "select", _select_greater),
-    pattern("function-of-known-arms", _FUNCTIONS, _on_known_arms),
+    pattern("select-of-not", "select", _select_of_not, reads=["not"]),
+    pattern("select-of-bools", "select", _select_of_bools, reads=["constant"]),
+    pattern("select-of-itself", "select", _select_of_itself),
+    pattern("select-of-negated", "select", _select_of_negated, reads=["negate"]),
+    pattern("select-of-functions", "select", _select_of_functions),
+    pattern("select-of-select", "select", _select_of_select, reads=["select"]),
+    pattern("select-by-repeated-bool", "select", _select_by_repeated_bool, reads=["broadcast_in_dim"]),
+    pattern("select-of-repeated-not", "select", _select_of_repeated_not, reads=["broadcast_in_dim"]),
+    pattern("select-as-logic", "select", _select_as_logic, reads=["constant"]),
+    pattern("select-of-one-and-zero", "select", _select_of_one_and_zero, reads=["constant"]),
+    pattern("select-equal", "select", _select_equal, reads=["compare"]),
+    pattern("select-greater", "select", _select_greater, reads=["compare"]),
+    pattern("function-of-known-arms", _FUNCTIONS, _on_known_arms, reads=["select"]),
 ]

@@ -29,14 +29,6 @@ def _reshape_of_reshape(op: ir.Operation) -> ir.Value | None:
     return hlo.create(op.name, [inner.operands[0]], [op.results[0].type]).results[0]
 
 
-def _reshape_of_repeated_element(op: ir.Operation) -> ir.Value | None:
-    """reshape(broadcast(x)) -> broadcast(x) of a rank-0 x"""
-    inner = static_producer(op.operands[0], "stablehlo.broadcast_in_dim")
-    if inner is None or _shape(inner.operands[0]) or not is_static(op):
-        return None
-    return hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), [])
-
-
 def _identity_transpose(op: ir.Operation) -> ir.Value | None:
     """transpose(x, [0, 1, ...]) -> x"""
     permutation = integers(op, "permutation")
@@ -115,33 +107,54 @@ def _broadcast_of_broadcast(op: ir.Operation) -> ir.Value | None:
 
 
 def _broadcast_of_unit_reshape(op: ir.Operation) -> ir.Value | None:
-    """broadcast(reshape(x)) -> broadcast(x) when the reshape only inserts dimensions of size 1"""
+    """broadcast(reshape(x)) -> broadcast(x) when the reshape only inserts or removes dimensions of size 1"""
     inner = static_producer(op.operands[0], "stablehlo.reshape")
     if inner is None or not is_static(op):
         return None
-    kept = inserted_around(_shape(inner.operands[0]), _shape(op.operands[0]))
-    if kept is None:
+    mapping = mapping_of_reshaped(op, inner)
+    return None if mapping is None else hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), mapping)
+
+
+def mapping_of_reshaped(broadcast: ir.Operation, reshape: ir.Operation) -> list[int] | None:
+    """Which dimensions of a broadcast those of a reshaped operand are, where only dimensions of size 1 differ."""
+    source, target = _shape(reshape.operands[0]), _shape(reshape.results[0])
+    mapping = integers(broadcast, "broadcast_dimensions")
+    if [size for size in source if size != 1] != [size for size in target if size != 1]:
         return None
-    outer = integers(op, "broadcast_dimensions")
-    return hlo.broadcast_in_dim(inner.operands[0], _shape(op.results[0]), [outer[axis] for axis in kept])
+    own = iter([place for size, place in zip(target, mapping, strict=True) if size != 1])
+    return _placed([None if size == 1 else next(own) for size in source], len(_shape(broadcast.results[0])))
 
 
-def inserted_around(source: list[int], target: list[int]) -> list[int] | None:
-    """Where each source dimension lands when `target` is `source` with dimensions of size 1 inserted.
-
-    Dimensions match greedily from the left, which is as good as any: sizes other than 1 have one place.
-    """
-    kept, position = [], 0
-    for size in source:
-        while position < len(target) and target[position] != size:
-            if target[position] != 1:
-                return None
-            position += 1
-        if position == len(target):
+def _placed(places: list[int | None], rank: int) -> list[int] | None:
+    """Places in ascending order, those not given yet (of dimensions of size 1) as far left as they fit."""
+    filled: list[int] = []
+    for place in places:
+        following = filled[-1] + 1 if filled else 0
+        if place is not None and place < following:
             return None
-        kept.append(position)
-        position += 1
-    return kept if all(size == 1 for size in target[position:]) else None
+        filled.append(following if place is None else place)
+    return filled if not filled or filled[-1] < rank else None
+
+
+def _reshape_of_broadcast(op: ir.Operation) -> ir.Value | None:
+    """reshape(broadcast(x)) -> broadcast(x), where the dimensions x has stay, and those it has not are regrouped"""
+    inner = static_producer(op.operands[0], "stablehlo.broadcast_in_dim")
+    if inner is None or not is_static(op):
+        return None
+    x, target = inner.operands[0], _shape(op.results[0])
+    mapping, source = integers(inner, "broadcast_dimensions"), _shape(op.operands[0])
+    if 0 in source or mapping != sorted(mapping):
+        return None
+    places: list[int | None] = []
+    for size, place in zip(_shape(x), mapping, strict=True):
+        # A dimension stays where as many elements come before it and after it as before.
+        before = math.prod(source[:place])
+        stays = [i for i, wide in enumerate(target) if wide == size and math.prod(target[:i]) == before]
+        if size != 1 and not stays:
+            return None
+        places.append(None if size == 1 else stays[0])
+    placed = _placed(places, len(target))
+    return None if placed is None else hlo.broadcast_in_dim(x, target, placed)
 
 
 def _reverse_nothing(op: ir.Operation) -> ir.Value | None:
@@ -166,17 +179,17 @@ def _reverse_of_reverse(op: ir.Operation) -> ir.Value | None:
 
 PATTERNS = [
     pattern("identity-reshape", "reshape", _identity_reshape),
-    pattern("reshape-of-reshape", "reshape", _reshape_of_reshape),
-    pattern("reshape-of-repeated-element", "reshape", _reshape_of_repeated_element),
+    pattern("reshape-of-reshape", "reshape", _reshape_of_reshape, reads=["reshape"]),
+    pattern("reshape-of-broadcast", "reshape", _reshape_of_broadcast, reads=["broadcast_in_dim"]),
     pattern("identity-transpose", "transpose", _identity_transpose),
     pattern("transpose-of-unit-dimensions", "transpose", _transpose_of_unit_dimensions),
-    pattern("transpose-of-transpose", "transpose", _transpose_of_transpose),
-    pattern("transpose-of-broadcast", "transpose", _transpose_of_broadcast),
+    pattern("transpose-of-transpose", "transpose", _transpose_of_transpose, reads=["transpose"]),
+    pattern("transpose-of-broadcast", "transpose", _transpose_of_broadcast, reads=["broadcast_in_dim"]),
     pattern("identity-broadcast", "broadcast_in_dim", _identity_broadcast),
     pattern("broadcast-that-reshapes", "broadcast_in_dim", _broadcast_that_reshapes),
     pattern("broadcast-that-transposes", "broadcast_in_dim", _broadcast_that_transposes),
-    pattern("broadcast-of-broadcast", "broadcast_in_dim", _broadcast_of_broadcast),
-    pattern("broadcast-of-unit-reshape", "broadcast_in_dim", _broadcast_of_unit_reshape),
+    pattern("broadcast-of-broadcast", "broadcast_in_dim", _broadcast_of_broadcast, reads=["broadcast_in_dim"]),
+    pattern("broadcast-of-unit-reshape", "broadcast_in_dim", _broadcast_of_unit_reshape, reads=["reshape"]),
     pattern("reverse-of-unit-dimensions", "reverse", _reverse_nothing),
-    pattern("reverse-of-reverse", "reverse", _reverse_of_reverse),
+    pattern("reverse-of-reverse", "reverse", _reverse_of_reverse, reads=["reverse"]),
 ]

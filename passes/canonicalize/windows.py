@@ -1,24 +1,19 @@
-"""Slice, concatenate, pad, gather and their dynamic forms: identities, compositions and static forms."""
+"""Slice, concatenate and pad: identities and compositions."""
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
-from collections.abc import Sequence
 from itertools import accumulate
 
 import numpy as np
 from jaxlib.mlir import ir
-from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import hlo
 from oxide.dialects.attributes import integer, integers, tensor
 from oxide.dialects.constants import constant_value, defining_constant
-from oxide.dialects.fold import fold
 from oxide.dialects.hlo.core import FOLD_ELEMENTS
 from oxide.dialects.rewrite import Rewriter
 from oxide.passes.canonicalize.matching import (
-    again,
     has_one_use,
     is_static,
     pattern,
@@ -107,16 +102,51 @@ def _slice_of_concatenate_part(op: ir.Operation) -> ir.Value | None:
 
 
 def _slice_of_pad(op: ir.Operation) -> ir.Value | None:
-    """pad(x)[within x] -> x[...]"""
+    """pad(x, v)[within x] -> x[...], [outside x] -> broadcast(v), [of x and some padding] -> pad(x, v) by less"""
     inner = static_producer(op.operands[0], "stablehlo.pad")
-    if inner is None or not is_static(op) or any(integers(inner, "interior_padding")):
+    if inner is None or not is_static(op) or 0 in shape_of(inner.operands[0]):
+        return None
+    x, value = inner.operands
+    steps = [gap + 1 for gap in integers(inner, "interior_padding")]
+    low, high = integers(inner, "edge_padding_low"), integers(inner, "edge_padding_high")
+    starts, limits, strides = _bounds(op)
+    # Where elements of x may stand, counted from the first one.
+    first = [start - before for start, before in zip(starts, low, strict=True)]
+    last = [a + (n - 1) * step + 1 for a, n, step in zip(first, shape_of(op.results[0]), strides, strict=True)]
+    ends = [(size - 1) * step for size, step in zip(shape_of(x), steps, strict=True)]
+    if any(b <= 0 or a > end for a, b, end in zip(first, last, ends, strict=True)):
+        return hlo.broadcast_in_dim(value, shape_of(op.results[0]), [])
+    if all(
+        a >= 0 and b <= end + 1 and a % step == stride % step == 0
+        for a, b, end, stride, step in zip(first, last, ends, strides, steps, strict=True)
+    ):
+        return hlo.slice(
+            x,
+            [a // step for a, step in zip(first, steps, strict=True)],
+            [-(-b // step) for b, step in zip(last, steps, strict=True)],
+            [stride // step for stride, step in zip(strides, steps, strict=True)],
+        )
+    cut = [size - limit for size, limit in zip(shape_of(op.operands[0]), limits, strict=True)]
+    low = [-a for a in first]
+    high = [after - less for after, less in zip(high, cut, strict=True)]
+    if min(low + high, default=0) < 0 or any(stride != 1 for stride in strides):
+        return None
+    return hlo.pad(x, value, low, high, integers(inner, "interior_padding"))
+
+
+def _slice_of_reverse(op: ir.Operation) -> ir.Value | None:
+    """reverse(x)[...] -> reverse(x[...]), where the reverse has no other use"""
+    inner = static_producer(op.operands[0], "stablehlo.reverse")
+    if inner is None or not is_static(op) or not has_one_use(op.operands[0]) or 0 in shape_of(op.results[0]):
         return None
     starts, limits, strides = _bounds(op)
-    low, shape = integers(inner, "edge_padding_low"), shape_of(inner.operands[0])
-    starts = [start - before for start, before in zip(starts, low, strict=True)]
-    limits = [limit - before for limit, before in zip(limits, low, strict=True)]
-    inside = all(a >= 0 and b <= size for a, b, size in zip(starts, limits, shape, strict=True))
-    return hlo.slice(inner.operands[0], starts, limits, strides) if inside else None
+    dimensions = integers(inner, "dimensions")
+    for axis in dimensions:
+        size = shape_of(op.operands[0])[axis]
+        # The last element taken comes first.
+        final = starts[axis] + (shape_of(op.results[0])[axis] - 1) * strides[axis]
+        starts[axis], limits[axis] = size - 1 - final, size - starts[axis]
+    return hlo.reverse(hlo.slice(inner.operands[0], starts, limits, strides), dimensions)
 
 
 def _pad_that_slices(op: ir.Operation) -> ir.Value | None:
@@ -254,126 +284,19 @@ def _pad_of_pad(op: ir.Operation) -> ir.Value | None:
     return hlo.pad(inner.operands[0], op.operands[1], low, high)
 
 
-def _known_starts(operands: Sequence[ir.Value], shape: list[int], sizes: list[int]) -> list[int] | None:
-    """Constant window starts, clamped as StableHLO says, or None when one is not constant."""
-    arrays = [constant_value(start) for start in operands]
-    known = [array for array in arrays if array is not None]
-    if len(known) < len(arrays):
-        return None
-    return [min(max(int(a), 0), n - size) for a, n, size in zip(known, shape, sizes, strict=True)]
-
-
-def _dynamic_slice(op: ir.Operation) -> ir.Value | None:
-    """dynamic_slice(x) at constant starts (or of all of x) -> slice(x)"""
-    if not is_static(op):
-        return None
-    x, *starts = op.operands
-    shape, sizes = shape_of(x), integers(op, "slice_sizes")
-    if shape == sizes:
-        return x
-    begins = _known_starts(starts, shape, sizes)
-    if begins is None:
-        return None
-    return hlo.slice(x, begins, [begin + size for begin, size in zip(begins, sizes, strict=True)])
-
-
-def _full_update(op: ir.Operation) -> ir.Value | None:
-    """dynamic_update_slice(x, y) of x's whole shape -> y; of nothing -> x"""
-    if not is_static(op):
-        return None
-    x, update = op.operands[0], op.operands[1]
-    if update.type == x.type:
-        return update
-    return x if 0 in shape_of(update) else None
-
-
-def _update_of_update(op: ir.Operation) -> ir.Value | None:
-    """update(update(x, y, i), z, i) -> update(x, z, i) of equal windows"""
-    inner = producer(op.operands[0], op.name)
-    if inner is None or list(inner.operands)[2:] != list(op.operands)[2:]:
-        return None
-    if inner.operands[1].type != op.operands[1].type or not is_static(op):
-        return None
-    return again(op, [inner.operands[0], *list(op.operands)[1:]])
-
-
-def _slice_of_update(op: ir.Operation) -> ir.Value | None:
-    """dynamic_slice(dynamic_update_slice(x, y, i), i) of y's size -> y"""
-    inner = static_producer(op.operands[0], "stablehlo.dynamic_update_slice")
-    if inner is None or list(inner.operands)[2:] != list(op.operands)[1:]:
-        return None
-    return inner.operands[1]
-
-
-def _indices(value: ir.Value) -> np.ndarray | None:
-    """The elements of a constant or a small iota."""
-    iota = static_producer(value, "stablehlo.iota")
-    if iota is None:
-        return constant_value(value)
-    counted = fold(iota, []) if math.prod(shape_of(value)) <= FOLD_ELEMENTS else None
-    return None if counted is None else counted[0]
-
-
-def _single_gather(op: ir.Operation) -> ir.Value | None:
-    """gather of one window at a constant index -> reshape(slice(x))"""
-    starts = _indices(op.operands[1])
-    if starts is None or not is_static(op):
-        return None
-    x = op.operands[0]
-    numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
-    shape, sizes = shape_of(x), integers(op, "slice_sizes")
-    indexed = list(numbers.start_index_map)
-    if starts.size != len(indexed) or numbers.operand_batching_dims or 0 in shape_of(op.results[0]):
-        return None
-    begins = [0] * len(shape)
-    for axis, start in zip(indexed, starts.reshape(-1), strict=True):
-        begins[axis] = min(max(int(start), 0), shape[axis] - sizes[axis])
-    window = hlo.slice(x, begins, [begin + size for begin, size in zip(begins, sizes, strict=True)])
-    # Window dimensions keep their order and every other one has size 1, so a reshape places them.
-    return hlo.reshape(window, shape_of(op.results[0]))
-
-
-def _consecutive_take(op: ir.Operation) -> ir.Value | None:
-    """gather of whole rows at constant, evenly spaced, ascending indices -> slice(x)"""
-    starts = _indices(op.operands[1])
-    if starts is None or starts.size < 2 or not is_static(op) or math.prod(shape_of(op.results[0])) == 0:
-        return None
-    x = op.operands[0]
-    numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
-    shape, sizes, indexed = shape_of(x), integers(op, "slice_sizes"), list(numbers.start_index_map)
-    if len(indexed) != 1 or list(numbers.collapsed_slice_dims) != indexed or numbers.operand_batching_dims:
-        return None
-    axis = indexed[0]
-    whole = [1 if dimension == axis else size for dimension, size in enumerate(shape)]
-    offsets = [dimension for dimension in range(len(shape)) if dimension != axis]
-    # The batch of indices must stand where the gathered dimension stood.
-    if sizes != whole or list(numbers.offset_dims) != offsets or len(shape_of(op.results[0])) != len(shape):
-        return None
-    indices = starts.reshape(-1).astype(np.int64)
-    step = int(indices[1] - indices[0])
-    if step < 1 or np.any(np.diff(indices) != step) or indices[0] < 0 or indices[-1] >= shape[axis]:
-        return None
-    return hlo.slice_axis(x, axis, int(indices[0]), int(indices[-1]) + 1, step)
-
-
 PATTERNS = [
     pattern("identity-slice", "slice", _identity_slice),
-    pattern("slice-of-slice", "slice", _slice_of_slice),
+    pattern("slice-of-slice", "slice", _slice_of_slice, reads=["slice"]),
     raw_pattern("slice-of-concatenate", "concatenate", _slices_of_concatenate),
-    pattern("slice-of-concatenate-part", "slice", _slice_of_concatenate_part),
-    pattern("slice-of-pad", "slice", _slice_of_pad),
+    pattern("slice-of-concatenate-part", "slice", _slice_of_concatenate_part, reads=["concatenate"]),
+    pattern("slice-of-pad", "slice", _slice_of_pad, reads=["pad"]),
+    pattern("slice-of-reverse", "slice", _slice_of_reverse, reads=["reverse"]),
     pattern("single-concatenate", "concatenate", _single_concatenate),
     pattern("concatenate-without-empty", "concatenate", _concatenate_without_empty),
-    pattern("concatenate-of-slices", "concatenate", _concatenate_of_slices),
-    pattern("concatenate-of-concatenate", "concatenate", _concatenate_of_concatenate),
-    pattern("concatenate-of-constants", "concatenate", _concatenate_of_constants),
+    pattern("concatenate-of-slices", "concatenate", _concatenate_of_slices, reads=["slice"]),
+    pattern("concatenate-of-concatenate", "concatenate", _concatenate_of_concatenate, reads=["concatenate"]),
+    pattern("concatenate-of-constants", "concatenate", _concatenate_of_constants, reads=["constant"]),
     pattern("identity-pad", "pad", _identity_pad),
-    pattern("pad-of-pad", "pad", _pad_of_pad),
+    pattern("pad-of-pad", "pad", _pad_of_pad, reads=["pad"]),
     pattern("pad-that-slices", "pad", _pad_that_slices),
-    pattern("static-dynamic-slice", "dynamic_slice", _dynamic_slice),
-    pattern("full-update", "dynamic_update_slice", _full_update),
-    pattern("update-of-update", "dynamic_update_slice", _update_of_update),
-    pattern("slice-of-update", "dynamic_slice", _slice_of_update),
-    pattern("single-gather", "gather", _single_gather),
-    pattern("consecutive-take", "gather", _consecutive_take),
 ]

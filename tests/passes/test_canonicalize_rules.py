@@ -55,7 +55,7 @@ EXAMPLES = {
     ),
     "idempotent": (
         "%x: tensor<2xf32>",
-        "%y = stablehlo.floor %x : tensor<2xf32>\n%r = stablehlo.floor %y : tensor<2xf32>",
+        "%y = stablehlo.sign %x : tensor<2xf32>\n%r = stablehlo.sign %y : tensor<2xf32>",
         "tensor<2xf32>",
     ),
     "abs-of-negate": (
@@ -139,12 +139,6 @@ EXAMPLES = {
     "reshape-of-reshape": (
         "%x: tensor<2x3xf32>",
         "%y = stablehlo.reshape %x : (tensor<2x3xf32>) -> tensor<6xf32>\n"
-        "%r = stablehlo.reshape %y : (tensor<6xf32>) -> tensor<3x2xf32>",
-        "tensor<3x2xf32>",
-    ),
-    "reshape-of-repeated-element": (
-        "%x: tensor<f32>",
-        "%y = stablehlo.broadcast_in_dim %x, dims = [] : (tensor<f32>) -> tensor<6xf32>\n"
         "%r = stablehlo.reshape %y : (tensor<6xf32>) -> tensor<3x2xf32>",
         "tensor<3x2xf32>",
     ),
@@ -275,7 +269,7 @@ EXAMPLES = {
         "(tensor<5xf32>, tensor<5xf32>, tensor<i32>) -> tensor<5xf32>",
         "tensor<5xf32>",
     ),
-    "single-gather": (
+    "known-gather": (
         "%x: tensor<5x4xf32>",
         "%i = stablehlo.constant dense<[7]> : tensor<1xi32>\n"
         '%r = "stablehlo.gather"(%x, %i) {dimension_numbers = #stablehlo.gather<offset_dims = [0], '

@@ -164,3 +164,38 @@ func.func @logic_of_bools(%x: tensor<3xi1>, %y: tensor<3xi1>) -> tensor<3xi1> {
   %r = stablehlo.add %x, %y : tensor<3xi1>
   return %r : tensor<3xi1>
 }
+
+// -----
+
+// A clamp of a maximum takes its bound in.
+// CHECK-LABEL: func.func @bound_of_clamp
+// CHECK-SAME: %[[X:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.constant dense<2.000000e+00> : tensor<3xf32>
+// CHECK-NEXT: %[[R1:.+]] = stablehlo.constant dense<3.000000e+00> : tensor<3xf32>
+// CHECK-NEXT: %[[R2:.+]] = stablehlo.clamp %[[R0]], %[[X]], %[[R1]] : tensor<3xf32>
+// CHECK-NEXT: return %[[R2]] : tensor<3xf32>
+func.func @bound_of_clamp(%x: tensor<3xf32>) -> tensor<3xf32> {
+  %a = stablehlo.constant dense<-1.0> : tensor<3xf32>
+  %b = stablehlo.constant dense<2.0> : tensor<3xf32>
+  %c = stablehlo.constant dense<3.0> : tensor<3xf32>
+  %0 = stablehlo.maximum %x, %a : tensor<3xf32>
+  %r = stablehlo.clamp %b, %0, %c : tensor<3xf32>
+  return %r : tensor<3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @bound_of_clamp
+// CHECK-SAME: %[[X:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.constant dense<-1> : tensor<3xi8>
+// CHECK-NEXT: %[[R1:.+]] = stablehlo.constant dense<2> : tensor<3xi8>
+// CHECK-NEXT: %[[R2:.+]] = stablehlo.clamp %[[R0]], %[[X]], %[[R1]] : tensor<3xi8>
+// CHECK-NEXT: return %[[R2]] : tensor<3xi8>
+func.func @bound_of_clamp(%x: tensor<3xi8>) -> tensor<3xi8> {
+  %a = stablehlo.constant dense<-1> : tensor<3xi8>
+  %b = stablehlo.constant dense<4> : tensor<3xi8>
+  %c = stablehlo.constant dense<2> : tensor<3xi8>
+  %0 = stablehlo.clamp %a, %x, %b : tensor<3xi8>
+  %r = stablehlo.minimum %0, %c : tensor<3xi8>
+  return %r : tensor<3xi8>
+}

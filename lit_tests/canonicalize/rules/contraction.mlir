@@ -73,3 +73,15 @@ func.func @pad_into_convolution(%x: tensor<1x1x4xf32>, %w: tensor<1x1x3xf32>) ->
   %r = stablehlo.convolution(%0, %w) dim_numbers = [b, f, 0]x[o, i, 0]->[b, f, 0], window = {pad = [[1, 0]]} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<1x1x7xf32>, tensor<1x1x3xf32>) -> tensor<1x1x6xf32>
   return %r : tensor<1x1x6xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @reverse_into_convolution
+// CHECK-SAME: %[[X:.+]]:{{.*}}%[[W:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.convolution(%[[X]], %[[W]]) dim_numbers = [b, 0, f]x[0, i, o]->[b, 0, f], window = {reverse = [true]} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<1x6x1xf32>, tensor<3x1x1xf32>) -> tensor<1x4x1xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<1x4x1xf32>
+func.func @reverse_into_convolution(%x: tensor<1x6x1xf32>, %w: tensor<3x1x1xf32>) -> tensor<1x4x1xf32> {
+  %0 = stablehlo.reverse %w, dims = [0] : tensor<3x1x1xf32>
+  %r = stablehlo.convolution(%x, %0) dim_numbers = [b, 0, f]x[0, i, o]->[b, 0, f], window = {} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<1x6x1xf32>, tensor<3x1x1xf32>) -> tensor<1x4x1xf32>
+  return %r : tensor<1x4x1xf32>
+}

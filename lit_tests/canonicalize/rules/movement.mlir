@@ -119,3 +119,52 @@ func.func @empty_result(%x: tensor<3x0xf32>) -> tensor<0x3xf32> {
   %r = stablehlo.transpose %x, dims = [1, 0] : (tensor<3x0xf32>) -> tensor<0x3xf32>
   return %r : tensor<0x3xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @slice_of_pad
+// CHECK-SAME: %[[X:.+]]:{{.*}}%[[V:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.broadcast_in_dim %[[V]], dims = [] : (tensor<f32>) -> tensor<3xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<3xf32>
+func.func @slice_of_pad(%x: tensor<3xf32>, %v: tensor<f32>) -> tensor<3xf32> {
+  %0 = stablehlo.pad %x, %v, low = [2], high = [4], interior = [1] : (tensor<3xf32>, tensor<f32>) -> tensor<11xf32>
+  %r = stablehlo.slice %0 [8:11] : (tensor<11xf32>) -> tensor<3xf32>
+  return %r : tensor<3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @slice_of_pad
+// CHECK-SAME: %[[X:.+]]:{{.*}}%[[V:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.pad %[[X]], %[[V]], low = [1], high = [1], interior = [1] : (tensor<3xf32>, tensor<f32>) -> tensor<7xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<7xf32>
+func.func @slice_of_pad(%x: tensor<3xf32>, %v: tensor<f32>) -> tensor<7xf32> {
+  %0 = stablehlo.pad %x, %v, low = [2], high = [4], interior = [1] : (tensor<3xf32>, tensor<f32>) -> tensor<11xf32>
+  %r = stablehlo.slice %0 [1:8] : (tensor<11xf32>) -> tensor<7xf32>
+  return %r : tensor<7xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @slice_of_pad
+// CHECK-SAME: %[[X:.+]]:{{.*}}%[[V:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.slice %[[X]] [1:3] : (tensor<3xf32>) -> tensor<2xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<2xf32>
+func.func @slice_of_pad(%x: tensor<3xf32>, %v: tensor<f32>) -> tensor<2xf32> {
+  %0 = stablehlo.pad %x, %v, low = [2], high = [4], interior = [1] : (tensor<3xf32>, tensor<f32>) -> tensor<11xf32>
+  %r = stablehlo.slice %0 [4:8:2] : (tensor<11xf32>) -> tensor<2xf32>
+  return %r : tensor<2xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @slice_of_reverse
+// CHECK-SAME: %[[X:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.slice %[[X]] [1:6:2] : (tensor<7xf32>) -> tensor<3xf32>
+// CHECK-NEXT: %[[R1:.+]] = stablehlo.reverse %[[R0]], dims = [0] : tensor<3xf32>
+// CHECK-NEXT: return %[[R1]] : tensor<3xf32>
+func.func @slice_of_reverse(%x: tensor<7xf32>) -> tensor<3xf32> {
+  %0 = stablehlo.reverse %x, dims = [0] : tensor<7xf32>
+  %r = stablehlo.slice %0 [1:6:2] : (tensor<7xf32>) -> tensor<3xf32>
+  return %r : tensor<3xf32>
+}

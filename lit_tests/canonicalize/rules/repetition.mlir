@@ -156,3 +156,64 @@ func.func @function_of_broadcasts(%x: tensor<3xf32>) -> tensor<2x3xf32> {
   %r = stablehlo.add %0, %c : tensor<2x3xf32>
   return %r : tensor<2x3xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @reshape_of_broadcast
+// CHECK-SAME: %[[X:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.broadcast_in_dim %[[X]], dims = [2] : (tensor<3xf32>) -> tensor<8x1x3xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<8x1x3xf32>
+func.func @reshape_of_broadcast(%x: tensor<3xf32>) -> tensor<8x1x3xf32> {
+  %0 = stablehlo.broadcast_in_dim %x, dims = [2] : (tensor<3xf32>) -> tensor<2x4x3xf32>
+  %r = stablehlo.reshape %0 : (tensor<2x4x3xf32>) -> tensor<8x1x3xf32>
+  return %r : tensor<8x1x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @reshape_of_broadcast
+// CHECK-SAME: %[[X:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.broadcast_in_dim %[[X]], dims = [] : (tensor<f32>) -> tensor<3x2xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<3x2xf32>
+func.func @reshape_of_broadcast(%x: tensor<f32>) -> tensor<3x2xf32> {
+  %0 = stablehlo.broadcast_in_dim %x, dims = [] : (tensor<f32>) -> tensor<6xf32>
+  %r = stablehlo.reshape %0 : (tensor<6xf32>) -> tensor<3x2xf32>
+  return %r : tensor<3x2xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @broadcast_of_unit_reshape
+// CHECK-SAME: %[[X:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.broadcast_in_dim %[[X]], dims = [0, 1] : (tensor<1x3xf32>) -> tensor<4x3xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<4x3xf32>
+func.func @broadcast_of_unit_reshape(%x: tensor<1x3xf32>) -> tensor<4x3xf32> {
+  %0 = stablehlo.reshape %x : (tensor<1x3xf32>) -> tensor<3xf32>
+  %r = stablehlo.broadcast_in_dim %0, dims = [1] : (tensor<3xf32>) -> tensor<4x3xf32>
+  return %r : tensor<4x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @dynamic_slice_of_broadcast
+// CHECK-SAME: %[[X:.+]]:{{.*}}%[[I:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.broadcast_in_dim %[[X]], dims = [1] : (tensor<3xf32>) -> tensor<2x3xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<2x3xf32>
+func.func @dynamic_slice_of_broadcast(%x: tensor<3xf32>, %i: tensor<i32>) -> tensor<2x3xf32> {
+  %c = stablehlo.constant dense<0> : tensor<i32>
+  %0 = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<3xf32>) -> tensor<4x3xf32>
+  %r = stablehlo.dynamic_slice %0, %i, %c, sizes = [2, 3] : (tensor<4x3xf32>, tensor<i32>, tensor<i32>) -> tensor<2x3xf32>
+  return %r : tensor<2x3xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @gather_of_repeated_element
+// CHECK-SAME: %[[X:.+]]:{{.*}}%[[I:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.broadcast_in_dim %[[X]], dims = [] : (tensor<f32>) -> tensor<3x2xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<3x2xf32>
+func.func @gather_of_repeated_element(%x: tensor<f32>, %i: tensor<3xi32>) -> tensor<3x2xf32> {
+  %0 = stablehlo.broadcast_in_dim %x, dims = [] : (tensor<f32>) -> tensor<4x2xf32>
+  %r = "stablehlo.gather"(%0, %i) <{dimension_numbers = #stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>, slice_sizes = array<i64: 1, 2>}> : (tensor<4x2xf32>, tensor<3xi32>) -> tensor<3x2xf32>
+  return %r : tensor<3x2xf32>
+}

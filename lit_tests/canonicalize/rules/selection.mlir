@@ -14,11 +14,11 @@ func.func @compare_with_self(%x: tensor<3xf32>) -> tensor<3xi1> {
 
 // -----
 
-// CHECK-LABEL: func.func @compare_with_extreme
+// CHECK-LABEL: func.func @compare_by_range
 // CHECK-SAME: %[[X:.+]]:
 // CHECK-NEXT: %[[R0:.+]] = stablehlo.constant dense<true> : tensor<3xi1>
 // CHECK-NEXT: return %[[R0]] : tensor<3xi1>
-func.func @compare_with_extreme(%x: tensor<3xui8>) -> tensor<3xi1> {
+func.func @compare_by_range(%x: tensor<3xui8>) -> tensor<3xi1> {
   %c = stablehlo.constant dense<0> : tensor<3xui8>
   %r = stablehlo.compare GE, %x, %c : (tensor<3xui8>, tensor<3xui8>) -> tensor<3xi1>
   return %r : tensor<3xi1>
@@ -152,4 +152,43 @@ func.func @function_of_known_arms(%p: tensor<3xi1>) -> tensor<3xf16> {
   %0 = stablehlo.select %p, %c, %d : tensor<3xi1>, tensor<3xf32>
   %r = stablehlo.convert %0 : (tensor<3xf32>) -> tensor<3xf16>
   return %r : tensor<3xf16>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @select_of_itself
+// CHECK-SAME: %[[P:.+]]:{{.*}}%[[X:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.and %[[P]], %[[X]] : tensor<3xi1>
+// CHECK-NEXT: return %[[R0]] : tensor<3xi1>
+func.func @select_of_itself(%p: tensor<3xi1>, %x: tensor<3xi1>) -> tensor<3xi1> {
+  %r = stablehlo.select %p, %x, %p : tensor<3xi1>, tensor<3xi1>
+  return %r : tensor<3xi1>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @select_of_negated
+// CHECK-SAME: %[[X:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.abs %[[X]] : tensor<3xi8>
+// CHECK-NEXT: return %[[R0]] : tensor<3xi8>
+func.func @select_of_negated(%x: tensor<3xi8>) -> tensor<3xi8> {
+  %c = stablehlo.constant dense<0> : tensor<3xi8>
+  %0 = stablehlo.negate %x : tensor<3xi8>
+  %1 = stablehlo.compare LT, %x, %c : (tensor<3xi8>, tensor<3xi8>) -> tensor<3xi1>
+  %r = stablehlo.select %1, %0, %x : tensor<3xi1>, tensor<3xi8>
+  return %r : tensor<3xi8>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @select_of_functions
+// CHECK-SAME: %[[P:.+]]:{{.*}}%[[X:.+]]:{{.*}}%[[Y:.+]]:{{.*}}%[[Z:.+]]:
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.select %[[P]], %[[X]], %[[Y]] : tensor<3xi1>, tensor<3xf32>
+// CHECK-NEXT: %[[R1:.+]] = stablehlo.add %[[R0]], %[[Z]] : tensor<3xf32>
+// CHECK-NEXT: return %[[R1]] : tensor<3xf32>
+func.func @select_of_functions(%p: tensor<3xi1>, %x: tensor<3xf32>, %y: tensor<3xf32>, %z: tensor<3xf32>) -> tensor<3xf32> {
+  %0 = stablehlo.add %x, %z : tensor<3xf32>
+  %1 = stablehlo.add %y, %z : tensor<3xf32>
+  %r = stablehlo.select %p, %0, %1 : tensor<3xi1>, tensor<3xf32>
+  return %r : tensor<3xf32>
 }
