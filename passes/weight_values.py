@@ -12,6 +12,7 @@ from oxide.dialects.attributes import PARAM, UPDATES
 from oxide.dialects.diagnostics import OxideError
 from oxide.dialects.effects import Effects
 from oxide.passes import functions
+from oxide.passes.program_blocks import WITH_CALLS
 
 # Pure, but where they stand means something: a generator's stream, and a border no optimisation may cross.
 _STAYING = frozenset({"stablehlo.rng_bit_generator", "stablehlo.optimization_barrier"})
@@ -42,10 +43,12 @@ class WeightValues:
         return len(results) > 0 and self.known.get(results[0], False)
 
 
-def find_weight_values(main: ir.Operation, effects: Effects) -> WeightValues:
-    """Walk the operations of `@main`'s block; what regions compute belongs to the operation that has them.
+def find_weight_values(main: ir.Operation, effects: Effects, *, inside: bool = False) -> WeightValues:
+    """Walk the operations of `@main`'s block.
 
-    A weight that the model updates (`oxide.updates`) is no weight here.
+    What regions compute belongs to the operation that has them; with `inside`, operations in loops and branches
+    that depend on more than weights come after it as operations of their own.  A weight that the model updates
+    (`oxide.updates`) is no weight here.
     """
     updated = functions.names(main, "res_attrs", UPDATES)
     found = WeightValues()
@@ -54,22 +57,32 @@ def find_weight_values(main: ir.Operation, effects: Effects) -> WeightValues:
     ):
         if name is not None and name not in updated and why_no_array(argument) is None:
             found.known[argument] = True
-    for position, view in enumerate(functions.body(main).operations):
-        op = view.operation
-        reads = values_read(op)
-        found.operations.append(op)
-        found.reads.append(reads)
-        for value in reads:
-            found.users.setdefault(value, []).append(position)
-        if len(op.results) == 0 or not all(value in found.known for value in reads):
-            continue
+    pending = [iter(functions.body(main).operations)]
+    while pending:
+        view = next(pending[-1], None)
+        if view is None:
+            pending.pop()
+        elif not _add(found, view.operation, effects, inside):
+            pending += [iter(b.operations) for r in reversed(view.operation.regions) for b in r.blocks]
+    return found
+
+
+def _add(found: WeightValues, op: ir.Operation, effects: Effects, inside: bool) -> bool:
+    """Add an operation; False if those in its regions are to be added too."""
+    reads, is_whole = values_read(op), not inside or op.name not in WITH_CALLS
+    if len(op.results) > 0 and all(value in found.known for value in reads):
         reason = _why_it_stays(op, effects)
         reads_weights = any(found.known[value] for value in reads)
         if reason is None:
+            is_whole = True
             found.known.update((result, reads_weights) for result in op.results)
         elif reads_weights:
             found.declined.append((op, reason))
-    return found
+    found.operations.append(op)
+    found.reads.append(reads if is_whole else list(op.operands))
+    for value in found.reads[-1]:
+        found.users.setdefault(value, []).append(len(found.operations) - 1)
+    return is_whole
 
 
 def values_read(op: ir.Operation) -> Sequence[ir.Value]:

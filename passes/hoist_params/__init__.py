@@ -22,10 +22,10 @@ class HoistParams(Pass):
     """Move what depends on weights and constants alone to @prepare, which runs once when a model is loaded.
 
     @main takes what @prepare returns as weights, named after the weight they come from (`fc.weight_transposed`);
-    a weight that only @prepare reads leaves @main's arguments.  The operations are the same, so nothing but XLA's
-    own fusion of them can change a bit.  Reshapes and broadcasts move only with what reads them, constants only
-    with weights.  Weights that the model updates, random numbers and effects stay, and so does what loops compute
-    anew in each turn.  `inline-prepare` is the inverse.
+    a weight that only @prepare reads leaves @main's arguments.  Loops and branches are searched too.  The
+    operations are the same, so nothing but XLA's own fusion of them can change a bit.  Reshapes, broadcasts and
+    iotas move only with what reads them.  Weights that the model updates, random numbers, effects and what sizes
+    depend on stay.  `inline-prepare` is the inverse.
     """
 
     name = "hoist-params"
@@ -36,7 +36,7 @@ class HoistParams(Pass):
         if main is None:
             return
         with module.context:
-            program = find_weight_values(main, Effects(module))
+            program = find_weight_values(main, Effects(module), inside=True)
             for op, reason in program.declined:
                 log.remark(op, f"hoist-params: {op.name} of weights stays, it {reason}")
             accepted = self._accepted(program, main, functions.prepare_function(module, main), log)

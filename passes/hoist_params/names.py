@@ -8,7 +8,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.passes.canonicalize.matching import producer
-from oxide.passes.indexed_names import indexed
+from oxide.passes.indexed_names import COMPONENT, indexed
 from oxide.passes.weight_values import WeightValues, nbytes
 
 _DONE = {
@@ -32,13 +32,15 @@ def name_values(
 ) -> dict[str, ir.Value]:
     """Each value under the name of the largest weight it comes from and what was done last; none of `taken`.
 
-    Stacks of weights that differ in one number are called as those without it.
+    Stacks of weights that differ in one number are called as those without it, what comes from constants alone by
+    where it is.
     """
     sources = _sources(program, weights)
     used, named = set(taken), dict[str, ir.Value]()
     for value in values:
         done = _DONE.get(value.owner.operation.name.removeprefix("stablehlo."), "prepared")
-        wanted = name = _stacked(value, sources) or f"{sources[value]}_{done}"
+        source = sources.get(value)
+        wanted = name = _stacked(value, sources) or (f"{source}_{done}" if source else _located(value))
         number = 1
         while name in used:
             number += 1
@@ -46,6 +48,13 @@ def name_values(
         used.add(name)
         named[name] = value
     return named
+
+
+def _located(value: ir.OpResult) -> str:
+    """`rotary.cos` of what is at `rotary/cos` or `jit(f)/rotary/cos`."""
+    location = value.location
+    name = location.name_str if isinstance(location, ir.NameLoc) else ""
+    return ".".join(part for part in COMPONENT.findall(name) if "(" not in part) or "constant"
 
 
 def _stacked(value: ir.OpResult, sources: Mapping[ir.Value, str]) -> str | None:

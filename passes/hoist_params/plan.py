@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
+from oxide.dialects.effects import SHAPE_OPERANDS
 from oxide.passes.sets import Sets
 from oxide.passes.weight_values import WeightValues, nbytes
 
@@ -64,14 +65,29 @@ def groups(program: WeightValues, weights: Sequence[ir.Value]) -> list[Group]:
 
 
 def _moving(program: WeightValues) -> set[int]:
-    """Operations on weights that `@main` no longer needs: all but those that are free and used by what stays."""
-    moving: set[int] = set()
+    """Operations on weights and constants that `@main` no longer needs.
+
+    Stays: what is free and used by what stays; what is free and of constants alone; what a size depends on, as only
+    constants in place make shapes known.
+    """
+    moving, sizes = set[int](), set[int]()
     for position in reversed(range(len(program.operations))):
-        users = [user for result in program.operations[position].results for user in program.users.get(result, ())]
-        is_free = program.operations[position].name in _FREE
-        if users and program.reads_weights(position) and not (is_free and not moving.issuperset(users)):
+        op = program.operations[position]
+        users = [user for result in op.results for user in program.users.get(result, ())]
+        is_free = op.name in _FREE
+        if any(user in sizes or _gives_size(op, program.operations[user]) for user in users):
+            sizes.add(position)
+        elif (
+            users
+            and program.is_known(position)
+            and not (is_free and not (program.reads_weights(position) and moving.issuperset(users)))
+        ):
             moving.add(position)
     return moving
+
+
+def _gives_size(op: ir.Operation, user: ir.Operation) -> bool:
+    return any(user.operands[number] in op.results for number in SHAPE_OPERANDS.get(user.name, ()))
 
 
 def copied(program: WeightValues, moved: Sequence[int]) -> list[int]:

@@ -120,6 +120,30 @@ def test_models_agree_with_onnxruntime(name: str, count: int) -> None:
     assert verify(model, onnxruntime_oracle(path), TWELVE[name].inputs()).passed
 
 
+def test_work_in_loops_and_on_constants_is_prepared() -> None:
+    """In a recurrent network with a table of positions."""
+
+    def network(weights: dict[str, Any], x: Any) -> Any:
+        rows = x + jnp.sin(jnp.arange(600 * 8, dtype=jnp.float32).reshape(600, 8))[:4]
+
+        def step(state: Any, row: Any) -> Any:
+            state = jnp.tanh(row @ jnp.exp(weights["w"]).T + state @ weights["u"].T)
+            return state, state
+
+        return jax.lax.scan(step, jnp.zeros(3), rows)[1]
+
+    rng = np.random.default_rng(0)
+    weights = {key: rng.standard_normal((3, size), np.float32) for key, size in (("w", 8), ("u", 3))}
+    x = rng.standard_normal((4, 8), np.float32)
+    model = oxide.import_jax(network, weights, x, params="weights").run_passes("default,hoist-params")
+    assert model.signature.preparation is not None
+    assert [spec.name for spec in model.signature.preparation.results] == ["slice", "w_prepared"]
+    expected = np.asarray(network(weights, x))
+    np.testing.assert_allclose(model.compile(cache=False)(x), expected, atol=1e-5)
+    source = load(model.to_jax_source())
+    np.testing.assert_allclose(source["forward"](source["prepare"](weights), x), expected, atol=1e-5)
+
+
 def test_updated_statistics_are_not_prepared() -> None:
     torch.manual_seed(0)
     module, x = ConvNet().train(), torch.randn(2, 3, 24, 20)

@@ -23,11 +23,11 @@ class Unrolled(nn.Module):
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         zeros = x.new_zeros(x.shape[1 - self.axis], 8)
-        state: tuple[torch.Tensor, ...] = (zeros, zeros) if isinstance(self.cell, nn.LSTMCell) else (zeros,)
+        state = [zeros, zeros] if isinstance(self.cell, nn.LSTMCell) else [zeros]
         outputs: list[torch.Tensor] = []
         for row in reversed(x.unbind(self.axis)) if self.backwards else x.unbind(self.axis):
-            made = self.cell(row, state if len(state) > 1 else state[0])
-            state = made if isinstance(made, tuple) else (made,)
+            made = self.cell(row, tuple(state) if len(state) > 1 else state[0])
+            state = list(made) if isinstance(made, tuple) else [made]
             outputs.append(state[0])
         if self.backwards:
             outputs.reverse()
