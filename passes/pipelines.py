@@ -29,7 +29,8 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "refine-shapes": NamedPipeline(
         "Static shapes wherever they follow from the arguments' and from constants",
-        # First ours: the native pass takes a sum of bools for their exclusive or when it folds one.
-        "canonicalize,stablehlo-refine-shapes,canonicalize",
+        # First ours: the native pass drops calls without results, whatever they do, and takes a sum of bools for
+        # their exclusive or when it folds one.
+        "inline,canonicalize,stablehlo-refine-shapes,canonicalize",
     ),
 }

@@ -107,8 +107,6 @@ OPERATIONS: dict[str, Operation] = {
 
 _XLA_FLOATS = ("f32", "f64")
 _XLA_NUMBERS = (*WIDE_FLOATS, "i8", "i16", "i32", "i64", "ui8", "ui32")
-# XLA's CPU client crashes on some operations of the narrower types.
-XLA_ELEMENTS = {*_XLA_NUMBERS, "ui16", "ui64", *BOOL, *COMPLEX}
 
 # What XLA runs and the interpreter does not.
 RUN_BY_XLA: dict[str, Operation] = {
@@ -170,6 +168,16 @@ NOT_RUN = {
 
 
 ROWS = {**OPERATIONS, **RUN_BY_XLA}
+
+
+def runnable_by_xla() -> dict[str, list[str]]:
+    """The element types of each operation that XLA's CPU client runs; it crashes on some of the narrower ones."""
+    known = {*_XLA_NUMBERS, "ui16", "ui64", *BOOL, *COMPLEX}
+    return {
+        name: elements
+        for name, row in ROWS.items()
+        if name != "uniform_quantize" and (elements := [element for element in row.elements if element in known])
+    }
 
 
 def covered() -> set[str]:

@@ -39,6 +39,16 @@ class Find:
         return f"{self.pipeline}: {self.why}\n{self.before}\n{self.after}"
 
 
+def after(module: ir.Module, pipeline: str) -> ir.Module | None:
+    """What a pipeline makes of a module, None where a pass refuses it.  AssertionError for an internal error."""
+    try:
+        return run_pipeline(module, pipeline)
+    except OxideError as error:
+        if "internal error" in error.message:
+            raise AssertionError(f"{pipeline}: {error}") from error
+    return None
+
+
 def finds(
     module: ir.Module, arguments: Sequence[np.ndarray], pipelines: Iterable[str], oracle: Oracle
 ) -> Iterator[Find]:
@@ -51,10 +61,11 @@ def finds(
     right = {str(plain)}
     for pipeline in pipelines:
         try:
-            changed = run_pipeline(module, pipeline)
-        except OxideError as error:
-            if "internal error" in error.message:
-                yield Find(pipeline, str(error), str(module), "")
+            changed = after(module, pipeline)
+        except AssertionError as error:
+            yield Find(pipeline, str(error), str(module), "")
+            continue
+        if changed is None:
             continue
         plain = run_pipeline(changed, _PLAIN)
         if str(plain) in right:

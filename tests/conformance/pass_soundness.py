@@ -27,7 +27,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from every_operation import OPERATIONS, ROWS, XLA_ELEMENTS, Operation, program
+from every_operation import OPERATIONS, program, runnable_by_xla
 from pass_variants import EXACT, VARIANTS
 from soundness import INTERPRETER, XLA, Find, Oracle, finds
 
@@ -41,6 +41,8 @@ BUILD = Path(__file__).parents[2] / "build"
 # One program in this many is run by XLA, which takes a hundred times longer.
 XLA_EVERY = 12
 PAIRS = 8
+BY_INTERPRETER = {name: list(row.elements) for name, row in OPERATIONS.items()}
+BY_XLA = runnable_by_xla()
 # What changes the rounding is run on random values, infinities among them, only to see that it works.
 UNJUDGED = Oracle(lambda module, arguments: [], lambda found, expected: "")
 
@@ -74,10 +76,9 @@ class Tally:
 def examine(seed: int, number: int) -> Tally:
     """One random program."""
     rng = np.random.default_rng([seed, number])
-    oracle = XLA if number % XLA_EVERY == 0 else INTERPRETER
-    known = [name for name in ROWS if _elements(ROWS[name], oracle) and (oracle is XLA or name in OPERATIONS)]
-    names = [str(name) for name in rng.choice(known, int(rng.integers(2, 24)))]
-    cells = [(name, str(rng.choice(_elements(ROWS[name], oracle)))) for name in names]
+    oracle, elements = (XLA, BY_XLA) if number % XLA_EVERY == 0 else (INTERPRETER, BY_INTERPRETER)
+    names = [str(name) for name in rng.choice(list(elements), int(rng.integers(2, 24)))]
+    cells = [(name, str(rng.choice(elements[name]))) for name in names]
     module, arguments = program(int(rng.integers(2**32)), cells)
     pairs = [",".join(map(str, rng.choice(EXACT, 2))) for _ in range(PAIRS)]
     unjudged = [pipeline for pipeline in VARIANTS if pipeline not in EXACT]
@@ -85,10 +86,6 @@ def examine(seed: int, number: int) -> Tally:
         found = [*finds(module, arguments, [*EXACT, *pairs], oracle), *finds(module, arguments, unjudged, UNJUDGED)]
     counts = Counter(names), Counter(element for _, element in cells)
     return Tally(1, len(VARIANTS) + len(pairs), *counts, found)
-
-
-def _elements(row: Operation, oracle: Oracle) -> list[str]:
-    return [element for element in row.elements if oracle is not XLA or element in XLA_ELEMENTS]
 
 
 def random_programs(options: argparse.Namespace) -> Tally:

@@ -42,7 +42,7 @@ def test_an_operation_at_every_element_type(name):
 @pytest.mark.parametrize("name", RUN_BY_XLA)
 def test_an_operation_of_xla_at_every_element_type(name):
     cells = [(name, element) for element in RUN_BY_XLA[name].elements]
-    assert_same(*program(0, [*cells, *cells]), EXACT, XLA)
+    assert_same(*program(0, cells), EXACT, XLA)
 
 
 # What random programs found, as oxide-reduce left it.
@@ -80,7 +80,7 @@ def test_what_was_found_stays_right(name):
     assert_same(parse_module(FOUND[name]), [np.array(3, ml_dtypes.int4)], EXACT)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     st.integers(0, 2**32 - 1),
     st.lists(st.sampled_from(CELLS), min_size=2, max_size=16),
