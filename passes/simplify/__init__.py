@@ -14,6 +14,8 @@ from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.dce import DeadCode
 from oxide.passes.simplify import converts, placed_converts, pointwise, strength
+from oxide.passes.simplify.biases import MERGE_BIASES, merge_biases
+from oxide.passes.simplify.chains import PRODUCT_CHAIN, order_chains
 from oxide.passes.simplify.convolutions_cpu import BY_GROUPS, BY_TAPS, take_apart
 from oxide.passes.simplify.layout import LAYOUT, Layout, Step, regions
 from oxide.passes.simplify.merge import MERGE_PRODUCTS, merge_products
@@ -68,9 +70,10 @@ class Simplify(Pass):
                 take_apart(module, log)
         if main is not None:
             with module.context:
-                fold_scales(find_weight_values(main, Effects(module)), self.reassociate, log)
-                merge_sums(find_weight_values(main, Effects(module)), self.reassociate, log)
-                merge_products(find_weight_values(main, Effects(module)), log)
+                for rule in (fold_scales, merge_sums, order_chains):
+                    rule(find_weight_values(main, Effects(module)), self.reassociate, log)
+                for rule in (merge_products, merge_biases):
+                    rule(find_weight_values(main, Effects(module)), log)
 
     def _change_layouts(self, program: WeightValues, log: PassLog) -> bool:
         """One round; True where it changed something, which can make room for another."""
@@ -113,7 +116,17 @@ class Simplify(Pass):
     @classmethod
     def rules(cls) -> list[tuple[str, str]]:
         rules = [(rule.name, rule.summary) for rule in cls()._patterns()]
-        return [LAYOUT, *rules, BY_TAPS, BY_GROUPS, SCALED_PRODUCT, SUM_OF_PRODUCTS, MERGE_PRODUCTS]
+        return [
+            LAYOUT,
+            *rules,
+            BY_TAPS,
+            BY_GROUPS,
+            SCALED_PRODUCT,
+            SUM_OF_PRODUCTS,
+            PRODUCT_CHAIN,
+            MERGE_PRODUCTS,
+            MERGE_BIASES,
+        ]
 
 
 def _rewrites(log: PassLog) -> int:

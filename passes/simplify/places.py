@@ -23,9 +23,12 @@ class Places:
         """True of an operation that was there at first."""
         return len(op.results) > 0 and op.results[0] in self._producer
 
+    def of(self, op: ir.Operation) -> int:
+        return self._now[self._producer[op.results[0]]]
+
     def bring_before(self, first: ir.Operation, weights: Sequence[ir.Value]) -> None:
         """Move what computes the weights, from weights and constants alone, before an operation."""
-        place = self._now[self._producer[first.results[0]]]
+        place = self.of(first)
         late: set[int] = set()
         pending = list(weights)
         while pending:
