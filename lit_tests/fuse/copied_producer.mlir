@@ -1,5 +1,5 @@
-// RUN: oxide-opt %s --fuse | filecheck %s
-// RUN: oxide-opt %s --fuse --mlir-pass-statistics 2>&1 >/dev/null | filecheck %s --check-prefix=COUNT
+// RUN: oxide-opt %s --fuse=device=h100 | filecheck %s
+// RUN: oxide-opt %s --fuse=device=h100 --mlir-pass-statistics 2>&1 >/dev/null | filecheck %s --check-prefix=COUNT
 
 // Both products read the input as it is: each computes its negation, and nothing writes that.
 // COUNT: operations copied

@@ -1,5 +1,5 @@
-// RUN: oxide-opt %s --fuse=report=text 2>&1 >/dev/null | filecheck %s
-// RUN: oxide-opt %s --fuse="report=json output=%t.json" && filecheck %s --check-prefix=JSON < %t.json
+// RUN: oxide-opt %s --fuse="device=h100 report=text" 2>&1 >/dev/null | filecheck %s
+// RUN: oxide-opt %s --fuse="device=h100 report=json output=%t.json" && filecheck %s --check-prefix=JSON < %t.json
 
 // CHECK:      kind   kernels before  after  bytes before    after
 // CHECK-NEXT: loop                5      1       328,192   66,048
@@ -7,7 +7,7 @@
 // CHECK-NEXT: output              0      0             0        0
 // CHECK-NEXT: other               0      0             0        0
 // CHECK-NEXT: total               7      3       394,240  132,352
-// CHECK-NEXT: launches and memory take at least 21.1 us before, 9.0 us after (h100)
+// CHECK-NEXT: launches and memory take at least 7.1 us before, 3.0 us after (h100)
 // CHECK-NEXT: operations copied into fusions: 3
 // CHECK:      declined
 // JSON:      "before": {

@@ -197,7 +197,8 @@ class Growth:
     def _copy_pays(self, position: int) -> bool:
         """True when computing it here too is faster than reading it.
 
-        What is no longer written, if all readers copy it, is saved by each of them in equal parts.
+        What is no longer written, if all readers copy it, is saved by each of them in equal parts, and so is a
+        kernel that would do nothing but this.
         """
         graph, node, device = self._order.graph, self._nodes[position], self._limits.device
         if node.role not in (Role.ELEMENTWISE, Role.INDEXING) or self._is_epilogue(position):
@@ -212,7 +213,49 @@ class Growth:
         for value in node.reads:
             if value not in self._read:
                 spent += device.moving(min(graph.read_bytes(value, (position,)), self._bytes_behind(value)))
-        return spent < saved
+        return spent < saved or self._seconds_of_all_behind(position) < saved + self._kernel_saved(position)
+
+    def _kernel_saved(self, position: int) -> float:
+        """Seconds of a kernel that is not run when all readers copy the operation, for each of them.
+
+        None where a reader keeps it in memory, or could compute it for the others as one more result.
+        """
+        pending, readers, size = [position], 0, self._nodes[position].size
+        for _ in range(self._limits.max_ops):
+            if not pending:
+                break
+            for user in self._nodes[pending.pop()].users:
+                reader = self._nodes[user]
+                if reader.role is Role.INDEXING or (reader.role is Role.ELEMENTWISE and reader.size == size):
+                    pending.append(user)
+                elif reader.role is not Role.ELEMENTWISE or reader.size < size:
+                    return 0
+                else:
+                    readers += 1
+        return 0 if pending or not readers else self._limits.device.launch / readers
+
+    def _seconds_of_all_behind(self, position: int) -> float:
+        """Seconds for computing an operation here and all that nothing else reads before it."""
+        graph, device = self._order.graph, self._limits.device
+        pending, work, read = [position], 0, 0
+        for _ in range(self._limits.max_ops):
+            if not pending:
+                break
+            node = self._nodes[pending.pop()]
+            work += node.work
+            for value in node.reads:
+                source = graph.source[value]
+                behind = self._nodes[source] if source >= 0 else None
+                if (
+                    behind is not None
+                    and behind.role in (Role.ELEMENTWISE, Role.INDEXING)
+                    and len(behind.users) == 1
+                ):
+                    pending.append(source)
+                elif behind is None or behind.role is not Role.CONSTANT:
+                    read += graph.bytes[value]
+        left = sum(self._order.graph.result_bytes(p) for p in pending)
+        return device.computing(self._evaluations[position] * work) + device.moving(read + left)
 
     def _bytes_behind(self, value: int) -> int:
         """Bytes of what a value is made of by broadcasts and the like, which can be copied too."""

@@ -1,6 +1,6 @@
 """Memory of buffer plans: arena, lower bound and XLA's temporaries, on the twelve models and the light ones.
 
-    python tests/benchmarks/buffers.py [--without-xla] [NAME | FILE]...
+    python tests/benchmarks/buffers.py [--without-xla] [--device h100] [NAME | FILE]...
 
 All sizes in MB.  `arena` holds what is neither argument nor result; `peak` is the most of it that is needed at one
 time, below which the plan's order of operations cannot go, `given` the same for the given order; `separate` what
@@ -26,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from models.twelve import TWELVE
 from models.zoo import ZOO
 
-PREPARATION = "lower,fuse"
 MEGABYTE = 1e6
 
 
@@ -40,9 +39,9 @@ def row(name: str, cells: list[str]) -> str:
     return f"{name:20}" + "".join(f"{cell:>10}" for cell in cells)
 
 
-def measured(path: Path, platform: str | None) -> list[str]:
+def measured(path: Path, platform: str | None, device: str) -> list[str]:
     model = oxide.load(path)
-    module = run_pipeline(model.module, PREPARATION)
+    module = run_pipeline(model.module, f"lower,fuse{{device={device}}}")
     given = PassLog()
     AssignBuffers(schedule="given").run(clone_module(module), given)
     one = PassLog()
@@ -71,6 +70,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="models, or ONNX files; all by default")
     parser.add_argument("--without-xla", action="store_true", help="do not compile, which takes most of the time")
     parser.add_argument("--platform", default="cpu", help="what XLA compiles for")
+    parser.add_argument("--device", default="h100", help="the device option of fuse, which runs before")
     options = parser.parse_args()
     files = bool(options.names) and all(Path(name).exists() for name in options.names)
     known = {} if files else models()
@@ -79,7 +79,8 @@ def main() -> None:
     print(row("model", [*titles, "seconds"]))
     for name in options.names or known:
         path = known.get(name, Path(name))
-        print(row(path.stem, measured(path, None if options.without_xla else options.platform)), flush=True)
+        platform = None if options.without_xla else options.platform
+        print(row(path.stem, measured(path, platform, options.device)), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """What the passes do to the twelve reference models, a line each: the sum of the benchmarks beside this one.
 
-    python tests/benchmarks/passes.py [--peer torch-mlir-opt] [--platform cpu] [NAME...]
+    python tests/benchmarks/passes.py [--peer torch-mlir-opt] [--platform cpu] [--device h100] [NAME...]
 
 ops      operations of the imported module, after `canonicalize`, and after the peer's
          `--stablehlo-aggressive-simplification` (`canonicalize.py` has more forms and the rules that fired)
 kernels  before and after `fuse`, and in XLA's optimised HLO; MB are what those kernels read and write, without what
-         dots and convolutions move by themselves (`fusion.py`)
+         dots and convolutions move by themselves (`fusion.py`); `--device` decides what is computed again
 arena    MB of `assign-buffers` after `fuse`, over its lower bound, over XLA's temporaries, and, with results, over
          XLA's temporaries and results (`buffers.py`)
 CPU ms   the `default` pipeline, least of three runs in this process
@@ -54,10 +54,10 @@ def operation_counts(imported: oxide.Model, peer: str | None) -> list[str]:
     return [*map(str, counts), str(operations(theirs).total())]
 
 
-def fusion_counts(imported: oxide.Model) -> list[str]:
+def fusion_counts(imported: oxide.Model, device: str) -> list[str]:
     module = run_pipeline(imported.module, "lower")
     theirs = xla_counts(module)
-    report = fused(module)
+    report = fused(module, device=device)
     before, after = report["before"], report["after"]
     contractions = before["by_kind"]["output"]["bytes"]
     moved = [before["bytes"] - contractions, after["bytes"] - contractions, theirs.rest]
@@ -65,9 +65,9 @@ def fusion_counts(imported: oxide.Model) -> list[str]:
     return [*map(str, kernels), *(f"{count / MEGABYTE:.2f}" for count in moved)]
 
 
-def arena_sizes(imported: oxide.Model, platform: str) -> list[str]:
+def arena_sizes(imported: oxide.Model, platform: str, device: str) -> list[str]:
     log = PassLog()
-    AssignBuffers().run(run_pipeline(imported.module, "lower,fuse"), log)
+    AssignBuffers().run(run_pipeline(imported.module, f"lower,fuse{{device={device}}}"), log)
     arena, bound = log.counts["arena bytes"], log.counts["lower bound bytes"]
     stats = imported.compile(platform, cache=False).memory_analysis()
     temp = stats["temp_size_in_bytes"]
@@ -90,14 +90,15 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(TWELVE)}; all by default")
     parser.add_argument("--peer", default=find_peer(), help="path of torch-mlir-opt")
     parser.add_argument("--platform", default="cpu", help="what XLA compiles for")
+    parser.add_argument("--device", default="h100", help="the device option of fuse")
     arguments = parser.parse_args()
     print(heading())
     for name in arguments.names or TWELVE:
         imported = oxide.load(TWELVE[name].path())
         cells = [
             *operation_counts(imported, arguments.peer),
-            *fusion_counts(imported),
-            *arena_sizes(imported, arguments.platform),
+            *fusion_counts(imported, arguments.device),
+            *arena_sizes(imported, arguments.platform, arguments.device),
             pipeline_milliseconds(imported),
         ]
         print(f"{name:18}" + "".join(f"{cell:>{WIDTH}}" for cell in cells), flush=True)

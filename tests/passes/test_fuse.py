@@ -139,19 +139,30 @@ def test_a_contraction_whose_result_is_broadcast_stays_outside() -> None:
     assert all("dot_general" not in names_inside(module, composite) for composite in composites(module))
 
 
-def test_a_computed_tensor_is_not_recomputed_for_every_copy_of_a_broadcast() -> None:
-    module = main_of(
-        """%0 = stablehlo.exponential %x : tensor<3xf32>
+def broadcast_of_computed(rows: int) -> ir.Module:
+    return main_of(
+        f"""%0 = stablehlo.exponential %x : tensor<3xf32>
         %1 = stablehlo.reshape %0 : (tensor<3xf32>) -> tensor<1x3xf32>
-        %2 = stablehlo.broadcast_in_dim %1, dims = [0, 1] : (tensor<1x3xf32>) -> tensor<8x3xf32>
-        %3 = stablehlo.add %2, %y : tensor<8x3xf32>
-        return %3 : tensor<8x3xf32>""",
-        "%x: tensor<3xf32>, %y: tensor<8x3xf32>",
-        "tensor<8x3xf32>",
+        %2 = stablehlo.broadcast_in_dim %1, dims = [0, 1] : (tensor<1x3xf32>) -> tensor<{rows}x3xf32>
+        %3 = stablehlo.add %2, %y : tensor<{rows}x3xf32>
+        return %3 : tensor<{rows}x3xf32>""",
+        f"%x: tensor<3xf32>, %y: tensor<{rows}x3xf32>",
+        f"tensor<{rows}x3xf32>",
     )
+
+
+def test_a_computed_tensor_is_not_recomputed_for_every_copy_of_a_broadcast() -> None:
+    module = broadcast_of_computed(4096)
     fused(module)
     (composite,) = composites(module)
     assert names_inside(module, composite) == ["reshape", "broadcast_in_dim", "add"]
+
+
+def test_a_few_elements_are_recomputed_rather_than_be_a_kernel_of_their_own() -> None:
+    module = broadcast_of_computed(8)
+    fused(module)
+    (composite,) = composites(module)
+    assert names_inside(module, composite) == ["exponential", "reshape", "broadcast_in_dim", "add"]
 
 
 @pytest.mark.parametrize("attribute", ["mhlo.sharding", "oxide.pinned"])

@@ -277,7 +277,7 @@ def test_a_composite_that_sorts_is_not_expanded() -> None:
 
 def test_the_report_says_kernels_and_bytes_by_kind(tmp_path: Path) -> None:
     target = tmp_path / "report.json"
-    Fuse(report="json", output=str(target)).run(main_of(SOFTMAX, f"%x: {ROWS}", ROWS), PassLog())
+    Fuse(device="h100", report="json", output=str(target)).run(main_of(SOFTMAX, f"%x: {ROWS}", ROWS), PassLog())
     report = json.loads(target.read_text())
     assert report["before"]["kernels"] == 7
     assert report["after"]["kernels"] == 3
