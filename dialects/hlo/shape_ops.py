@@ -212,9 +212,9 @@ def reverse(x: ir.Value, axes: Sequence[int]) -> ir.Value:
 
 
 def iota(dims: Sequence[Size], axis: int, dtype: DType) -> ir.Value:
-    """Counts 0, 1, 2, ... along an axis."""
+    """Counts 0, 1, 2, ... along an axis, which may be negative."""
     target = make_type(dims, dtype)
-    attributes = {"iota_dimension": i64(axis)}
+    attributes = {"iota_dimension": i64(normalize_axis(axis, len(dims)))}
     if target.has_static_shape:
         return emit("stablehlo.iota", [], target, attributes)
     return emit("stablehlo.dynamic_iota", [sizes(dims)], target, attributes)

@@ -106,6 +106,38 @@ def test_syntax_errors_are_located(tmp_path: Path) -> None:
     assert caught.value.diagnostics[0].location.endswith("m.mlir:2:3")
 
 
+RESOURCES = """func.func @main(%x: tensor<2xi32>) -> (tensor<2xi32>, tensor<3xf32>) {
+  %a = stablehlo.constant dense_resource<a> : tensor<2xi32>
+  %b = stablehlo.constant dense_resource<"the b"> : tensor<3xf32>
+  %r = stablehlo.add %x, %a : tensor<2xi32>
+  return %r, %b : tensor<2xi32>, tensor<3xf32>
+}
+{-# dialect_resources: { builtin: {
+  a: "0x040000000100000002000000", "the b": "0x040000000000803F0000004000004040" } } #-}
+"""
+
+
+@pytest.mark.parametrize("bytecode", [False, True])
+def test_constants_get_the_bytes_of_resources(bytecode: bool) -> None:
+    data = RESOURCES.encode()
+    if bytecode:
+        stream = io.BytesIO()
+        parse_module(data).operation.write_bytecode(stream)
+        data = stream.getvalue()
+    total, constant = oxide.load(data).compile("cpu", cache=False)(np.array([10, 20], np.int32))
+    np.testing.assert_array_equal(total, [11, 22])
+    np.testing.assert_array_equal(constant, [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [("a: ", "c: ", "is not in the module"), ("02000000", "0200", "has 6 bytes")],
+)
+def test_damaged_resources_are_refused(old: str, new: str, found: str) -> None:
+    with pytest.raises(OxideError, match=found):
+        oxide.load(RESOURCES.replace(old, new).encode())
+
+
 def test_operations_of_unknown_dialects_are_refused() -> None:
     with pytest.raises(OxideError, match=r"unregistered operation nobody\.knows"):
         oxide.load(b'func.func @main() { "nobody.knows"() : () -> ()  return }')

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from jaxlib.mlir import ir
 
-from oxide.dialects.context import parse_module, reject_unregistered
+from oxide.dialects.context import BYTECODE_MAGIC, parse_module, reject_unregistered
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.resources import SECTION, resolve_resources
 from oxide.passes.manager import verify_module
 from oxide.sandbox import check_module_bytes
 from oxide.signature import ENTRY, read_signature
 
 
 def read_module(data: bytes, name: str, *, allow_unregistered: bool = False) -> ir.Module:
-    """Parse and verify a stranger's bytes; `name` is what diagnostics call them.
+    """Parse and verify a stranger's bytes; `name` is what diagnostics call them.  Constants get their elements.
 
     Raises OxideError on damaged or hostile input, operations of unknown dialects, and `oxide.*` composites that
     break their schema.
     """
     check_module_bytes(data, name)
     module = parse_module(data, name=name)
+    resolve_resources(module, None if data.startswith(BYTECODE_MAGIC) else data.partition(SECTION)[2], name)
     if not allow_unregistered:
         reject_unregistered(module)
     wrong = verify_module(module)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.constants import holds_elements, read_elements
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.resources import resource_key
 from oxide.frontends.torch.dtypes import to_numpy
 from oxide.frontends.torch_mlir import operators
 from oxide.frontends.torch_mlir.control_flow import branches, inline_call, loop
@@ -22,7 +22,6 @@ from oxide.frontends.torch_mlir.types import NUMBERS, TensorType, code_of_dtype,
 Handler = Callable[[Region, ir.Operation, list[Any]], Sequence[Any]]
 
 aten: Any = torch.ops.aten
-_RESOURCE = re.compile(r"dense_resource<(.+)> ?: ?tensor<")
 
 
 def lower(region: Region, op: ir.Operation, operands: list[Any]) -> Sequence[Any]:
@@ -64,8 +63,7 @@ def _literal(region: Region, op: ir.Operation, operands: list[Any]) -> Sequence[
     tensors = region.scope.literals
     key: Any = op.results[0]
     if "oxide.value" in op.attributes and not holds_elements(op, "oxide.value"):
-        match = _RESOURCE.search(str(property_of(op, "value")))
-        key = match.group(1).strip('"') if match else ""
+        key = resource_key(str(property_of(op, "value"))) or ""
     if key not in tensors:
         tensors[key] = _elements(region, op, key, kind)
     tensor = tensors[key]

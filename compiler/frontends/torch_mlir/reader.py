@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import sys
-from binascii import unhexlify
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,6 +20,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.context import BYTECODE_MAGIC, parse_module
 from oxide.dialects.diagnostics import Diagnostic, OxideError
+from oxide.dialects.resources import SECTION, blobs
 from oxide.sandbox import check_brackets, check_regions, child_main, run_in_child
 
 # Prefix of the attributes that repeat the properties of an operation.
@@ -28,10 +28,6 @@ PROPERTY = "oxide."
 
 _TYPE = b"!torch."
 _STRINGS_COMMENTS = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|//[^\n]*')
-_RESOURCES = b"\n{-#"
-_RESOURCE = re.compile(rb'^\s*("(?:[^"\\\n]|\\.)*"|[\w.$-]+): "0x([0-9A-Fa-f]*)"', re.MULTILINE)
-# A blob starts with its alignment, 32 bits.
-_ALIGNMENT_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -60,20 +56,9 @@ def read_torch_module(data: bytes, name: str) -> TorchModule:
         )
     is_text = not data.startswith(BYTECODE_MAGIC)
     # Text has its resources after the code, in digits, which take long to read and to print.
-    code, _, resources = data.partition(_RESOURCES) if is_text else (data, b"", b"")
-    generic, _, printed = run_in_child("oxide.frontends.torch_mlir.reader", code, name).partition(_RESOURCES)
-    return TorchModule(parse_module(generic, name=name), _blobs(resources if is_text else printed, name))
-
-
-def _blobs(section: bytes, name: str) -> dict[str, bytes]:
-    try:
-        return {_key(m.group(1)): unhexlify(m.group(2)[_ALIGNMENT_DIGITS:]) for m in _RESOURCE.finditer(section)}
-    except ValueError as error:
-        raise OxideError(f"{name}: the bytes of a resource are damaged: {error}") from error
-
-
-def _key(text: bytes) -> str:
-    return text.decode().strip('"')
+    code, _, resources = data.partition(SECTION) if is_text else (data, b"", b"")
+    generic, _, printed = run_in_child("oxide.frontends.torch_mlir.reader", code, name).partition(SECTION)
+    return TorchModule(parse_module(generic, name=name), blobs(resources if is_text else printed, name))
 
 
 # ---------------------------------------------------------------------------------------- in the child process
