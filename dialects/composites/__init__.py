@@ -6,6 +6,7 @@ with composites.library(module):
 
 from oxide.dialects.composites import definitions as _definitions
 from oxide.dialects.composites import factorizations as _factorizations
+from oxide.dialects.composites import quantised as _quantised
 from oxide.dialects.composites import sequences as _sequences
 from oxide.dialects.composites.registry import (
     PREFIX,
@@ -32,4 +33,4 @@ __all__ = [
     "to_attribute",
     "verify_composite",
 ]
-del _definitions, _factorizations, _sequences
+del _definitions, _factorizations, _quantised, _sequences

@@ -1,12 +1,14 @@
-"""Quantised linear layers: a product of dequantised 8-bit integers becomes a product of the integers.
+"""Quantised layers: products and convolutions of dequantised 8-bit integers.
 
-Convolutions stay: XLA's of integers took 50 times as long as those of floats on a CPU (int8, 64 channels of 56x56).
+Products become products of the integers.  Convolutions get a name and stay in floats, for whoever knows better:
+XLA's of integers took 50 times as long as those of floats on a CPU (int8, 64 channels of 56x56).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import string
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +16,13 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import hlo
+from oxide.dialects.attributes import integer, integers
+from oxide.dialects.composites.registry import AttributeValue
 from oxide.dialects.constants import constant_value
 from oxide.passes.canonicalize.matching import Declined, number, producer, shape_of
-from oxide.passes.raise_.matching import Rebuilt, rule
+from oxide.passes.raise_.matching import Raised, Rebuilt, rule
 from oxide.passes.raise_.norms import either
-from oxide.passes.raise_.views import View
+from oxide.passes.raise_.views import View, parameter
 
 _LOWEST, _HIGHEST = -128, 127
 # int32 and int64 hold every int8 and uint8 and their differences, float32 too.
@@ -75,6 +79,15 @@ def _centred(value: ir.Value) -> tuple[ir.Value, int] | None:
     return (integers, int(zero)) if low <= int(zero) <= high else None
 
 
+def _has_unknown_zero(value: ir.Value) -> bool:
+    """True of (integers - zero) * scale where nothing says what the zero is."""
+    for this, _ in either(value, "stablehlo.multiply"):
+        difference = producer(_unconverted(this), "stablehlo.subtract")
+        if difference is not None and _is_integers(_unconverted(difference.operands[0])):
+            return number(difference.operands[1]) is None
+    return False
+
+
 def _unconverted(value: ir.Value) -> ir.Value:
     """What a value is a conversion of, to types that hold all 8-bit integers and their differences."""
     while hlo.dtype(value) in _EXACT and (op := producer(value, "stablehlo.convert")) is not None:
@@ -98,8 +111,11 @@ def _integer_product(op: ir.Operation) -> Rebuilt | Declined | None:
     The sums are exact: int32 must hold them.  Scales are the same along what is summed.
     """
     left, right = (_quantised(v) for v in op.operands)
-    if left is None or right is None or hlo.dtype(op.results[0]) != np.float32 or "algorithm" in op.attributes:
+    if hlo.dtype(op.results[0]) != np.float32 or "algorithm" in op.attributes:
         return None
+    if left is None or right is None:
+        quantised = all(_quantised(v) or _has_unknown_zero(v) for v in op.operands)
+        return Declined("the zero point of an operand is not in the module") if quantised else None
     numbers = stablehlo.DotDimensionNumbers(op.attributes["dot_dimension_numbers"])
     contract = list(numbers.lhs_contracting_dimensions), list(numbers.rhs_contracting_dimensions)
     batch = list(numbers.lhs_batching_dimensions), list(numbers.rhs_batching_dimensions)
@@ -181,4 +197,112 @@ def _spread(scale: View, shape: Sequence[int], axes: Sequence[int]) -> ir.Value:
     return hlo.broadcast_in_dim(value, shape, axes)
 
 
-PATTERNS = [rule("integer-product", ["stablehlo.dot_general"], _integer_product)]
+@dataclass(frozen=True)
+class _Dequantised:
+    """(integers - zero) * scale with zeros and scales that differ along one dimension of the integers, or none."""
+
+    integers: ir.Value
+    scale: Callable[[], ir.Value]
+    zero: Callable[[], ir.Value]
+
+    def operands(self) -> list[ir.Value]:
+        whole = hlo.dtype(self.integers) in (np.int8, np.uint8)
+        integers = self.integers if whole else hlo.convert(self.integers, np.int8)
+        return [integers, self.scale(), self.zero()]
+
+
+def _dequantised(value: ir.Value, axes: Sequence[int]) -> _Dequantised | None:
+    """A float32 value as dequantised integers, by numbers that differ along `axes` at most."""
+    for this, factor in either(value, "stablehlo.multiply"):
+        inner = _unconverted(this)
+        difference = producer(inner, "stablehlo.subtract") if hlo.dtype(inner) in _EXACT else None
+        whole = inner if difference is None else _unconverted(difference.operands[0])
+        if not _is_integers(whole):
+            continue
+        scale, zero = _along(View.whole(factor).source(), axes, whole), _no_zero
+        if difference is not None:
+            zero = _along(View.whole(difference.operands[1]).source(), axes, whole)
+        if scale is not None and zero is not None:
+            return _Dequantised(whole, scale, zero)
+    return None
+
+
+def _no_zero() -> ir.Value:
+    return hlo.constant(0, np.int32)
+
+
+def _along(view: View, axes: Sequence[int], like: ir.Value) -> Callable[[], ir.Value] | None:
+    """How to build one number, or one for each element along an axis, that a view repeats over `like`."""
+    array = constant_value(view.value)
+    if array is not None:
+        kept = _differing(view.value)
+        part = array[tuple(slice(None) if a in kept else 0 for a in range(array.ndim))] if array.size else array
+        return (lambda: hlo.constant(part)) if [view.along[a] for a in kept] in ([], list(axes)) else None
+    found = parameter(view, ()) or parameter(view, axes)
+    return None if found is None else lambda: found.build(like)
+
+
+def _quantised_convolution(op: ir.Operation) -> Raised | Declined | None:
+    """convolution((q - z) * s, (r - y) * t) of 8-bit q and r -> quantized_convolution(q, s, z, r, t, y)
+
+    Its decomposition computes what was there, bit for bit.  y and t may differ by feature.
+    """
+    numbers = stablehlo.ConvDimensionNumbers(op.attributes["dimension_numbers"])
+    x = _dequantised(op.operands[0], ())
+    kernel = _dequantised(op.operands[1], [numbers.kernel_output_feature_dimension])
+    if x is None or kernel is None or hlo.dtype(op.results[0]) != np.float32:
+        return None
+    spatial = len(numbers.input_spatial_dimensions)
+    ones = [1] * spatial
+    steps = {name: integers(op, name) if name in op.attributes else ones for name in _STEPS}
+    flipped = "window_reversal" in op.attributes and any(ir.DenseBoolArrayAttr(op.attributes["window_reversal"]))
+    exact = ir.ArrayAttr(op.attributes["precision_config"]) if "precision_config" in op.attributes else ()
+    if (
+        flipped
+        or steps["lhs_dilation"] != ones
+        or integer(op, "batch_group_count") != 1
+        or any(stablehlo.PrecisionAttr(each).value != "DEFAULT" for each in exact)
+    ):
+        return Declined("oxide.quantized_convolution has no dilated input, groups of batches or precision")
+    padding = np.zeros([spatial, 2], np.int64)
+    if "padding" in op.attributes:
+        padding = np.asarray(ir.DenseIntElementsAttr(op.attributes["padding"]))
+    attributes: dict[str, AttributeValue] = {
+        "strides": tuple(steps["window_strides"]),
+        "padding": tuple(padding.reshape(-1).tolist()),
+        "dilation": tuple(steps["rhs_dilation"]),
+        "groups": integer(op, "feature_group_count"),
+        "layout": _layout(numbers),
+    }
+    return Raised(
+        "quantized_convolution", list(op.operands), attributes, lambda: [*x.operands(), *kernel.operands()]
+    )
+
+
+_STEPS = ("window_strides", "lhs_dilation", "rhs_dilation")
+_SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
+
+
+def _layout(numbers: stablehlo.ConvDimensionNumbers) -> str:
+    """The dimensions of operand, kernel and result: "NCHW,OIHW,NCHW"."""
+    names = _SPATIAL.get(len(numbers.input_spatial_dimensions), string.ascii_lowercase)
+    sides = (
+        (numbers.input_batch_dimension, numbers.input_feature_dimension, *numbers.input_spatial_dimensions),
+        (
+            numbers.kernel_output_feature_dimension,
+            numbers.kernel_input_feature_dimension,
+            *numbers.kernel_spatial_dimensions,
+        ),
+        (numbers.output_batch_dimension, numbers.output_feature_dimension, *numbers.output_spatial_dimensions),
+    )
+    layouts = []
+    for first, side in zip(("NC", "OI", "NC"), sides, strict=True):
+        name_of = dict(zip(side, first + names, strict=False))
+        layouts.append("".join(name_of[axis] for axis in sorted(name_of)))
+    return ",".join(layouts)
+
+
+PATTERNS = [
+    rule("integer-product", ["stablehlo.dot_general"], _integer_product),
+    rule("raise-quantised-convolution", ["stablehlo.convolution"], _quantised_convolution),
+]

@@ -59,6 +59,16 @@ CASES = {
         {"axes": (2,), "epsilon": 1e-6},
         "return rms_norm(arg0, arg1, axes=(-1,), epsilon=1e-06)",
     ),
+    "group_norm": (
+        [(2, 6, 3, 4), (6,), (6,)],
+        {"groups": 3, "epsilon": 1e-5},
+        "return group_norm(arg0, arg1, arg2, groups=3, epsilon=1e-05)",
+    ),
+    "group_norm of channels last": (
+        [(2, 3, 4, 6), (6,), (6,)],
+        {"groups": 3, "epsilon": 1e-5, "axis": 3},
+        "return group_norm(arg0, arg1, arg2, groups=3, epsilon=1e-05, axis=3)",
+    ),
     "rotary": (
         [(2, 3, 5, 8), (1, 1, 5, 4), (1, 1, 5, 4)],
         {"interleaved": False},
@@ -124,6 +134,26 @@ def test_one_hot(axis: int) -> None:
     text = check(module_of([(4, 5)], "f32", build))
     assert "jax.nn.one_hot(" in text
     assert ("axis=0" in text) == (axis == 0)
+
+
+@pytest.mark.parametrize(
+    ("layout", "x", "w", "function"),
+    [
+        ("NCHW,OIHW,NCHW", (2, 4, 7, 7), (6, 2, 3, 3), "conv"),
+        ("NHWC,HWIO,NHWC", (2, 7, 7, 4), (3, 3, 2, 6), "lax.conv_general_dilated"),
+    ],
+)
+def test_quantized_convolution(layout: str, x: tuple[int, ...], w: tuple[int, ...], function: str) -> None:
+    def build(x: ir.Value, w: ir.Value, scale: ir.Value) -> Sequence[ir.Value]:
+        q, r = (hlo.convert(hlo.multiply(v, 30), "int8") for v in (x, w))
+        numbers = hlo.constant(0.5, "float32"), hlo.constant(3, "int32")
+        window = {"strides": (2, 1), "padding": (1, 0, 1, 1), "dilation": (1, 2), "groups": 2, "layout": layout}
+        operands = [q, *numbers, r, scale, numbers[1]]
+        return composites.build("quantized_convolution", operands, **window)
+
+    text = check(module_of([x, w, (6,)], "f32", build), tolerance=2e-6)
+    assert text.count("dequantized(") == 3
+    assert f"return {function}(" in text
 
 
 def test_bool_mask_keeps_where_true_and_gives_zeros_for_nothing() -> None:

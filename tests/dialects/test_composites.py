@@ -108,6 +108,18 @@ CASES: dict[str, tuple[str, list, dict, Callable]] = {
         {"axes": (2,), "epsilon": 1e-6},
         lambda x, s: F.rms_norm(x, (5,), s, 1e-6),
     ),
+    "group_norm": (
+        "group_norm",
+        [(2, 6, 4, 3), (6,), (6,)],
+        {"groups": 3, "epsilon": 0.1},
+        lambda x, s, b: F.group_norm(x, 3, s, b, 0.1),
+    ),
+    "group_norm_channels_last": (
+        "group_norm",
+        [(2, 4, 3, 6), (6,), (6,)],
+        {"groups": 3, "epsilon": 0.1, "axis": 3},
+        lambda x, s, b: F.group_norm(x.permute(0, 3, 1, 2), 3, s, b, 0.1).permute(0, 2, 3, 1),
+    ),
     "batch_norm": (
         "batch_norm",
         [(2, 3, 4, 4), (3,), (3,), (3,), (3,)],
@@ -184,6 +196,8 @@ def test_equal_composites_share_one_decomposition() -> None:
         ("layer_norm", [X, (3,)], {"axes": (2,), "epsilon": 1e-5}, "need shape [5]"),
         ("layer_norm", [X, (5,)], {"axes": (2, 1), "epsilon": 1e-5}, "ascending"),
         ("rms_norm", [X], {"axes": (2,), "epsilon": 1e-5}, "takes 2 to 2 operands"),
+        ("group_norm", [X, (5,), (5,)], {"groups": 1, "epsilon": 0.1, "axis": 0}, "behind the batch"),
+        ("group_norm", [X, (5,), (5,)], {"groups": 2, "epsilon": 0.1, "axis": 2}, "no multiple of 2 groups"),
         ("batch_norm", [X, (3,), (3,), (3,), (5,)], {"axis": 1, "epsilon": 1e-5}, "over 3 features"),
         ("attention", [(2, 3, 6, 8), *QKV[1:]], {"scale": 1.0, "causal": False}, "no multiple"),
         ("attention", QKV, {"scale": float("inf"), "causal": False}, "finite"),
@@ -195,6 +209,52 @@ def test_equal_composites_share_one_decomposition() -> None:
 def test_the_schema_refuses(name: str, shapes: list, attributes: dict, message: str) -> None:
     with pytest.raises(OxideError) as error:
         module_of(name, tensors(*shapes), attributes)
+    assert message in str(error.value)
+
+
+WINDOW = {"strides": (2,), "padding": (1, 0), "dilation": (1,), "groups": 2, "layout": "NCW,OIW,NCW"}
+
+
+def quantised(**changed: np.ndarray) -> list[np.ndarray]:
+    """Operands of a quantized_convolution: x [2, 4, 9], a kernel [6, 2, 3] and their numbers."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        "x": rng.integers(0, 256, (2, 4, 9)).astype(np.uint8),
+        "x_scale": np.float32(0.25),
+        "x_zero": np.int32(130),
+        "kernel": rng.integers(-128, 128, (6, 2, 3)).astype(np.int8),
+        "kernel_scale": np.linspace(0.1, 0.6, 6, dtype=np.float32),
+        "kernel_zero": np.arange(-3, 3),
+    }
+    return [np.asarray(array) for array in (arrays | changed).values()]
+
+
+def test_quantized_convolution() -> None:
+    arrays = quantised()
+    x, s, z, w, t, y = (torch.from_numpy(array).double() for array in arrays)
+    padded = F.pad((x - z) * s, (1, 0))
+    expected = F.conv1d(padded, (w - y[:, None, None]) * t[:, None, None], stride=2, groups=2)
+    result = run(module_of("quantized_convolution", arrays, WINDOW), arrays)
+    np.testing.assert_allclose(result, expected.numpy(), rtol=2e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("operands", "attributes", "message"),
+    [
+        ({"x": np.zeros((2, 4, 9), np.int16)}, {}, "8-bit integers"),
+        ({"x_scale": np.float64(1)}, {}, "a scale is a float32"),
+        ({"x_zero": np.int8(1)}, {}, "does not hold the differences"),
+        ({"x_zero": np.zeros(4, np.int32)}, {}, "one number"),
+        ({"kernel_scale": np.zeros(4, np.float32)}, {}, "each of 6 features"),
+        ({}, {"layout": "NCW,OIW"}, "does not fit"),
+        ({}, {"strides": (1, 1)}, "1 strides"),
+        ({}, {"groups": 0}, "number of groups"),
+        ({}, {"groups": 1}, "the input needs 2 channels"),
+    ],
+)
+def test_quantized_convolution_refuses(operands: dict, attributes: dict, message: str) -> None:
+    with pytest.raises(OxideError) as error:
+        module_of("quantized_convolution", quantised(**operands), WINDOW | attributes)
     assert message in str(error.value)
 
 

@@ -11,6 +11,7 @@ from jaxlib.mlir import ir
 
 from oxide.backends.jax_source import syntax
 from oxide.backends.jax_source.constants import shortest
+from oxide.backends.jax_source.dots import window_options
 from oxide.backends.jax_source.emitter import Emitter
 from oxide.backends.jax_source.registry import Emitted, emits
 from oxide.backends.jax_source.syntax import call, literal
@@ -100,7 +101,8 @@ def _norm(helper: str) -> Callable[[Emitter, ir.OpView, Attributes], ast.expr]:
 def _group_norm(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
     nodes = [e.array(v) for v in op.operands]
     groups, epsilon = literal(attributes["groups"]), _number(e, op, attributes["epsilon"])
-    return syntax.call(e.helper("group_norm"), *nodes, groups=groups, epsilon=epsilon)
+    axis = literal(attributes["axis"]) if "axis" in attributes else None
+    return syntax.call(e.helper("group_norm"), *nodes, groups=groups, epsilon=epsilon, axis=axis)
 
 
 def _batch_norm(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
@@ -137,6 +139,31 @@ def _cumulative(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
     reverse = literal(True) if attributes["reverse"] else None
     function = _CUMULATIVE[attributes["kind"]]
     return call(function, e.array(op.operands[0]), axis=literal(attributes["axis"]), reverse=reverse)
+
+
+def _quantized_convolution(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    x, x_scale, x_zero, kernel, kernel_scale, kernel_zero = (e.array(v) for v in op.operands)
+    lhs, rhs, out = attributes["layout"].split(",")
+    axis = literal(rhs.index("O")) if rhs.index("O") else None
+    reals = (
+        syntax.call(e.helper("dequantized"), x, x_scale, x_zero),
+        syntax.call(e.helper("dequantized"), kernel, kernel_scale, kernel_zero, axis=axis),
+    )
+    ends = attributes["padding"]
+    padding = tuple(zip(ends[::2], ends[1::2], strict=True))
+    strides, dilation, groups = (attributes[name] for name in ("strides", "dilation", "groups"))
+    if lhs == out == "NC" + lhs[2:] and rhs == "OI" + lhs[2:]:
+        options = window_options(stride=strides, padding=padding, dilation=dilation, groups=groups)
+        return syntax.call(e.helper("conv"), *reals, **options)
+    return call(
+        "lax.conv_general_dilated",
+        *reals,
+        window_strides=literal(strides),
+        padding=literal(padding),
+        rhs_dilation=literal(dilation) if set(dilation) != {1} else None,
+        dimension_numbers=literal((lhs, rhs, out)),
+        feature_group_count=literal(groups) if groups != 1 else None,
+    )
 
 
 def _svd(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr | None:
@@ -202,6 +229,7 @@ _EMITTERS: dict[str, Callable[[Emitter, ir.OpView, Attributes], ast.expr | None]
     "oxide.rotary": _rotary,
     "oxide.one_hot": _one_hot,
     "oxide.cumulative": _cumulative,
+    "oxide.quantized_convolution": _quantized_convolution,
     "oxide.svd": _of_matrices(_svd),
     "oxide.eigh": _of_matrices(_eigh),
     "oxide.eig": _of_matrices(_eig),

@@ -132,19 +132,27 @@ def rms_norm(x, scale, *, axes, epsilon):
     return (wide * lax.rsqrt(power + epsilon)).astype(x.dtype) * along(scale, x, axes)
 
 
-def group_norm(x, scale, bias, *, groups, epsilon):
-    """(x - mean) / sqrt(variance + epsilon) * scale + bias within groups of channels, x [batch, channels, ...]."""
-    wide = float32_or_wider(x).reshape(x.shape[0], groups, -1)
-    centred = wide - wide.mean(2, keepdims=True)
-    variance = (centred * centred).mean(2, keepdims=True)
+def group_norm(x, scale, bias, *, groups, epsilon, axis=1):
+    """(x - mean) / sqrt(variance + epsilon) * scale + bias within groups of channels, which are a dimension of x."""
+    wide = float32_or_wider(x)
+    wide = wide.reshape(*x.shape[:axis], groups, x.shape[axis] // groups, *x.shape[axis + 1 :])
+    within = tuple(a for a in range(1, wide.ndim) if a != axis)
+    centred = wide - wide.mean(within, keepdims=True)
+    variance = (centred * centred).mean(within, keepdims=True)
     normal = (centred * lax.rsqrt(variance + epsilon)).reshape(x.shape).astype(x.dtype)
-    return normal * along(scale, x, [1]) + along(bias, x, [1])
+    return normal * along(scale, x, [axis]) + along(bias, x, [axis])
 
 
 def along(weights, x, axes):
     """Weights for the given axes of x, reshaped so that they broadcast against it."""
     axes = [a % x.ndim for a in axes]
     return weights.reshape([n if d in axes else 1 for d, n in enumerate(x.shape)])
+
+
+def dequantized(x, scale, zero, *, axis=0):
+    """(x - zero) * scale, where scale and zero are numbers or have one for each element along an axis."""
+    scale, zero = (v if v.ndim == 0 else along(v, x, [axis]) for v in (scale, zero))
+    return (x.astype(zero.dtype) - zero).astype(jnp.float32) * scale
 
 
 def batch_norm(x, scale, bias, mean, variance, *, axis, epsilon):
