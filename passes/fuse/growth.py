@@ -224,7 +224,10 @@ class Growth:
         for _ in range(self._limits.max_ops):
             if not pending:
                 break
-            for user in self._nodes[pending.pop()].users:
+            users = self._nodes[pending.pop()].users
+            if len(users) > self._limits.max_ops:
+                return 0
+            for user in users:
                 reader = self._nodes[user]
                 if reader.role is Role.INDEXING or (reader.role is Role.ELEMENTWISE and reader.size == size):
                     pending.append(user)
@@ -245,16 +248,12 @@ class Growth:
             work += node.work
             for value in node.reads:
                 source = graph.source[value]
-                behind = self._nodes[source] if source >= 0 else None
-                if (
-                    behind is not None
-                    and behind.role in (Role.ELEMENTWISE, Role.INDEXING)
-                    and len(behind.users) == 1
-                ):
+                role = self._nodes[source].role if source >= 0 else Role.OPAQUE
+                if role in (Role.ELEMENTWISE, Role.INDEXING) and len(self._nodes[source].users) == 1:
                     pending.append(source)
-                elif behind is None or behind.role is not Role.CONSTANT:
+                elif role is not Role.CONSTANT:
                     read += graph.bytes[value]
-        left = sum(self._order.graph.result_bytes(p) for p in pending)
+        left = sum(graph.result_bytes(operand) for operand in pending)
         return device.computing(self._evaluations[position] * work) + device.moving(read + left)
 
     def _bytes_behind(self, value: int) -> int:

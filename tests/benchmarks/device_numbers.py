@@ -3,9 +3,9 @@
     python tests/benchmarks/device_numbers.py
 
 Measured with programs that XLA compiled, as those of Oxide are: bandwidth of reading and writing arrays that fill
-half of a cache, and of arrays that no cache holds; FLOPs of polynomials of what is in registers (a multiplication and
-an addition are two); and what a kernel more costs that does next to nothing.  Each is the best of some rounds in
-which all have their turn, so that other work on the machine matters little.
+half of a cache, and of arrays that no cache holds; FLOPs of polynomials of what is in registers (a multiplication
+and an addition are two); and what a kernel more costs that does next to nothing.  Each is the best of some rounds
+in which all have their turn, so that other work on the machine matters little.
 """
 
 from __future__ import annotations
