@@ -1,6 +1,6 @@
 // RUN: oxide-opt %s --fold-batch-norm --remarks 2>&1 | filecheck %s
 
-// CHECK: remark: fold-batch-norm: stablehlo.batch_norm_inference stays, it follows no convolution or product along its axis
+// CHECK: remark: fold-batch-norm: stablehlo.batch_norm_inference stays, it is not by weights and given statistics
 // CHECK: stablehlo.batch_norm_inference
 func.func @main(%x: tensor<4x3xf32>, %w: tensor<3x4xf32> {oxide.param = "w"}, %p: tensor<4xf32> {oxide.param = "p"})
     -> tensor<4x4xf32> {
