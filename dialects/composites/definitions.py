@@ -53,12 +53,14 @@ def _batch_norm_shapes(types: Types, axis: int, epsilon: float) -> None:
     _check_epsilon(epsilon)
 
 
-def _group_norm_shapes(types: Types, groups: int, epsilon: float) -> None:
+def _group_norm_shapes(types: Types, groups: int, epsilon: float, axis: int = 1) -> None:
     require_float(types)
     x = types[0]
     if x.rank < 2:
         raise OxideError(f"group_norm needs [batch, channels, ...], not {x}")
-    channels = sizes(x)[1]
+    if not 1 <= axis < x.rank:
+        raise OxideError(f"axis {axis} is no dimension of {x} behind the batch")
+    channels = sizes(x)[axis]
     if groups < 1:
         raise OxideError(f"groups is {groups}, expected at least 1")
     dims.require_equal(channels % groups, 0, f"{channels} channels are no multiple of {groups} groups")
@@ -210,18 +212,27 @@ def rms_norm(x: ir.Value, scale: ir.Value, *, axes: tuple[int, ...], epsilon: fl
     return hlo.multiply(normal, _spread(scale, x, axes))
 
 
-@composite("group_norm", operands=(3, 3), verify=_group_norm_shapes, groups=int, epsilon=float)
-def group_norm(x: ir.Value, scale: ir.Value, bias: ir.Value, *, groups: int, epsilon: float) -> ir.Value:
+@composite("group_norm", operands=(3, 3), verify=_group_norm_shapes, groups=int, epsilon=float, axis=int)
+def group_norm(
+    x: ir.Value, scale: ir.Value, bias: ir.Value, *, groups: int, epsilon: float, axis: int = 1
+) -> ir.Value:
     """(x - mean) / sqrt(variance + epsilon) * scale + bias of x [batch, channels, ...] (Wu and He, 2018).
 
-    Mean and population variance are of one group of consecutive channels, scale and bias of one channel.
+    Mean and population variance are of one group of consecutive channels, scale and bias of one channel.  The
+    channels may be another dimension, `axis`.
     """
-    batch, channels, *rest = hlo.shape(x)
-    wide = hlo.reshape(_widen(x), [batch, groups, channels // groups * math.prod(rest)])
-    centred = hlo.subtract(wide, hlo.reduce_mean(wide, [2], keepdims=True))
-    variance = hlo.reduce_mean(hlo.multiply(centred, centred), [2], keepdims=True)
+    batch, *rest = hlo.shape(x)
+    channels = rest.pop(axis - 1)
+    if axis == 1:
+        shape, within = [batch, groups, channels // groups * math.prod(rest)], [2]
+    else:
+        shape = [batch, *rest[: axis - 1], groups, channels // groups, *rest[axis - 1 :]]
+        within = [i for i in range(1, len(shape)) if i != axis]
+    wide = hlo.reshape(_widen(x), shape)
+    centred = hlo.subtract(wide, hlo.reduce_mean(wide, within, keepdims=True))
+    variance = hlo.reduce_mean(hlo.multiply(centred, centred), within, keepdims=True)
     normal = hlo.reshape(hlo.multiply(centred, hlo.rsqrt(hlo.add(variance, epsilon))), hlo.shape(x))
-    return hlo.add(hlo.multiply(_narrow(normal, x), _spread(scale, x, [1])), _spread(bias, x, [1]))
+    return hlo.add(hlo.multiply(_narrow(normal, x), _spread(scale, x, [axis])), _spread(bias, x, [axis]))
 
 
 @composite("batch_norm", operands=(5, 5), verify=_batch_norm_shapes, axis=int, epsilon=float)

@@ -13,7 +13,7 @@ from oxide.dialects.rewrite import Pattern, PatternSet, RuleStatistics
 from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.dce import DeadCode
-from oxide.passes.simplify import converts, placed_converts, pointwise, strength
+from oxide.passes.simplify import converts, group_norms, placed_converts, pointwise, strength
 from oxide.passes.simplify.biases import MERGE_BIASES, merge_biases
 from oxide.passes.simplify.chains import PRODUCT_CHAIN, order_chains
 from oxide.passes.simplify.convolutions_cpu import BY_GROUPS, BY_TAPS, take_apart
@@ -64,7 +64,8 @@ class Simplify(Pass):
             with module.context, composites.library(module):
                 while self._change_layouts(find_weight_values(main, Effects(module)), log):
                     pass
-        engine.apply_greedily(module.operation)
+        with module.context, composites.library(module):
+            engine.apply_greedily(module.operation)
         if self._for_cpu():
             with module.context:
                 take_apart(module, log)
@@ -110,6 +111,7 @@ class Simplify(Pass):
             *strength.patterns(self.device, self.reassociate),
             *converts.patterns(self.drop_rounding),
             *placed_converts.PATTERNS,
+            *group_norms.PATTERNS,
             *pointwise.patterns(self._for_cpu()),
         ]
 

@@ -47,7 +47,7 @@ _ARRAYS = {
 _INDEXED = {"stablehlo.dynamic_slice": 1, "stablehlo.dynamic_update_slice": 2}
 _ALIKE = ELEMENTWISE | _AXIS.keys() | _ARRAYS.keys() | _INDEXED.keys() | {"stablehlo.reverse"}
 
-_AXIS_COMPOSITES = frozenset(("batch_norm", "cumlogsumexp", "cumulative", "log_softmax", "softmax"))
+_AXIS_COMPOSITES = frozenset(("batch_norm", "cumlogsumexp", "cumulative", "group_norm", "log_softmax", "softmax"))
 _AXES_COMPOSITES = frozenset(("layer_norm", "rms_norm"))
 _ELEMENTWISE_COMPOSITES = frozenset(("gelu", "hard_swish", "mish", "silu"))
 
@@ -102,6 +102,8 @@ def _composite_result(name: str, op: ir.Operation, p: Permutation) -> Permutatio
         places = [p[each] for each in axes]
         # Scale and bias have these dimensions in this order.
         return p if places == sorted(places) else None
+    if name == "group_norm" and p[0] != 0:
+        return None
     return p if name in _AXIS_COMPOSITES | _ELEMENTWISE_COMPOSITES else None
 
 
@@ -127,13 +129,15 @@ def carried(op: ir.Operation, operands: Sequence[ir.Value], how: Carriage) -> li
 
 
 def _composite(op: ir.Operation, operands: Sequence[ir.Value], p: Permutation) -> list[ir.Value]:
-    values = composites.attributes_of(op)
+    name, values = string(op, "name").removeprefix(composites.PREFIX), composites.attributes_of(op)
+    if name == "group_norm":
+        values.setdefault("axis", 1)
     axis, axes = values.get("axis"), values.get("axes")
     if isinstance(axis, int):
         values["axis"] = p[axis]
     if isinstance(axes, tuple):
         values["axes"] = tuple(p[each] for each in axes)
-    return composites.build(string(op, "name").removeprefix(composites.PREFIX), operands, **values)
+    return composites.build(name, operands, **values)
 
 
 def _attributes(op: ir.Operation, p: Permutation, result: Permutation) -> dict[str, ir.Attribute]:

@@ -64,26 +64,35 @@ class Region:
 
 
 def regions(program: WeightValues, layout: Layout) -> list[Region]:
-    """The regions of `@main`, in the order of their first operations; reshapes bring dimensions together or stop
-    them, whichever saves more."""
-    walk = _Walk(program, layout, regroup=False)
-    found = walk.found()
-    if not walk.stopped:
-        return found
-    other = _Walk(program, layout, regroup=True).found()
-    return max(found, other, key=lambda each: sum(max(0, region.saved()) for region in each))
+    """The regions of `@main`, in the order of their first operations: those of the walk that saves most."""
+    walks = [_Walk(program, layout, Choice())]
+    regroups, turns = walks[0].stopped, walks[0].divided
+    others = [Choice(regroup, turn) for regroup in (False, True) for turn in (False, True)]
+    walks += [
+        _Walk(program, layout, other) for other in others[1:] if other.regroup <= regroups and other.turn <= turns
+    ]
+    return max((walk.found() for walk in walks), key=lambda found: sum(max(0, each.saved()) for each in found))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to do where twins of some operands meet others without: whether a reshape brings together the dimensions
+    that it merges, and whether an operation reads the operands again that twins are fewer bytes of."""
+
+    regroup: bool = False
+    turn: bool = False
 
 
 class _Walk:
     """Twins so far: each value's permutation, and the position of the operation whose region made it.
 
-    `stopped` says whether a reshape had dimensions to bring together.
+    `stopped` and `divided` say whether another choice would have made a difference.
     """
 
-    def __init__(self, program: WeightValues, layout: Layout, regroup: bool) -> None:
+    def __init__(self, program: WeightValues, layout: Layout, choice: Choice) -> None:
         self._program = program
         self._layout: Layout = layout
-        self._regroup = regroup
+        self._choice = choice
         self._sets = Sets()
         self._steps: dict[int, Step] = {}
         self._twins: dict[ir.Value, tuple[Permutation, int]] = {}
@@ -91,6 +100,7 @@ class _Walk:
         self._kept: Counter[ir.Value] = Counter()
         self._bytes: list[tuple[int, Account, int]] = []
         self.stopped = False
+        self.divided = False
         for position, op in enumerate(program.operations):
             if not program.is_known(position):
                 self._visit(position, op)
@@ -153,16 +163,28 @@ class _Walk:
     def _follow(self, position: int, op: ir.Operation) -> None:
         """An operation that reads twins: on twins where it can."""
         twins = [self._twins[value][0] if value in self._twins else None for value in op.operands]
-        how = carriers.carriage(op, twins, self._regroup)
+        how = carriers.carriage(op, twins, self._choice.regroup)
         if how is None:
             self.stopped |= op.name == "stablehlo.reshape"
             return
+        if self._is_mostly_new(op, how):
+            self.divided = True
+            if self._choice.turn:
+                return
         self._step(position, op, "carried", how)
         self._bytes.append((position, "before", how.before))
         self._bytes.append((position, "after", how.after))
         for value, p in zip(op.operands, how.reads, strict=True):
             if p is not None:
                 self._enter(position, value, p)
+
+    def _is_mostly_new(self, op: ir.Operation, how: Carriage) -> bool:
+        """True where at least as many bytes have no twin yet as have one."""
+        sizes = Counter[bool]()
+        for value, p in zip(op.operands, how.reads, strict=True):
+            if p is not None and (value in self._twins or not _is_free(value, self._program.known)):
+                sizes[value in self._twins] += nbytes(value)
+        return sizes[False] >= sizes[True]
 
     def _step(self, position: int, op: ir.Operation, kind: Kind, how: Carriage) -> None:
         self._steps[position] = Step(position, op, kind, how)

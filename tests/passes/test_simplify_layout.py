@@ -203,6 +203,8 @@ class Network:
         axes = sorted(self.rng.choice(4, 2, replace=False).tolist())
         scale = hlo.full([hlo.shape(x)[axis] for axis in axes], 2, np.float32)
         same = composites.build("rms_norm", [hlo.full_like(x, 0), scale], axes=tuple(axes), epsilon=1.0)[0]
+        ones = hlo.full([hlo.shape(x)[1]], 1, np.float32)
+        x = hlo.add(x, composites.build("group_norm", [hlo.full_like(x, 0), ones, ones], groups=1, epsilon=1.0)[0])
         spread = hlo.abs(hlo.subtract(hlo.minimum(x, same), 1))
         return composites.build("cumulative", [hlo.clamp(0, spread, 9)], kind="max", axis=axes[0], reverse=False)[0]
 
@@ -274,3 +276,24 @@ def test_random_networks_keep_every_bit(layout: Option, seed: int) -> None:
     once = str(module)
     simplified(module, layout)
     assert str(module) == once
+
+
+def test_norms_of_merged_channels_keep_every_bit() -> None:
+    shapes = [(2, 6, 3, 4), (3,), (3,)]
+    with make_context(), ir.Location.unknown():
+        module = ir.Module.create()
+        types = [hlo.make_type(shape, np.dtype(np.float32)) for shape in shapes]
+        with ir.InsertionPoint(module.body):
+            main = func.FuncOp("main", (types, types[:1]))
+        with ir.InsertionPoint(main.add_entry_block()), composites.library(module):
+            x, scale, bias = main.arguments
+            merged = hlo.reshape(x, [2, 3, 24])
+            (y,) = composites.build("group_norm", [merged, scale, bias], groups=3, epsilon=0.1)
+            func.ReturnOp([hlo.reshape(y, shapes[0])])
+    rng = np.random.default_rng(0)
+    arguments = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+    expected, log = evaluate(module, arguments), PassLog()
+    Simplify().run(module, log)
+    assert module.operation.verify()
+    assert log.rules["norm-of-merged-channels"].hits == 1
+    np.testing.assert_array_equal(evaluate(module, arguments), expected)
