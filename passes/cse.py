@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections import ChainMap
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from jaxlib.mlir import ir
@@ -15,44 +16,52 @@ _COMMUTATIVE = frozenset(
 )
 # Deterministic on paper; merging two generators would still tie streams the program keeps apart.
 KEPT_APART = frozenset({"stablehlo.rng_bit_generator"})
+# Operations by their structure, those of the blocks around behind those of the block itself.
+Seen = ChainMap[Hashable, ir.Operation]
+# Their regions read values of the block around them; in others (reductions, sorts) XLA allows no captures.
+_CONTROL_FLOW = frozenset({"stablehlo.case", "stablehlo.if", "stablehlo.while"})
 
 
 @register
 @dataclass(frozen=True)
 class CommonSubexpressions(Pass):
-    """Let equal pure operations of one block share their results.
+    """Let equal pure operations share their results.
 
     Equal means the same name, operands, attributes, result types and regions; the operands of commutative
-    operations may come in either order.  Every block keeps its own table: sharing a value with a region inside
-    would make the region capture it, which reductions may not do and loops pay for.
+    operations may come in either order.  The branches of conditionals and the bodies of loops share with what
+    comes before them in the blocks around; a reduction's or a sort's may not capture values, and share within.
     """
 
     name = "cse"
 
     def run(self, module: ir.Module, log: PassLog) -> None:
         effects = Effects(module)
-        blocks = [module.body]
-        while blocks:
-            for op in _merge_equal(blocks.pop(), effects, log):
-                blocks.extend(block for region in op.regions for block in region.blocks)
+        # Blocks that are being walked, the innermost last: the operations still to see, and those seen.
+        walk: list[tuple[Iterator[ir.Operation], Seen]] = [_start(module.body, ChainMap())]
+        while walk:
+            operations, seen = walk[-1]
+            op = next(operations, None)
+            if op is None:
+                walk.pop()
+            elif not (_may_merge(op, effects) and _merged(op, seen, log)):
+                scope = seen if op.name in _CONTROL_FLOW else Seen()
+                walk.extend(_start(block, scope.new_child()) for region in op.regions for block in region.blocks)
 
 
-def _merge_equal(block: ir.Block, effects: Effects, log: PassLog) -> list[ir.Operation]:
-    """Merge equal operations of one block; answer those that remain."""
-    known: dict[Hashable, ir.Operation] = {}
-    remaining = []
-    for view in list(block.operations):
-        op = view.operation
-        if _may_merge(op, effects):
-            earlier = known.setdefault(structure(op, {}), op)
-            if earlier != op:
-                for old, new in zip(op.results, earlier.results, strict=True):
-                    old.replace_all_uses_with(new)
-                op.erase()
-                log.count("operations merged")
-                continue
-        remaining.append(op)
-    return remaining
+def _start(block: ir.Block, seen: Seen) -> tuple[Iterator[ir.Operation], Seen]:
+    return iter([view.operation for view in block.operations]), seen
+
+
+def _merged(op: ir.Operation, seen: Seen, log: PassLog) -> bool:
+    """Replace an operation by an equal one seen before, or else remember it."""
+    earlier = seen.setdefault(structure(op, {}), op)
+    if earlier == op:
+        return False
+    for old, new in zip(op.results, earlier.results, strict=True):
+        old.replace_all_uses_with(new)
+    op.erase()
+    log.count("operations merged")
+    return True
 
 
 def _may_merge(op: ir.Operation, effects: Effects) -> bool:
