@@ -3,6 +3,7 @@
 from oxide.passes import (  # noqa: F401 - a pass registers itself when it is imported
     assign_buffers,
     canonicalize,
+    control_flow_sink,
     cost_analysis,
     cse,
     dce,
@@ -12,10 +13,12 @@ from oxide.passes import (  # noqa: F401 - a pass registers itself when it is im
     hoist_params,
     inline,
     inline_prepare,
+    loop_invariant_code_motion,
     outline,
     print_op_stats,
     raise_,
     roll,
+    sccp,
     simplify,
 )
 from oxide.passes.base import REGISTRY

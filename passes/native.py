@@ -23,10 +23,7 @@ class NativePassInfo:
 
 _ROWS: tuple[tuple[str, Anchor, str], ...] = (
     ("chlo-legalize-to-stablehlo", "func.func", "Decompose CHLO operations into StableHLO"),
-    ("control-flow-sink", "any", "Move operations used in one branch only into that branch"),
-    ("loop-invariant-code-motion", "any", "Hoist what a loop does not change out of it"),
     ("remove-dead-values", "builtin.module", "Remove dead values, function arguments and results included"),
-    ("sccp", "any", "Sparse conditional constant propagation"),
     ("shape-legalize-to-stablehlo", "func.func", "Turn shape and tensor.dim arithmetic into StableHLO"),
     ("stablehlo-canonicalize-dynamism", "func.func", "Dynamic operations with constant operands become static"),
     ("stablehlo-check-shape-assertions", "func.func", "Check the shape assertions JAX exports as custom calls"),

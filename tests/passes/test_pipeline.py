@@ -90,11 +90,11 @@ def test_lists_take_commas_quotes_and_repetition() -> None:
 
 
 def test_function_passes_run_on_functions_wherever_they_are_named() -> None:
-    pipeline = parse_pipeline("chlo-legalize-to-stablehlo,func.func(sccp),sccp")
+    pipeline = parse_pipeline("chlo-legalize-to-stablehlo,func.func(trivial-dce),trivial-dce")
     assert [str(step) for step in pipeline.steps()] == [
         "func.func(chlo-legalize-to-stablehlo)",
-        "func.func(sccp)",
-        "sccp",
+        "func.func(trivial-dce)",
+        "trivial-dce",
     ]
 
 
