@@ -2,8 +2,8 @@
 
 * Calls and composites cost what the function they stand for does; `case` and `if` the most of any branch; a
   `while` as often as it runs where that is a number or a size, else once (`unknown_trips`).
-* Bytes are what an operation reads and writes when it runs alone; a fusion (`oxide.fusion`) runs as one, all other
-  composites as the operations they stand for.
+* Bytes are what an operation reads and writes when it runs alone, as XLA counts them (`rules.traffic`); a fusion
+  (`oxide.fusion`) runs as one, all other composites as the operations they stand for.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from oxide.passes.cost_analysis.rules import (
     APPLICATIONS,
     CONTRACTIONS,
     TRANSCENDENTAL,
+    kernel_traffic,
     size,
     traffic,
 )
@@ -111,13 +112,13 @@ class _Counter:
         self._functions = functions
         self._facts = facts
         # By function and by what is known about the operands' shapes.
-        self._known: dict[object, Cost] = {}
+        self._known: dict[object, tuple[Cost, Size]] = {}
 
     def operation(self, op: ir.OpView) -> Cost:
         name = op.operation.name
         if name == "func.call":
             cost = Cost(operations=Counter({name: 1}))
-            cost.add(self._call(op, symbol(op.operation, "callee")))
+            cost.add(self._call(op, symbol(op.operation, "callee"))[0])
             return cost
         if name == "stablehlo.composite":
             return self._composite(op)
@@ -172,23 +173,25 @@ class _Counter:
 
     def _composite(self, op: ir.OpView) -> Cost:
         name = string(op.operation, "name")
-        inside = self._call(op, symbol(op.operation, "decomposition"))
+        inside, moved = self._call(op, symbol(op.operation, "decomposition"))
         cost = Cost()
         cost.add(inside)
         cost.operations = Counter({name: 1})
         if name == FUSION:
-            cost.bytes = traffic(self._facts, op)
+            cost.bytes = moved
         return cost
 
-    def _call(self, op: ir.OpView, callee: str) -> Cost:
+    def _call(self, op: ir.OpView, callee: str) -> tuple[Cost, Size]:
+        """What a function costs, and the bytes it moves when its operations run together."""
         operands = list(op.operands)
         key = (callee, self._facts.call_key(operands))
         if key not in self._known:
             # MLIR allows recursion; a function that is being counted adds nothing to itself.
-            self._known[key] = Cost()
+            self._known[key] = Cost(), 0
             function = self._functions.get(callee)
             if function is not None and function.regions[0].blocks:
                 if self._facts.active:
                     self._facts.enter_call(function.regions[0].blocks[0], operands)
-                self._known[key] = self._region(function.regions[0])
+                block = function.regions[0].blocks[0]
+                self._known[key] = self._region(function.regions[0]), kernel_traffic(self._facts, block)
         return self._known[key]

@@ -20,12 +20,13 @@ Sizes are integers or `Dim`s, and so are the counts.  `None` says that a count d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
+from oxide.dialects import dims
 from oxide.dialects.attributes import integer, integers, keyword
 from oxide.dialects.dims import Size
 from oxide.dialects.shapes import Symbolic
@@ -62,11 +63,63 @@ def bit_width(element_type: ir.Type) -> int:
     return getattr(element_type, "width", 8)
 
 
+# Operations that read a part of their first operand, as large as the result.
+_PARTS = frozenset(
+    f"stablehlo.{name}" for name in ("slice", "dynamic_slice", "real_dynamic_slice", "gather", "dynamic_gather")
+)
+_UPDATE = "stablehlo.dynamic_update_slice"
+_NOTHING = frozenset({"stablehlo.constant", "stablehlo.return", "func.return"})
+
+
 def traffic(facts: Symbolic, op: ir.OpView) -> Size:
-    """Bytes an operation reads and writes on its own.  Constants and terminators move nothing."""
-    if op.operation.name in ("stablehlo.constant", "stablehlo.return", "func.return"):
+    """Bytes an operation reads and writes on its own.
+
+    Constants and terminators move nothing.  Of what is sliced and gathered the part is read that is taken; updates
+    and scatters work in place, so they move what they write, and a scatter what it combines that with.
+    """
+    name = op.operation.name
+    if name in _NOTHING:
         return 0
-    return sum((bytes_of(facts, value) for value in [*op.operands, *op.results]), start=0)
+    if name in _PARTS:
+        return _total(facts, [*op.operands[1:], *op.results, *op.results])
+    if name == _UPDATE:
+        return _total(facts, [*op.operands[1:], op.operands[1]])
+    if name == "stablehlo.scatter":
+        updates = op.operands[len(op.results) + 1 :]
+        return _total(facts, [op.operands[len(op.results)], *updates, *updates, *updates])
+    return _total(facts, [*op.operands, *op.results])
+
+
+def kernel_traffic(facts: Symbolic, block: ir.Block) -> Size:
+    """Bytes that the operations of a function read and write when they run together.
+
+    These are the arguments, or the parts of them that are taken, and the results, or their updates in place.
+    """
+    arguments: Size = sum((_read(facts, argument) for argument in block.arguments), start=0)
+    *_, terminator = block.operations
+    return sum((_written(facts, value) for value in terminator.operands), start=arguments)
+
+
+def _read(facts: Symbolic, argument: ir.Value) -> Size:
+    whole, parts = bytes_of(facts, argument), 0
+    for use in argument.uses:
+        user = use.owner
+        if use.operand_number != 0 or user.operation.name not in (*_PARTS, _UPDATE):
+            return whole
+        parts += bytes_of(facts, user.results[0]) if user.operation.name in _PARTS else 0
+    return dims.minimum(whole, parts)
+
+
+def _written(facts: Symbolic, value: ir.Value) -> Size:
+    if isinstance(value, ir.OpResult):
+        op = value.owner.operation
+        if op.name == _UPDATE and isinstance(op.operands[0], ir.BlockArgument):
+            return bytes_of(facts, op.operands[1])
+    return bytes_of(facts, value)
+
+
+def _total(facts: Symbolic, values: Sequence[ir.Value]) -> Size:
+    return sum((bytes_of(facts, value) for value in values), start=0)
 
 
 # ---------------------------------------------------------------------------------------- contractions
@@ -99,11 +152,11 @@ def _convolution(facts: Symbolic, op: ir.OpView) -> Size | None:
         window = kernel[numbers.kernel_spatial_dimensions[place]]
         outputs = result[numbers.output_spatial_dimensions[place]]
         stride, holes, dilation = (step[place] for step in steps)
-        known = (x[axis], window, outputs, padding[place][0])
-        if all(isinstance(number, int) for number in known):
-            products *= _products(*known, stride, holes, dilation)
-        else:
-            products *= window * outputs
+        match x[axis], window, outputs, padding[place][0]:
+            case int(extent), int(width), int(count), int(low):
+                products *= _products(extent, width, count, low, stride, holes, dilation)
+            case _:
+                products *= window * outputs
     return 2 * products * kernel[numbers.kernel_input_feature_dimension]
 
 
