@@ -1,8 +1,11 @@
-// RUN: oxide-opt %s --raise --remarks 2>&1 | filecheck %s
+// RUN: oxide-opt %s --raise --dce | filecheck %s
 
-// A row of the mask that is false everywhere gives NaN here.
-// CHECK: a query may keep no key
-// CHECK-NOT: "oxide.attention"
+// A row of the mask that is false everywhere gives NaN here, zeros in the composite.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[Y:.+]] = stablehlo.composite "oxide.attention" %arg0, %arg1, %arg2, %arg3
+// CHECK: %[[SOME:.+]] = stablehlo.reduce(%arg3 init: %{{.+}}) applies stablehlo.or across dimensions = [3]
+// CHECK: dense<0x7FC00000>
+// CHECK: stablehlo.select %{{.+}}, %[[Y]], %{{.+}}
 // CHECK: return
 func.func @main(%q: tensor<1x2x4x8xf32>, %k: tensor<1x2x4x8xf32>, %v: tensor<1x2x4x8xf32>, %mask: tensor<1x1x4x4xi1>) -> tensor<1x2x4x8xf32> {
   %scale = stablehlo.constant dense<0.5> : tensor<1x2x4x4xf32>

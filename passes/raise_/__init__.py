@@ -19,6 +19,7 @@ from oxide.passes.raise_ import (
     im2col,
     norms,
     quantised,
+    reductions,
     rotary,
     sequences,
     softmax,
@@ -26,6 +27,7 @@ from oxide.passes.raise_ import (
 
 # What a phase makes the next one reads, and a larger pattern is tried before the smaller ones it contains.
 _PHASES: tuple[list[Pattern], ...] = (
+    reductions.PATTERNS,
     [*softmax.PATTERNS, *activations.PATTERNS, *norms.AFFINE, *group_norm.AFFINE, *batch_norm.PATTERNS],
     [*norms.SCALED, *group_norm.SCALED],
     group_norm.BARE,

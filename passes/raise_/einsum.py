@@ -12,6 +12,7 @@ from jaxlib.mlir.dialects import stablehlo
 from oxide.dialects import hlo
 from oxide.dialects.attributes import integers
 from oxide.passes.canonicalize.matching import attributes_of, shape_of
+from oxide.passes.raise_.axes import arrangement, before, layout_of
 from oxide.passes.raise_.matching import Rebuilt, rule
 from oxide.passes.raise_.views import reshaped
 
@@ -139,13 +140,19 @@ def _is_viewed(value: ir.Value) -> bool:
 
 
 def _one_view(op: ir.Operation) -> Rebuilt | None:
-    """reshape(transpose(reshape(x))) -> reshape(transpose(x)), where the inner reshapes merge dimensions only"""
-    view = _views(op.results[0])[-1]
-    if view.steps < 3 or 0 in shape_of(view.source):
+    """reshape(transpose(reshape(x))) -> fewer of them, where dimensions are split that need not be"""
+    shape = shape_of(op.results[0])
+    if 0 in shape:
         return None
-    order = [a for part in view.parts for a in part]
-    order += [a for a, size in enumerate(shape_of(view.source)) if size == 1]
-    return Rebuilt(lambda: hlo.reshape(hlo.transpose(view.source, order), shape_of(op.results[0])))
+    whole = layout_of(shape)
+    source, layout, steps = op.results[0], whole, 0
+    while not isinstance(source.owner, ir.Block) and source.owner.operation.name in _VIEWS:
+        inner = before(source.owner.operation, layout)
+        if inner is None:
+            break
+        source, layout, steps = source.owner.operation.operands[0], inner, steps + 1
+    plan = arrangement(layout, whole)
+    return Rebuilt(lambda: plan.build(source)) if plan.steps(shape_of(source)) < steps else None
 
 
 PATTERNS = [

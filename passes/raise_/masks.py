@@ -1,20 +1,24 @@
-"""Masks of attention scores: what is kept, what is added, and whether a query always keeps a key."""
+"""Masks of attention scores: what is kept, what is added, and what a query gets that keeps no key."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, reduce
 
 import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.dialects.attributes import integer, integers, keyword
+from oxide.dialects.attributes import integers, keyword
 from oxide.dialects.constants import constant_value
 from oxide.dialects.fold.contraction import reducer
 from oxide.passes.canonicalize.matching import Declined, number, producer, shape_of
-from oxide.passes.raise_.views import View, parameter, same
+from oxide.passes.raise_.axes import Arrangement, Axis, Layout, arrangement, leaves, total
+from oxide.passes.raise_.known import known_array
+from oxide.passes.raise_.scores import Added, Kept, mask_layout
+from oxide.passes.raise_.views import View
 
 
 @dataclass(frozen=True)
@@ -24,43 +28,6 @@ class Guard:
     weights: ir.Value
     kept: ir.Value | None = None
     empty_rows_of: ir.Value | None = None
-
-
-@dataclass(frozen=True)
-class Mask:
-    """The scores before masking, and how the composite says the mask.
-
-    `operand` is a view of a bool or float mask, or an array that is a constant one; `negated` when it says what is
-    not kept.
-    """
-
-    scores: ir.Value
-    operand: View | np.ndarray | None = None
-    causal: bool = False
-    negated: bool = False
-
-    @property
-    def source(self) -> ir.Value | None:
-        """The value a mask that is none of constants repeats."""
-        return self.operand.source().value if isinstance(self.operand, View) else None
-
-    def build(self, shape: Sequence[int]) -> ir.Value | None:
-        """The mask for scores of shape [batch, heads, length, span], with dimensions of size 1 where it repeats."""
-        mask = self._placed(shape)
-        return hlo.not_(mask) if mask is not None and self.negated else mask
-
-    def _placed(self, shape: Sequence[int]) -> ir.Value | None:
-        if self.operand is None:
-            return None
-        if isinstance(self.operand, np.ndarray):
-            return hlo.constant(self.operand.reshape(shape))
-        weight = parameter(self.operand, range(hlo.rank(self.scores)))
-        full = shape_of(self.scores)
-        if weight is not None and full == list(shape):
-            along = weight.view.lies_along()
-            return hlo.reshape(weight.view.value, [size if a in along else 1 for a, size in enumerate(shape)])
-        spread = self.operand.value if weight is None else weight.build(self.scores)
-        return hlo.reshape(spread, shape)
 
 
 def guarded(value: ir.Value) -> Guard:
@@ -92,147 +59,285 @@ def guarded(value: ir.Value) -> Guard:
     return Guard(weights, kept=kept)
 
 
-def masked(value: ir.Value, guard: Guard) -> Mask | Declined | None:
-    """The mask of a softmax's operand."""
-    if guard.empty_rows_of is not None and not same(guard.empty_rows_of, value):
+# ------------------------------------------------------------------------------------------------ conditions
+
+# The axes of the scores that are their batch, heads, length and span.
+Groups = Sequence[Sequence[Axis]]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A mask's value among the scores [batch, heads, length, span], and its elements there if known."""
+
+    value: ir.Value
+    arrangement: Arrangement
+
+    @classmethod
+    def of(cls, view: View, layout: Layout, groups: Groups) -> _Placed:
+        source = view.source()
+        return cls(source.value, arrangement(mask_layout(source, layout), groups))
+
+    def is_constant(self) -> bool:
+        return constant_value(self.value) is not None
+
+    @cached_property
+    def elements(self) -> np.ndarray | None:
+        array = known_array(self.value)
+        return None if array is None else self.arrangement.apply(array)
+
+    def build(self) -> ir.Value:
+        return self.arrangement.build(self.value)
+
+
+@dataclass(frozen=True)
+class _Condition:
+    """Which scores are kept: those where a bool is true (false, if `negated`), or a float above a number."""
+
+    placed: _Placed
+    negated: bool = False
+    above: float | None = None
+
+    def elements(self) -> np.ndarray | None:
+        array = self.placed.elements
+        if array is None:
+            return None
+        kept = array if self.above is None else array > self.above
+        return ~kept if self.negated else kept
+
+    def build(self) -> ir.Value:
+        if self.placed.is_constant() and (array := self.elements()) is not None:
+            return hlo.constant(_unrepeated(array))
+        kept = self.placed.build()
+        if self.above is not None:
+            kept = hlo.greater(kept, self.above)
+        return hlo.not_(kept) if self.negated else kept
+
+
+def _unrepeated(array: np.ndarray, leading: int = 4) -> np.ndarray:
+    """An array with a size of 1 for those of its leading dimensions along which it repeats itself."""
+    for axis in range(leading):
+        first = array.take([0], axis)
+        if (array == first).all():
+            array = first
+    return array
+
+
+def _conjuncts(view: View, negated: bool) -> list[tuple[View, bool]]:
+    """The conditions that must all hold: those of an `and`, or of an `or` that is negated."""
+    inner = view.operands("stablehlo.not")
+    if inner is not None:
+        return _conjuncts(inner[0], not negated)
+    parts = view.operands("stablehlo.or" if negated else "stablehlo.and")
+    return [(view, negated)] if parts is None else [c for part in parts for c in _conjuncts(part, negated)]
+
+
+@dataclass(frozen=True)
+class _Conditions:
+    """All that must hold for a score to be kept."""
+
+    every: Sequence[_Condition]
+
+    @cached_property
+    def known(self) -> np.ndarray | None:
+        """What the known conditions keep, or None where there is none."""
+        arrays = [array for c in self.every if (array := c.elements()) is not None]
+        return _unrepeated(reduce(np.logical_and, arrays), leading=2) if arrays else None
+
+    def unknown(self) -> _Conditions:
+        return _Conditions([c for c in self.every if c.elements() is None])
+
+    def always_keep_some(self) -> bool:
+        known = self.known
+        return not self.unknown().every and (known is None or bool(known.any(axis=-1).all()))
+
+    def build(self) -> ir.Value:
+        return reduce(hlo.and_, [c.build() for c in self.every])
+
+    def without_causal(self, length: int, span: int) -> tuple[bool, _Conditions]:
+        """Whether the known ones keep just the keys up to the query's own, or else any key; and the others."""
+        known = self.known
+        if known is None:
+            return False, self
+        if known.all():
+            return False, self.unknown()
+        causal = known.shape == (1, 1, length, span) and bool((known == np.tri(length, span, dtype=bool)).all())
+        return causal, self.unknown() if causal else self
+
+
+# ----------------------------------------------------------------------------------------------------- masks
+
+
+@dataclass(frozen=True)
+class _Bias:
+    """`factor` times a float value placed among the scores."""
+
+    placed: _Placed
+    factor: float
+
+    def elements(self) -> np.ndarray | None:
+        array = self.placed.elements
+        return None if array is None else array * np.asarray(self.factor, array.dtype)
+
+    def is_moderate(self, lowest: float) -> bool:
+        """Whether it is known and cannot raise the lowest numbers to where other scores are."""
+        array = self.elements()
+        return array is not None and bool((np.abs(array) < -lowest / 4).all())
+
+    def build(self) -> ir.Value:
+        if self.placed.is_constant() and (array := self.elements()) is not None:
+            return hlo.constant(_unrepeated(array))
+        return self.placed.build() if self.factor == 1 else hlo.multiply(self.placed.build(), self.factor)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """How oxide.attention says masks: its operand, `causal`, and what replaces rows that keep no key.
+
+    `finish` makes what the source has of the composite's result and the values.
+    """
+
+    build: Callable[[], ir.Value | None]
+    causal: bool = False
+    finish: Callable[[ir.Value, ir.Value], ir.Value] | None = None
+
+
+Masks = Sequence[tuple[Kept | Added, Layout]]
+
+
+def resolve(masks: Masks, groups: Groups, guard: Guard) -> Mask | Declined | None:
+    """Masks of scores, the last one first, as those of oxide.attention."""
+    lowest = float(hlo.lowest_finite(hlo.dtype(guard.weights)))
+    biases = [
+        _Bias(_Placed.of(View.whole(mask.value), layout, groups), mask.factor)
+        for mask, layout in masks
+        if isinstance(mask, Added)
+    ]
+    moderate = [bias.is_moderate(lowest) for bias in biases]
+    refusal = _refusal([mask for mask, _ in masks], moderate, guard, lowest)
+    if refusal is not None:
+        return refusal
+    if guard.kept is not None and not _is_alone(guard.kept, masks):
         return None
-    chosen = producer(value, "stablehlo.select")
-    if chosen is not None and number(chosen.operands[1]) is not None:
-        return _filled(chosen, guard)
-    if chosen is not None:
-        return _selected(View.whole(chosen.operands[0]), chosen.operands[1], number(chosen.operands[2]), guard)
-    if guard.kept is not None:
-        return None
-    total = producer(value, "stablehlo.add")
-    return Mask(value) if total is None else _added(total, guard)
+    found = [_as_conditions(mask, layout, groups, guard, lowest) for mask, layout in masks]
+    of_added = [condition for each in found for condition in each]
+    fills = [mask.fill for mask, _ in masks if isinstance(mask, Kept)]
+    conditions = [
+        condition
+        for mask, layout in masks
+        if isinstance(mask, Kept)
+        for condition in _conditions(View.whole(mask.value), layout, groups, mask.negated)
+    ]
+    replaced = [bool(each) for each, (mask, _) in zip(found, masks, strict=True) if isinstance(mask, Added)]
+    if all(m or r for m, r in zip(moderate, replaced, strict=True)):
+        biases = [bias for bias, r in zip(biases, replaced, strict=True) if not r]
+    else:
+        of_added = []
+    if of_added and conditions and not _Conditions([*conditions, *of_added]).always_keep_some():
+        return Declined("what a query gets that keeps no key depends on which mask leaves it none")
+    empty = "nan" if all(fill == -math.inf for fill in fills) else "mean"
+    if guard.kept is not None or guard.empty_rows_of is not None:
+        empty = "zeros"
+    known = all(m for m, r in zip(moderate, replaced, strict=True) if not (r and of_added))
+    length, span = (total(leaves(group)) for group in groups[2:])
+    return _Masking(_Conditions([*conditions, *of_added]), biases, known, empty).mask(length, span)
 
 
-def _filled(chosen: ir.Operation, guard: Guard) -> Mask | None:
-    """select(masked, -inf, scores) where `masked` is a constant that leaves each query a key."""
-    source = View.whole(chosen.operands[0]).source()
-    rank = hlo.rank(chosen.results[0])
-    masked_out = constant_value(source.value)
-    if masked_out is None or not _is_lowest(number(chosen.operands[1])) or guard.kept is not None:
-        return None
-    kept = np.logical_not(masked_out)
-    if source.along[-2:] != (rank - 2, rank - 1) or not _is_triangle(kept):
-        return None
-    return Mask(chosen.operands[2], None, causal=True)
+def _is_alone(kept: ir.Value, masks: Masks) -> bool:
+    (first, *others) = [mask for mask, _ in masks] or [None]
+    return isinstance(first, Kept) and not others and not first.negated and first.value == kept
 
 
-def _selected(kept: View, scores: ir.Value, fill: np.generic | None, guard: Guard) -> Mask | Declined | None:
-    if fill is None:
-        return None
-    rank = len(kept.along)
-    lowest = hlo.lowest_finite(fill.dtype)
-    if not float(fill) <= float(lowest) / 2:
-        return Declined(f"masked scores are {fill}, which other scores may fall below")
-    same_guard = same(guard.kept, kept.value) or (guard.empty_rows_of is not None and float(fill) == -math.inf)
-    if guard.kept is not None and not same(guard.kept, kept.value):
-        return None
-    causal, rest = _without_causal(kept, rank)
-    if not same_guard and not (causal and rest is None) and not _keeps_some(rest, rank):
-        return Declined("a query may keep no key: its weights are equal or NaN, those of oxide.attention zero")
-    return Mask(scores, rest, causal)
+def _refusal(
+    masks: Sequence[Kept | Added], moderate: Sequence[bool], guard: Guard, lowest: float
+) -> Declined | None:
+    """Why masks may leave weight to scores they mask, or take all from others."""
+    outside = iter(moderate)
+    safe = True
+    for mask in masks:
+        if isinstance(mask, Added):
+            safe = next(outside) and safe
+        elif not mask.fill <= lowest / 2:
+            return Declined(f"masked scores are {mask.fill}, which other scores may fall below")
+        elif mask.fill != -math.inf and guard.empty_rows_of is not None:
+            return Declined("masked scores are finite, and rows of -inf give zeros")
+        elif mask.fill != -math.inf and not safe:
+            return Declined("what is added to masked scores may bring other scores below them")
+    if len({mask.fill for mask in masks if isinstance(mask, Kept)}) > 1:
+        return Declined("different numbers mask scores")
+    return None
 
 
-def _added(total: ir.Operation, guard: Guard) -> Mask | Declined | None:
-    """Scores plus a mask: the sum's operand that is no product."""
-    from_product = [_is_score(v) for v in total.operands]
-    if from_product == [False, False] or from_product == [True, True]:
-        return None
-    scores, added = (total.operands[i] for i in ((0, 1) if from_product[0] else (1, 0)))
-    view, rank = View.whole(added), hlo.rank(added)
-    parts = view.operands("stablehlo.select")
-    if parts is not None and _is_zero(parts[1].number()) and _is_lowest(parts[2].number()):
-        causal, rest = _without_causal(parts[0], rank)
-        if guard.empty_rows_of is not None or (causal and rest is None) or _keeps_some(rest, rank):
-            return Mask(scores, rest, causal)
-    if (
-        parts is not None
-        and _is_lowest(parts[1].number())
-        and _is_zero(parts[2].number())
-        and guard.empty_rows_of is not None
-    ):
-        return Mask(scores, parts[0], negated=True)
-    array = constant_value(view.source().value)
-    if (
-        array is not None
-        and set(np.unique(array).tolist()) <= {0.0, -np.inf}
-        and array.shape == tuple(hlo.shape(added))
-    ):
-        kept = array == 0
-        if guard.empty_rows_of is not None or kept.any(axis=-1).all():
-            causal = _is_triangle(kept)
-            return Mask(scores, None if causal else kept, causal)
-    if guard.empty_rows_of is not None:
-        return Declined("rows whose added mask is -inf give zeros, those of oxide.attention NaN")
-    return Mask(scores, view)
+def _conditions(view: View, layout: Layout, groups: Groups, negated: bool) -> list[_Condition]:
+    return [_Condition(_Placed.of(part, layout, groups), flip) for part, flip in _conjuncts(view, negated)]
 
 
-def _is_score(value: ir.Value) -> bool:
-    for _ in range(4):
-        if isinstance(value.owner, ir.Block):
-            return False
-        op = value.owner.operation
-        if op.name == "stablehlo.dot_general":
-            return True
-        if op.name not in ("stablehlo.multiply", "stablehlo.divide", "stablehlo.reshape", "stablehlo.transpose"):
-            return False
-        value = op.operands[0]
-    return False
+def _as_conditions(
+    mask: Kept | Added, layout: Layout, groups: Groups, guard: Guard, lowest: float
+) -> list[_Condition]:
+    """What an added mask of zeros and huge negative numbers keeps, where a query that keeps no key does not matter.
 
-
-def _is_zero(element: np.generic | None) -> bool:
-    return element is not None and bool(element == 0)
-
-
-def _is_lowest(element: np.generic | None) -> bool:
-    return element is not None and float(element) == -math.inf
-
-
-def _without_causal(kept: View, rank: int) -> tuple[bool, View | None]:
-    """Whether a mask keeps only keys up to the query, and what else it asks for."""
-    if _is_causal(kept, rank):
-        return True, None
-    parts = kept.operands("stablehlo.and")
+    Empty where that is not sure: such a query has NaN for weights after -inf, and others after finite numbers.
+    """
+    if isinstance(mask, Kept) or mask.factor != 1:
+        return []
+    view = View.whole(mask.value)
+    parts = view.operands("stablehlo.select") if guard.empty_rows_of is not None else None
     if parts is not None:
-        for this, other in (parts, reversed(parts)):
-            if _is_causal(this, rank):
-                return True, other
-    return False, kept
+        for kept, lost, negated in ((parts[1], parts[2], False), (parts[2], parts[1], True)):
+            if _is(kept.number(), 0) and _is(lost.number(), -math.inf):
+                return _conditions(parts[0], layout, groups, negated)
+    placed = _Placed.of(view, layout, groups)
+    array = placed.elements
+    if array is None or not ((array == 0) | (array <= lowest / 2)).all():
+        return []
+    condition = _Condition(placed, above=lowest / 2)
+    unseen = guard.empty_rows_of is not None and bool((array[array != 0] == -math.inf).all())
+    return [condition] if unseen or _Conditions([condition]).always_keep_some() else []
 
 
-def _is_causal(view: View, rank: int) -> bool:
-    """A triangle along the last two dimensions of the scores: constant, or row >= column."""
-    length, span = rank - 2, rank - 1
-    source = view.source()
-    array = constant_value(source.value)
-    if array is not None:
-        return source.along[-2:] == (length, span) and array.ndim >= 2 and _is_triangle(array)
-    compared = view.operands("stablehlo.compare")
-    if compared is None:
-        return False
-    op = source.value.owner.operation  # pyright: ignore[reportAttributeAccessIssue]
-    axes = [_position_along(operand) for operand in compared]
-    return (keyword(op, "comparison_direction"), axes) in (("GE", [length, span]), ("LE", [span, length]))
+def _is(element: np.generic | None, wanted: float) -> bool:
+    return element is not None and float(element) == wanted
 
 
-def _is_triangle(array: np.ndarray) -> bool:
-    return array.ndim >= 2 and bool((array == np.tri(*array.shape[-2:], dtype=bool)).all())
+@dataclass(frozen=True)
+class _Masking:
+    """Scores plus biases where all conditions hold; `empty` is what a query gets that keeps no key."""
+
+    conditions: _Conditions
+    biases: Sequence[_Bias]
+    moderate: bool
+    empty: str
+
+    def mask(self, length: int, span: int) -> Mask | Declined:
+        causal, rest = self.conditions.without_causal(length, span)
+        safe = (causal and not rest.every) or self.conditions.always_keep_some()
+        if not self.biases:
+            build = rest.build if rest.every else lambda: None
+            return Mask(build, causal, None if safe or self.empty == "zeros" else self._unless_empty)
+        if safe and self.moderate:
+            return Mask(self._sum if not rest.every else self._merged, causal and not rest.every)
+        if self.empty == "mean":
+            return Declined("a query whose kept keys are masked by what is added to them has other weights")
+        return Mask(self._merged, finish=self._unless_empty if self.empty == "zeros" else None)
+
+    def _sum(self) -> ir.Value:
+        return reduce(hlo.add, [bias.build() for bias in self.biases])
+
+    def _merged(self) -> ir.Value:
+        """An added mask that is -inf where nothing is kept."""
+        return hlo.select(self.conditions.build(), self._sum(), -math.inf) if self.conditions.every else self._sum()
+
+    def _unless_empty(self, y: ir.Value, values: ir.Value) -> ir.Value:
+        kept = hlo.greater(self._merged(), -math.inf) if self.biases else self.conditions.build()
+        some = hlo.reduce(kept, "or", [3], keepdims=True)
+        other = {"zeros": 0.0, "nan": math.nan}.get(self.empty)
+        return hlo.select(some, y, _mean(values, y) if other is None else other)
 
 
-def _position_along(view: View) -> int | None:
-    """The dimension whose positions a view counts."""
-    source = view.source()
-    op = producer(source.value, "stablehlo.iota")
-    return None if op is None else source.along[integer(op, "iota_dimension")]
-
-
-def _keeps_some(view: View | None, rank: int) -> bool:
-    """Whether a constant mask keeps a key for every query; of an unknown one nothing is known."""
-    if view is None:
-        return True
-    array = constant_value(view.source().value)
-    spans = array is not None and view.source().along[-1:] == (rank - 1,)
-    return array is not None and spans and bool(array.any(axis=-1).all())
+def _mean(values: ir.Value, like: ir.Value) -> ir.Value:
+    """The mean of values [batch, key heads, span, size] over their span, for each head of `like`."""
+    batch, heads, _, size = hlo.shape(like)
+    shared = hlo.shape(values)[1]
+    mean = hlo.reduce_mean(hlo.convert(values, hlo.dtype(like)), [2])
+    spread = hlo.broadcast_in_dim(mean, [batch, shared, heads // shared, size], [0, 1, 3])
+    return hlo.reshape(spread, [batch, heads, 1, size])

@@ -12,6 +12,7 @@ from oxide.dialects import hlo
 from oxide.dialects.attributes import integers, keyword, string
 from oxide.dialects.composites import attributes_of
 from oxide.passes.canonicalize.matching import Declined, number, producer, shape_of
+from oxide.passes.raise_.axes import moved_reduction
 from oxide.passes.raise_.matching import Raised, rule
 from oxide.passes.raise_.views import Reduction, View, is_half, narrowed, reduction, reshaped, widened
 
@@ -57,16 +58,18 @@ def _total(view: View) -> Reduction | None:
 def _stable(shifted: ir.Value, total: Reduction, name: str) -> Raised | Declined | None:
     """`shifted` as x less its maximum over the axis of `total`."""
     difference = producer(shifted, "stablehlo.subtract")
-    largest = None if difference is None else reduction(View.whole(difference.operands[1]), "maximum")
-    if difference is None or largest is None or not _is_operand(difference, largest):
+    found = None if difference is None else _maximum(difference)
+    if found is None:
         return Declined(f"oxide.{name} subtracts the maximum before it exponentiates")
+    source, largest = found
     if largest.axes != total.axes:
         return Declined(f"the maximum is taken along {largest.axes}, the sum along {total.axes}")
-    return _along(name, largest.operand, total.axes)
+    return _along(name, source, largest)
 
 
-def _along(name: str, x: ir.Value, axes: tuple[int, ...]) -> Raised | Declined:
-    """The composite along axes that a reshape makes one."""
+def _along(name: str, source: ir.Value, largest: Reduction) -> Raised | Declined:
+    """The composite along axes that a reshape makes one, of what `source` is moved to."""
+    x, axes = largest.operand, largest.axes
     first, last = min(axes, default=0), max(axes, default=0)
     if axes != tuple(range(first, last + 1)):
         return Declined(f"oxide.{name} goes along one axis or several side by side, this along {axes}")
@@ -75,7 +78,19 @@ def _along(name: str, x: ir.Value, axes: tuple[int, ...]) -> Raised | Declined:
     if terms > float(ml_dtypes.finfo(hlo.dtype(x)).max):
         return Declined(f"the sum of {terms} exponentials may overflow, that of oxide.{name} in float32 does not")
     merged = [*shape[:first], terms, *shape[last + 1 :]]
-    return Raised(name, [x], {"axis": first}, lambda: [hlo.reshape(x, merged)])
+    return Raised(name, [x, source], {"axis": first}, lambda: [hlo.reshape(x, merged)])
+
+
+def _maximum(difference: ir.Operation) -> tuple[ir.Value, Reduction] | None:
+    """The maximum that is subtracted, and what it is computed from: x, or what moves its dimensions to x."""
+    largest = reduction(View.whole(difference.operands[1]), "maximum")
+    if largest is not None and _is_operand(difference, largest):
+        return largest.operand, largest
+    x, subtracted = difference.operands
+    smallest = producer(x, "stablehlo.minimum")
+    if smallest is not None and subtracted in smallest.operands:
+        x = next((v for v in smallest.operands if v != subtracted), x)
+    return moved_reduction(x, subtracted, "maximum")
 
 
 def _is_operand(difference: ir.Operation, largest: Reduction) -> bool:
@@ -159,7 +174,7 @@ def _with_finite_maximum(
     found = reduction(largest, "maximum")
     if found is None or found.operand != x or found.axes != axes:
         return None
-    return _along("logsumexp", x, axes)
+    return _along("logsumexp", x, Reduction(x, axes))
 
 
 def _finite(view: View) -> View | None:
