@@ -44,7 +44,8 @@ def roll(run: Run, callee: ir.Block) -> None:
         carried = {run.fed[number]: value for number, value in zip(initial, made.state, strict=True)}
         stacked = dict(zip(run.kept, made.stacked, strict=True))
         joining = [op for number in run.kept for joined in run.joined[number] for op in joined.operations()]
-        moving = [op for op in run.after if op not in joining]
+        gone = set(joining)
+        moving = [op for op in run.after if op not in gone]
         for number in run.kept:
             for joined in run.joined[number]:
                 with joined.op.location:

@@ -62,8 +62,12 @@ class Run:
             if joined or any(self.is_read_outside(call.results[number]) for call in calls)
         ]
 
+    @cached_property
+    def _members(self) -> frozenset[ir.Operation]:
+        return frozenset(self.calls)
+
     def is_read_outside(self, result: ir.Value) -> bool:
-        return any(use.owner.operation not in self.calls for use in result.uses)
+        return any(use.owner.operation not in self._members for use in result.uses)
 
 
 def find_runs(block: ir.Block, effects: Effects) -> list[Run]:
@@ -120,20 +124,21 @@ def _feeds(call: ir.Operation, following: ir.Operation) -> dict[int, int]:
 
 
 def _joined(calls: Sequence[ir.Operation], number: int) -> list[Joined]:
-    found: list[Joined] = []
-    results = [call.results[number] for call in calls]
+    found: dict[ir.Operation, Joined] = {}
+    results: list[ir.Value] = [call.results[number] for call in calls]
+    own = set(results)
     for use in results[0].uses:
         user = use.owner.operation
         if user.name == "stablehlo.reshape" and has_one_use(user.results[0]):
             user = next(iter(user.results[0].uses)).owner.operation
-        if user.name != "stablehlo.concatenate" or any(joined.op == user for joined in found):
+        if user.name != "stablehlo.concatenate" or user in found:
             continue
         parts = [producer(part, "stablehlo.reshape") for part in user.operands]
-        values = [
-            part if op is None or part in results else op.operands[0]
+        values: list[ir.Value] = [
+            part if op is None or part in own else op.operands[0]
             for part, op in zip(user.operands, parts, strict=True)
         ]
         is_alike = len({part.type for part in user.operands}) == 1
-        if is_alike and values in (results, results[::-1]):
-            found.append(Joined(user, integer(user, "dimension"), values != results))
-    return found
+        if is_alike and (values == results or values == results[::-1]):
+            found[user] = Joined(user, integer(user, "dimension"), values != results)
+    return list(found.values())
