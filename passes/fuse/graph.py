@@ -97,7 +97,8 @@ def graph_of(block: ir.Block, composites: Composites) -> Graph:
         role, work = _role(op, size, closed, composites)
         results = tuple(number(result, position) for result in op.results)
         graph.nodes.append(Node(op, role, size, scalar, work, operands, [], reads, results))
-    for position in _size_arithmetic(graph.nodes, {v: graph.source[n] for v, n in numbers.items()}):
+    positions = {value: graph.source[number] for value, number in numbers.items()}
+    for position in _size_arithmetic(graph.nodes, positions) | _counting(block, positions):
         graph.nodes[position] = replace(graph.nodes[position], role=Role.OPAQUE)
     return graph
 
@@ -130,6 +131,30 @@ def _size_arithmetic(nodes: Sequence[Node], positions: dict[ir.Value, int]) -> s
         sources = (positions[v] for v in held if positions.get(v, -1) >= 0)
         found.update(s for s in sources if _is_integers(nodes[s]) and nodes[s].role is not Role.CONSTANT)
     return found
+
+
+def _counting(block: ir.Block, positions: dict[ir.Value, int]) -> set[int]:
+    """The operations of a loop's body that count its rounds.
+
+    Whoever asks how often the loop runs must see them, so these stay where they are.
+    """
+    owner = block.owner.operation
+    if owner.name != "stablehlo.while":
+        return set()
+    *_, terminator = block.operations
+    pairs = zip(block.arguments, terminator.operands, strict=False)
+    counts = (value for before, value in pairs if _is_count(before, value))
+    return {positions[value] for value in counts if positions.get(value, -1) >= 0}
+
+
+def _is_count(before: ir.Value, after: ir.Value) -> bool:
+    """Whether a value that a loop carries is an integer that the next round has more or less of."""
+    kind = after.type
+    is_scalar = isinstance(kind, ir.RankedTensorType) and kind.rank == 0
+    if not is_scalar or not isinstance(kind.element_type, ir.IntegerType) or not isinstance(after, ir.OpResult):
+        return False
+    op = after.owner.operation
+    return op.name in ("stablehlo.add", "stablehlo.subtract") and before in list(op.operands)
 
 
 def _is_integers(node: Node) -> bool:
