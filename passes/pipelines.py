@@ -19,8 +19,8 @@ PIPELINES: dict[str, NamedPipeline] = {
         "inline,canonicalize,stablehlo-canonicalize-dynamism,cse,dce,symbol-dce",
     ),
     "optimize": NamedPipeline(
-        "Fewer and cheaper operations by exact rules, work on weights done once; layouts for the CPU",
-        "default,simplify{layout=auto},canonicalize,hoist-params,symbol-dce",
+        "Fewer and cheaper operations by exact rules, work done once on weights; convolutions for the CPU",
+        "default,simplify{layout=auto convolutions=auto},canonicalize,hoist-params,symbol-dce",
     ),
     "lower": NamedPipeline(
         "Reduce composites and CHLO to plain StableHLO in as few functions as possible",

@@ -2,7 +2,7 @@
 // RUN: oxide-opt %s --simplify | filecheck %s --check-prefix=KEEP
 // RUN: oxide-opt %s '--simplify=convolutions=auto device=tpu' | filecheck %s --check-prefix=KEEP
 
-// CHECK: remark: convolution-by-taps: stablehlo.convolution in 4 groups, each element a sum of 2 products
+// CHECK: remark: convolution-by-taps: stablehlo.convolution is taken apart, 2 products an element in each of 4 groups of 1 to 1 channels
 // CHECK-LABEL: func.func @main
 // CHECK: call @convolution_by_taps(%arg0, %arg1)
 // CHECK: call @convolution_by_taps(%arg0, %arg2)

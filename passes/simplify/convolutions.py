@@ -33,14 +33,20 @@ class Convolution:
     batch_groups: int
 
     @property
-    def taps(self) -> int:
-        """How many elements a window has."""
-        return math.prod(self.window)
-
-    @property
     def depth(self) -> int:
         """How many features of the input one of the result reads."""
         return hlo.shape(self.op.operands[1])[self.layout.kernel_input_feature_dimension]
+
+    @property
+    def multiples(self) -> int:
+        """How many features of the result a group has."""
+        features = hlo.shape(self.op.operands[1])[self.layout.kernel_output_feature_dimension]
+        return features // (self.groups * self.batch_groups)
+
+    @property
+    def terms(self) -> int:
+        """How many products are summed up in an element of the result."""
+        return math.prod(self.window) * self.depth
 
     @property
     def sizes(self) -> list[int]:

@@ -1,13 +1,19 @@
 """Convolutions that XLA runs badly on CPUs become what it runs well.
 
-XLA's CPU back end has one routine for convolutions, Eigen's, which works on the groups of one channel or a few one
-after another, on one core.  Two forms are faster, each a private function of the operands that convolutions of the
-same kind share:
+XLA's CPU back end hands a convolution to Eigen, which gathers what windows read once for each group, and runs the
+groups one after another.  Two forms are faster, each a private function that convolutions of one kind share:
 
   taps     the windows' elements one by one: the padded input, shifted, times a weight a channel, summed up.  XLA
            makes one vectorised loop on all cores of it.  In what order products are summed StableHLO leaves open;
            here it is that of the window's elements, then of the channels.
   groups   a convolution of each group for itself, and their results side by side.
+
+XLA is told not to inline the calls: it would fuse a sum into everything that reads it, to be computed anew by each,
+and not vectorised where that is a reduction.
+
+The limits are where the forms cross on two cores (`tests/benchmarks/convolutions.py`): a sum of d channels'
+products for each of m features pays up to about d m = 96, above which products of matrices reuse more of what they
+load; without groups, where Eigen gathers once, up to 36 products an element.
 """
 
 from __future__ import annotations
@@ -27,15 +33,17 @@ from oxide.passes.simplify.convolutions import Convolution, read_convolution
 
 BY_TAPS = (
     "convolution-by-taps",
-    "convolution(x, w) in groups of few channels -> sum over the window's elements of slice(pad(x)) * w, for CPUs",
+    "convolution(x, w) of few channels -> sum over the window's elements of slice(pad(x)) * w, for CPUs",
 )
 BY_GROUPS = (
     "convolution-by-groups",
     "convolution(x, w) in groups of more channels -> concatenate of each group's convolution, for CPUs",
 )
-# Where loops over so many slices stop being vectorised: at 126 products they take ten times as long as at 124.
+# Loops over more slices are not vectorised: with 126 products they take ten times as long as with 124.
 _TERMS = 121
-# Each is four operations.
+_TERMS_WITHOUT_GROUPS = 36
+_CHANNELS = 96
+# A group is four operations; more of them make programs long, and are hardly faster.
 _GROUPS = 64
 
 Body = Callable[[Convolution, ir.Value, ir.Value], ir.Value]
@@ -55,36 +63,50 @@ def take_apart(module: ir.Module, log: PassLog) -> None:
     module.operation.walk(visit)
     functions: dict[tuple[str, ...], str] = {}
     for op in found:
-        _take_apart(module, read_convolution(op), functions, log)
+        convolution = read_convolution(op)
+        if convolution.terms > 0 and hlo.size(op.results[0]) > 0:
+            _take_apart(module, convolution, functions, log)
 
 
 def _take_apart(
     module: ir.Module, convolution: Convolution, functions: dict[tuple[str, ...], str], log: PassLog
 ) -> None:
-    op = convolution.op
-    terms = convolution.taps * convolution.depth
-    if convolution.groups == 1 or hlo.size(op.results[0]) == 0 or terms == 0:
-        return
-    rule, body = (BY_TAPS[0], _by_taps) if terms <= _TERMS else (BY_GROUPS[0], _by_groups)
+    op, groups = convolution.op, convolution.groups * convolution.batch_groups
+    rule, body = (BY_TAPS[0], _by_taps) if _suits_taps(convolution) else (BY_GROUPS[0], _by_groups)
     log.rules[rule].tries += 1
-    if rule == BY_GROUPS[0] and convolution.groups > _GROUPS:
-        log.remark(op, f"{rule}: {op.name} stays, {convolution.groups} groups are more than {_GROUPS}")
+    if rule == BY_GROUPS[0] and groups == 1:
+        return
+    figures = (
+        f"{convolution.terms} products an element in each of {groups} groups of {convolution.depth} to "
+        f"{convolution.multiples} channels"
+    )
+    if rule == BY_GROUPS[0] and (convolution.batch_groups > 1 or groups > _GROUPS):
+        log.remark(op, f"{rule}: {op.name} stays, {figures}")
         return
     log.rules[rule].hits += 1
-    log.remark(op, f"{rule}: {op.name} in {convolution.groups} groups, each element a sum of {terms} products")
+    log.remark(op, f"{rule}: {op.name} is taken apart, {figures}")
     types = [str(value.type) for value in (*op.operands, *op.results)]
     key = (*types, *sorted(f"{name} = {value}" for name, value in attributes_of(op).items()))
     if key not in functions:
         functions[key] = _function(module, convolution, rule.replace("-", "_"), body)
     with op.location, ir.InsertionPoint(op):
         (result,) = hlo.call(functions[key], list(op.operands), [op.results[0].type])
+        result.owner.attributes["mhlo.frontend_attributes"] = ir.DictAttr.get(
+            {"inlineable": ir.StringAttr.get("false")}
+        )
     op.results[0].replace_all_uses_with(result)
     op.erase()
 
 
+def _suits_taps(convolution: Convolution) -> bool:
+    limit = _TERMS if convolution.groups > 1 else _TERMS_WITHOUT_GROUPS
+    is_narrow = convolution.depth * convolution.multiples <= _CHANNELS
+    return convolution.batch_groups == 1 and convolution.terms <= limit and is_narrow
+
+
 def _function(module: ir.Module, convolution: Convolution, name: str, body: Body) -> str:
     types = [value.type for value in convolution.op.operands]
-    with ir.Location.name(name):
+    with ir.Location.name(name.removeprefix("convolution_by_")):
         return hlo.function(module, name, types, lambda x, kernel: [body(convolution, x, kernel)])
 
 
@@ -109,15 +131,14 @@ def _by_taps(convolution: Convolution, x: ir.Value, kernel: ir.Value) -> ir.Valu
 
 def _weights(convolution: Convolution, kernel: ir.Value, tap: Sequence[int], channel: int) -> ir.Value:
     """What a channel of each group is multiplied by: a number for each group, or for each of its results."""
-    layout, groups = convolution.layout, convolution.groups
+    layout = convolution.layout
     starts, limits = [0] * hlo.rank(kernel), list(hlo.shape(kernel))
     places = [(layout.kernel_input_feature_dimension, channel)]
     places += zip(layout.kernel_spatial_dimensions, convolution.kernel_index(tap), strict=True)
     for axis, place in places:
         starts[axis], limits[axis] = place, place + 1
-    count = limits[layout.kernel_output_feature_dimension]
-    row = hlo.slice(kernel, starts, limits)
-    return hlo.reshape(row, [groups] if count == groups else [groups, count // groups])
+    spread = [convolution.groups, convolution.multiples] if convolution.multiples > 1 else [convolution.groups]
+    return hlo.reshape(hlo.slice(kernel, starts, limits), spread)
 
 
 def _scaled(part: ir.Value, weight: ir.Value, feature: int) -> ir.Value:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import ml_dtypes
 import numpy as np
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from jaxlib.mlir import ir
@@ -13,6 +15,7 @@ from reference_interpreter import evaluate
 
 from oxide.dialects import hlo
 from oxide.dialects.context import make_context
+from oxide.model import Model
 from oxide.passes.base import PassLog
 from oxide.passes.simplify import Simplify
 
@@ -31,6 +34,7 @@ def network(x: Sequence[int], kernel: Sequence[int], dtype: type, copies: int = 
             return [value]
 
         hlo.function(module, "main", [hlo.make_type(shape, np.dtype(dtype)) for shape in (x, kernel)], body)
+        module.body.operations[0].operation.attributes["sym_visibility"] = ir.StringAttr.get("public")
         assert module.operation.verify()
     return module
 
@@ -116,3 +120,56 @@ def convolutions(draw: st.DrawFn) -> ir.Module:
 def test_random_convolutions(module: ir.Module, seed: int, special: bool) -> None:
     for rule in check(module, np.random.default_rng(seed), special) or {"none": 1}:
         event(rule)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "groups", "rule"),
+    [
+        ((3, 3, 1, 8), 8, "convolution-by-taps"),
+        ((11, 11, 1, 2), 2, "convolution-by-taps"),
+        ((13, 13, 1, 2), 2, "convolution-by-groups"),
+        ((3, 3, 8, 24), 2, "convolution-by-taps"),
+        ((3, 3, 8, 26), 2, "convolution-by-groups"),
+        ((3, 3, 3, 32), 1, "convolution-by-taps"),
+        ((3, 3, 3, 33), 1, None),
+        ((3, 3, 5, 8), 1, None),
+        ((13, 13, 1, 65), 65, None),
+    ],
+)
+def test_what_suits(kernel: tuple[int, ...], groups: int, rule: str | None) -> None:
+    """Few channels are summed up by the window's elements, more by groups, and many groups stay."""
+    module = network(
+        (1, 14, 14, groups * kernel[2]),
+        kernel,
+        np.float32,
+        strides=[1, 1],
+        padding=[(0, 0)] * 2,
+        groups=groups,
+        layout=("NHWC", "HWIO", "NHWC"),
+    )
+    assert check(module, np.random.default_rng(0)) == ({rule: 1} if rule else {})
+
+
+def test_half_precision_is_summed_in_float32() -> None:
+    module = network((1, 2, 121), (2, 1, 121), ml_dtypes.bfloat16, strides=[1], padding=[(60, 60)], groups=2)
+    assert simplified(module)["convolution-by-taps"] == 1
+    x, kernel = np.full((1, 2, 121), 3, ml_dtypes.bfloat16), np.ones((2, 1, 121), ml_dtypes.bfloat16)
+    (found,) = evaluate(module, [x, kernel])
+    assert (found[0, :, 60] == ml_dtypes.bfloat16(363)).all()
+
+
+def test_xla_keeps_a_function_for_all() -> None:
+    """Equal convolutions share a function, which XLA does not inline; what it computes is the convolution."""
+    attributes: dict[str, Any] = {"strides": [1, 1], "padding": [(1, 1), (1, 1)], "groups": 8}
+    module = network((2, 8, 7, 7), (8, 1, 3, 3), np.float32, copies=2, **attributes)
+    rng = np.random.default_rng(0)
+    x, kernel = rng.standard_normal((2, 8, 7, 7), np.float32), rng.standard_normal((8, 1, 3, 3), np.float32)
+    inputs = {"arg0": x, "arg1": kernel}
+    (expected,) = Model(module, {}).compile().run(inputs).values()
+    assert simplified(module) == {"convolution-by-taps": 2}
+    assert len(module.body.operations) == 2
+    executable = Model(module, {}).compile()
+    (found,) = executable.run(inputs).values()
+    # 18 products and sums round, each by half a unit of a sum that is below 40.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=18 * 40 * 2.0**-24)
+    assert executable.hlo().count(" call(") == 2
