@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -12,8 +12,9 @@ from oxide.dialects.effects import Effects
 from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.outline.build import outline
+from oxide.passes.outline.order import as_written, by_use, reorder
 from oxide.passes.outline.repeats import find_repeats, saved, with_others
-from oxide.passes.outline.sequence import FREE, crossing, read_blocks
+from oxide.passes.outline.sequence import FREE, Sequences, crossing, read_blocks
 from oxide.passes.outline.template import Template, group_by_wiring, make_template
 from oxide.passes.program_blocks import function_bodies
 
@@ -23,8 +24,8 @@ from oxide.passes.program_blocks import function_bodies
 class Outline(Pass):
     """Let equal parts of a program, such as the blocks of a transformer, be calls of one private function.
 
-    Parts are equal when they have the same operations in the same order, with the same types, attributes and
-    regions, that read one another in the same way; they may differ in weights and constants, which become
+    Parts are equal when they have the same operations, with the same types, attributes and regions, that read one
+    another in the same way; they may stand in another order and differ in weights and constants, which become
     arguments.  All functions, loops and branches are searched, decompositions of composites aside.  Reshapes,
     broadcasts and constants count for nothing and are copied to what reads them.  Operations with effects stay.  A
     function is made only where there are fewer operations afterwards.  The operations are the same, so no bit
@@ -38,10 +39,9 @@ class Outline(Pass):
     def run(self, module: ir.Module, log: PassLog) -> None:
         with module.context:
             weights = _weight_names(module)
-            declined: list[tuple[ir.Operation, str]] = []
             # Parts that overlapped a better repeat, and parts of calls, come to light in a further round.
-            while templates := self._templates(module, weights, declined):
-                for template in templates:
+            while (found := self._find(module, weights)).templates:
+                for template in found.templates:
                     first = template.parts[0][0].location
                     name = outline(template, module, weights)
                     count, length = len(template.parts), len(template.parts[0])
@@ -51,18 +51,26 @@ class Outline(Pass):
                     log.count("operations saved", saved(length, count))
                 for block in function_bodies(module):
                     _erase_unused(block)
-            for op, reason in declined:
+            for op, reason in found.declined:
                 log.remark(op, f"outline: {reason}")
 
-    def _templates(
-        self, module: ir.Module, weights: Mapping[ir.Value, str], declined: list[tuple[ir.Operation, str]]
-    ) -> list[Template]:
-        """Templates of parts that do not overlap, the most profitable first; `declined` become this round's."""
-        sequence = read_blocks(function_bodies(module), Effects(module))
+    def _find(self, module: ir.Module, weights: Mapping[ir.Value, str]) -> _Found:
+        """Parts as the operations stand or, where that gives more, in the order that they are used in."""
+        blocks, effects = function_bodies(module), Effects(module)
+        order = by_use(effects)
+        found = self._templates(read_blocks(blocks, effects, as_written), weights)
+        ordered = self._templates(read_blocks(blocks, effects, order), weights)
+        if ordered.saved <= found.saved:
+            return found
+        for block in {part[0].block for template in ordered.templates for part in template.parts}:
+            reorder(block, order)
+        return ordered
+
+    def _templates(self, sequence: Sequences, weights: Mapping[ir.Value, str]) -> _Found:
+        """Templates of parts that do not overlap, the most profitable first."""
         tokens = np.array(sequence.tokens, np.int64)
         unused = np.ones(len(tokens), bool)
-        found: list[Template] = []
-        declined.clear()
+        found = _Found()
         for candidate in find_repeats(tokens, crossing(sequence), self.min_ops):
             if not all(unused[start : start + candidate.length].all() for start in candidate.starts):
                 continue
@@ -74,15 +82,27 @@ class Outline(Pass):
                 reason = (
                     f"{repeat.length} operations stay, they occur {times} times but read one another differently"
                 )
-                declined.append((sequence.operations[repeat.starts[0]], reason))
+                found.declined.append((sequence.operations[repeat.starts[0]], reason))
             for starts in chosen:
                 for start in starts:
                     unused[sequence.overlapping(range(start, start + repeat.length))] = False
-                found.append(make_template(sequence, starts, repeat.length, weights))
+                found.templates.append(make_template(sequence, starts, repeat.length, weights))
         return found
 
     def _is_profitable(self, count: int, length: int) -> bool:
         return count >= max(2, self.min_repeats) and saved(length, count) > 0
+
+
+@dataclass
+class _Found:
+    """What one round found, and operations that occur more than once and stay, with the reason."""
+
+    templates: list[Template] = field(default_factory=list)
+    declined: list[tuple[ir.Operation, str]] = field(default_factory=list)
+
+    @property
+    def saved(self) -> int:
+        return sum(saved(len(template.parts[0]), len(template.parts)) for template in self.templates)
 
 
 def _weight_names(module: ir.Module) -> dict[ir.Value, str]:

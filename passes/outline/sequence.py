@@ -11,6 +11,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects.effects import Effects
 from oxide.passes.cse import structure
+from oxide.passes.outline.order import Order
 from oxide.passes.program_blocks import WITH_CALLS
 from oxide.passes.weight_values import values_read
 
@@ -59,15 +60,14 @@ class Sequences:
         return found
 
 
-def read_blocks(blocks: Sequence[ir.Block], effects: Effects) -> Sequences:
-    """The sequence of these blocks and of those inside of their loops and branches."""
+def read_blocks(blocks: Sequence[ir.Block], effects: Effects, order: Order) -> Sequences:
+    """The sequence of these blocks and of those inside of their loops and branches, each in this order."""
     found, numbers = Sequences(), dict[Hashable, int]()
     pending: list[tuple[ir.Block, int | None]] = [(block, None) for block in reversed(blocks)]
     while pending:
         block, around = pending.pop()
         first, local = len(found.operations), set[ir.Value](block.arguments)
-        for view in block.operations:
-            op = view.operation
+        for op in order(block):
             local.update(op.results)
             if op.name in FREE:
                 continue

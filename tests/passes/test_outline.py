@@ -11,12 +11,14 @@ from random_programs import DTYPES, Program, elements_of, type_of
 from reference_interpreter import evaluate
 
 from oxide.dialects.context import make_context, parse_module
+from oxide.passes import functions
 from oxide.passes.base import PassLog
 from oxide.passes.inline import Inline
 from oxide.passes.manager import clone_module, verify_module
 from oxide.passes.outline import Outline
 from oxide.passes.outline.repeats import Repeat, find_repeats
 from oxide.passes.roll import Roll
+from oxide.passes.weight_values import values_read
 
 SHAPE = (2, 3)
 
@@ -66,15 +68,31 @@ def assert_equal(left: list[np.ndarray], right: list[np.ndarray]) -> None:
         assert one.tobytes() == other.tobytes() or np.array_equal(one, other, equal_nan=True)
 
 
+def shuffle(block: ir.Block, seed: int) -> None:
+    """Put the operations of a block without effects into any order in which they are there before they are used."""
+    rng = np.random.default_rng(seed)
+    *waiting, last = (view.operation for view in block.operations)
+    placed = set[ir.Value](block.arguments)
+    while waiting:
+        ready = [op for op in waiting if placed.issuperset(values_read(op))]
+        op = ready[rng.integers(len(ready))]
+        op.move_before(last)
+        placed.update(op.results)
+        waiting.remove(op)
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 2), st.integers(2, 5), st.sampled_from([0, 0, 1, 3]), st.booleans())
-def test_values_of_planted_repeats(seed: int, repeats: int, between: int, wide: bool) -> None:
+@given(st.integers(0, 2**32 - 2), st.integers(2, 5), st.sampled_from([0, 0, 1, 3]), st.booleans(), st.booleans())
+def test_values_of_planted_repeats(seed: int, repeats: int, between: int, wide: bool, shuffled: bool) -> None:
     module, arguments = repeated_program(seed, repeats, between, wide)
     before = evaluate(module, arguments)
+    if shuffled:
+        shuffle(functions.body(module.body.operations[0].operation), seed)
+        assert not verify_module(module)
     log = PassLog()
     Outline(min_ops=3).run(module, log)
     assert not verify_module(module)
-    assert repeats < 3 or between or log.counts["calls made"] >= repeats
+    assert repeats < 3 or between or shuffled or log.counts["calls made"] >= repeats
     assert_equal(before, evaluate(module, arguments))
 
     text = str(module)
