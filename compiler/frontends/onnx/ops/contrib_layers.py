@@ -203,16 +203,11 @@ def group_norm(
     if activation not in (0, 1):
         raise node.error(f"activation is {activation}, expected 0 (none) or 1 (SiLU)")
     moved = hlo.move_axis(x, -1, 1) if channels_last else x
-    batch, channels, *spatial = hlo.shape(moved)
+    channels = hlo.shape(moved)[1]
     if groups < 1 or channels % groups:
         raise node.error(f"{channels} channels do not divide into {groups} groups")
-    wide = hlo.reshape(hlo.convert(moved, np.float32), [batch, groups, channels // groups, *spatial])
-    axes = range(2, hlo.rank(wide))
-    centred = hlo.subtract(wide, hlo.reduce_mean(wide, axes, keepdims=True))
-    variance = hlo.reduce_mean(hlo.square(centred), axes, keepdims=True)
-    normal = hlo.reshape(hlo.multiply(centred, hlo.rsqrt(hlo.add(variance, epsilon))), hlo.shape(moved))
-    scale, shift = (hlo.broadcast_in_dim(hlo.convert(p, np.float32), hlo.shape(moved), [1]) for p in (gamma, beta))
-    y = hlo.add(hlo.multiply(normal, scale), shift)
+    operands = [hlo.convert(v, np.float32) for v in (moved, gamma, beta)]
+    y = composites.build("group_norm", operands, groups=groups, epsilon=epsilon)[0]
     if activation:
         y = hlo.multiply(y, hlo.logistic(y))
     return hlo.convert(hlo.move_axis(y, 1, -1) if channels_last else y, hlo.dtype(x))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxlib.mlir import ir
 
-from oxide.dialects import hlo
+from oxide.dialects import composites, dtypes, hlo
 from oxide.dialects.dims import require_same
 from oxide.frontends.onnx.registry import Node, lowering, register
 
@@ -138,8 +138,13 @@ def one_hot(node: Node, indices: ir.Value, depth: ir.Value, values: ir.Value, *,
     """`values` is [off, on]; an index outside [-depth, depth) gives a row of off."""
     size = int(node.number(depth, "depth"))
     require_same(hlo.shape(values), [2], f"values must be [off, on], they have shape {hlo.shape(values)}")
-    whole = hlo.convert(indices, np.int64)
-    hot = hlo.one_hot(hlo.wrap_indices(whole, size), size, axis)
+    whole = hlo.wrap_indices(hlo.convert(indices, np.int64), size)
+    known = node.static_or_none(values)
+    if known is not None and known.tolist() == [0, 1]:
+        at = hlo.normalize_axis(axis, hlo.rank(indices) + 1)
+        kind = dtypes.spelling(hlo.dtype(values))
+        return composites.build("one_hot", [whole], depth=size, axis=at, dtype=kind)[0]
+    hot = hlo.one_hot(whole, size, axis)
     off, on = (hlo.reshape(v, []) for v in hlo.split(values, 0, [1, 1]))
     return hlo.select(hot, on, off)
 

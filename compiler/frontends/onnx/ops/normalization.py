@@ -9,6 +9,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import composites, hlo
 from oxide.dialects.diagnostics import OxideError
+from oxide.dialects.dims import Size
 from oxide.frontends.onnx.registry import Node, lowering
 
 # ---------------------------------------------------------------------------------------------- batch norm
@@ -152,8 +153,7 @@ def instance_norm(
 ) -> ir.Value:
     """Every channel of every sample by its own statistics."""
     node.check_rank(x, "input", least=2)
-    normal = _standardize(x, list(range(2, hlo.rank(x))), epsilon)
-    return _affine(normal, scale, bias)
+    return _group_norm(x, scale, bias, hlo.shape(x)[1], epsilon)
 
 
 @lowering("GroupNormalization", 18)
@@ -189,29 +189,29 @@ def group_norm(
     if stash_type != 1:
         raise node.error(f"stash_type {stash_type} is not supported, expected 1 (float32)")
     node.check_rank(x, "X", least=2)
-    samples, channels, *spatial = hlo.shape(x)
+    channels = hlo.shape(x)[1]
     if num_groups < 1 or channels % num_groups:
         raise node.error(f"{channels} channels do not divide into {num_groups} groups")
-    grouped = hlo.reshape(x, [samples, num_groups, channels // num_groups, *spatial])
-    normal = _standardize(grouped, list(range(2, hlo.rank(grouped))), epsilon)
-    return _affine(hlo.reshape(normal, hlo.shape(x)), scale, bias)
+    return _group_norm(x, scale, bias, num_groups, epsilon)
 
 
-def _standardize(x: ir.Value, axes: Sequence[int], epsilon: float) -> ir.Value:
-    """(x - mean) / sqrt(variance + epsilon) over axes; half precision in float32."""
-    wide = hlo.convert(x, np.float32) if hlo.dtype(x).itemsize < 4 else x
-    centred = hlo.subtract(wide, hlo.reduce_mean(wide, axes, keepdims=True))
-    variance = hlo.reduce_mean(hlo.multiply(centred, centred), axes, keepdims=True)
-    return hlo.convert(hlo.multiply(centred, hlo.rsqrt(hlo.add(variance, epsilon))), hlo.dtype(x))
-
-
-def _affine(x: ir.Value, scale: ir.Value, bias: ir.Value) -> ir.Value:
+def _group_norm(x: ir.Value, scale: ir.Value, bias: ir.Value, groups: Size, epsilon: float) -> ir.Value:
+    """oxide.group_norm, or what it is made of where the number of groups is not known."""
     dims = hlo.shape(x)
     if hlo.shape(scale) != dims[1:2] or hlo.shape(bias) != dims[1:2]:
         raise OxideError(
             f"scale {hlo.shape(scale)} and bias {hlo.shape(bias)} must have one value for each channel of {dims}"
         )
-    return hlo.add(hlo.multiply(x, hlo.broadcast_in_dim(scale, dims, [1])), hlo.broadcast_in_dim(bias, dims, [1]))
+    if hlo.is_static([groups]):
+        return composites.build("group_norm", [x, scale, bias], groups=int(groups), epsilon=epsilon)[0]
+    axes = list(range(2, hlo.rank(x)))
+    wide = hlo.convert(x, np.promote_types(hlo.dtype(x), np.float32))
+    centred = hlo.subtract(wide, hlo.reduce_mean(wide, axes, keepdims=True))
+    deviation = hlo.rsqrt(hlo.add(hlo.reduce_variance(wide, axes, keepdims=True), epsilon))
+    normal = hlo.convert(hlo.multiply(centred, deviation), hlo.dtype(x))
+    return hlo.add(
+        hlo.multiply(normal, hlo.broadcast_in_dim(scale, dims, [1])), hlo.broadcast_in_dim(bias, dims, [1])
+    )
 
 
 # ------------------------------------------------------------------------------------------------- others

@@ -13,6 +13,7 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import dtypes, hlo
 from oxide.frontends.onnx.registry import Node, register
+from oxide.frontends.running import cumulative
 
 # (x, axes, keepdims) -> value
 Reduction = Callable[[ir.Value, Sequence[int], bool], ir.Value]
@@ -125,7 +126,7 @@ for _name, _attribute, _input, _compute in REDUCTIONS:
 def _cumulative(kind: str) -> Callable:
     def lower(node: Node, x: ir.Value, axis: ir.Value, *, exclusive: int = 0, reverse: int = 0) -> ir.Value:
         along = node.number(axis, "axis")
-        return hlo.cumulative(x, kind, along, exclusive=bool(exclusive), reverse=bool(reverse))
+        return cumulative(x, kind, along, exclusive=bool(exclusive), reverse=bool(reverse))
 
     return lower
 

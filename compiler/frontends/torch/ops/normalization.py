@@ -263,11 +263,25 @@ def group_norm(
     cudnn_enabled: bool = True,
 ) -> Value:
     """Groups of channels (dimension 1) by their mean and variance over group and space."""
+    if eps >= 0 and _are_wide(input, weight, bias):
+        return _group_norm(input, num_groups, weight, bias, eps)
     dims = hlo.shape(input)
     grouped = hlo.reshape(input, [dims[0], num_groups, math.prod(dims[1:]) // num_groups])
     mean, rstd = _moments(grouped, [2], eps)
     normal = hlo.multiply(hlo.subtract(hlo.convert(grouped, hlo.dtype(mean)), mean), rstd)
     return _affine(hlo.reshape(normal, dims), weight, bias, hlo.dtype(input))
+
+
+def _are_wide(*values: Value | None) -> bool:
+    """Whether values, where they are given, have one type, of at least 32 bits."""
+    types = {hlo.dtype(v) for v in values if v is not None}
+    return len(types) == 1 and min(dtype.itemsize for dtype in types) >= 4
+
+
+def _group_norm(x: Value, groups: int, weight: Value | None, bias: Value | None, eps: float) -> Value:
+    dtype = hlo.dtype(x)
+    scale, offset = _features(x, weight, 1, dtype), _features(x, bias, 0, dtype)
+    return composites.build("group_norm", [x, scale, offset], groups=groups, epsilon=float(eps))[0]
 
 
 def _affine(x: Value, weight: Value | None, bias: Value | None, dtype: np.dtype) -> Value:
@@ -324,4 +338,7 @@ def instance_norm(
         squares = hlo.reduce_sum(hlo.square(hlo.subtract(wide, mean)), axes)
         unbiased = hlo.reduce_mean(hlo.divide(squares, count - 1), [0])
         node.write("running_var", _moved(running_var, unbiased, momentum))
+    channels = hlo.shape(input)[1]
+    if eps >= 0 and hlo.is_static([channels]) and _are_wide(input, weight, bias):
+        return _group_norm(input, int(channels), weight, bias, eps)
     return _affine(hlo.multiply(hlo.subtract(wide, mean), rstd), weight, bias, hlo.dtype(input))

@@ -1,6 +1,6 @@
 """Running sums, products, extremes and log-sum-exps along a dimension.
 
-All are windows that reach back to the start, which XLA computes in a logarithmic number of steps.
+Most are the composites oxide.cumulative and oxide.cumlogsumexp.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import torch
 from jaxlib.mlir import ir
 
 from oxide.dialects import composites, dtypes, hlo
+from oxide.frontends.running import cumulative
 from oxide.frontends.torch.ops.reductions import summing_dtype
 from oxide.frontends.torch.promotion import compute_dtype
 from oxide.frontends.torch.registry import Node, lowering
@@ -41,7 +42,7 @@ def _running(x: Value, kind: str, dim: int) -> Value:
     if hlo.rank(x) == 0:
         return x
     dtype = hlo.dtype(x)
-    return hlo.convert(hlo.cumulative(hlo.convert(x, compute_dtype(dtype)), kind, dim), dtype)
+    return hlo.convert(cumulative(hlo.convert(x, compute_dtype(dtype)), kind, dim), dtype)
 
 
 @lowering("aten.cummax.default")
@@ -63,9 +64,9 @@ def _running_extreme(x: Value, kind: str, dim: int) -> list[Value]:
     if hlo.rank(x) == 0:
         return [x, hlo.constant(0, np.int64)]
     axis = hlo.normalize_axis(dim, hlo.rank(x))
-    extremes = hlo.cumulative(x, kind, axis)
+    extremes = cumulative(x, kind, axis)
     holds = hlo.equal(x, extremes)
     if dtypes.is_float(hlo.dtype(x)):
         holds = hlo.or_(holds, hlo.not_equal(x, x))
     own = hlo.select(holds, hlo.iota(hlo.shape(x), axis, np.int64), 0)
-    return [extremes, hlo.cumulative(own, "max", axis)]
+    return [extremes, cumulative(own, "max", axis)]
