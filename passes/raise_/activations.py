@@ -18,7 +18,7 @@ from oxide.dialects.composites.registry import AttributeValue
 from oxide.passes.canonicalize.matching import Declined, number, producer
 from oxide.passes.raise_.matching import Raised, rule
 from oxide.passes.raise_.polynomial import ARITHMETIC, Expansion, Polynomial, agrees, is_step, through_rounding
-from oxide.passes.raise_.views import narrowed, same
+from oxide.passes.raise_.views import narrowed, same, widened
 
 # Numbers of the atoms: x, then the kernel.
 _X, _KERNEL = 0, 1
@@ -65,11 +65,13 @@ def _softplus(value: ir.Value) -> ir.Value | None:
 
 def _softplus_by_case(compared: ir.Operation, on_true: ir.Value, on_false: ir.Value) -> ir.Value | None:
     """select(x > t, x, log(1 + e^x)) where the tanh of both is 1, and select(x is NaN, x + 0, ...)."""
-    x, bound = compared.operands
+    value, bound = compared.operands
     direction = keyword(compared, "comparison_direction")
-    if not same(_softplus(on_false), x):
+    x = _softplus(on_false)
+    # What is compared may be half precision that has not been widened.
+    if x is None or widened(value) != widened(x):
         return None
-    if direction == "NE" and bound == x:
+    if direction == "NE" and bound == value:
         plus = producer(on_true, "stablehlo.add")
         moved = plus is not None and plus.operands[0] == x and number(plus.operands[1]) == 0
         return x if on_true == x or moved else None

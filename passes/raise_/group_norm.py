@@ -136,8 +136,8 @@ def _instance_norm(op: ir.Operation) -> Raised | None:
 def _are_moments(x: ir.Value, average: ir.Value, variance: ir.Value) -> bool:
     """The mean and the population variance of x over every dimension but 1."""
     axes = tuple(a for a in range(hlo.rank(x)) if a != 1)
-    first, second = mean(View(average, (1,))), mean(View(variance, (1,)))
-    if first is None or second is None or first.operand != x or (first.axes, second.axes) != (axes, axes):
+    first, second = mean(View(average, (1,)), x), mean(View(variance, (1,)))
+    if first is None or second is None or (first.axes, second.axes) != (axes, axes):
         return False
     centred = squared(second.operand)
     difference = None if centred is None else producer(centred, "stablehlo.subtract")

@@ -12,6 +12,7 @@ from oxide.dialects import composites, hlo
 from oxide.dialects.composites.registry import AttributeValue
 from oxide.dialects.rewrite import Pattern, Rewriter
 from oxide.passes.canonicalize.matching import Declined, is_static, shape_of
+from oxide.passes.raise_.views import reshaped
 
 # Operations that only place values: what they make may stay in use, as no arithmetic is done twice.
 _PLACING = frozenset(
@@ -83,13 +84,14 @@ def _kept_alive(root: ir.Operation, found: Raised) -> Declined | None:
 
     That of the few numbers a feature has is done again for the tensor's sake.
     """
-    inputs = set(found.inputs)
+    # A pattern may end at several reshapes of one tensor.
+    inputs = {reshaped(v) for v in found.inputs}
     inside: list[ir.Operation] = []
     members = {root}
     pending = list(root.operands)
     while pending:
         value = pending.pop()
-        if value in inputs or isinstance(value.owner, ir.Block) or value.owner.operation in members:
+        if reshaped(value) in inputs or isinstance(value.owner, ir.Block) or value.owner.operation in members:
             continue
         op = value.owner.operation
         members.add(op)

@@ -37,12 +37,12 @@ def normal_of(value: ir.Value) -> Normal | None:
         if not same(squared(average.operand), centred):
             continue
         difference = producer(centred, "stablehlo.subtract")
-        middle = None if difference is None else mean(View.whole(difference.operands[1]))
-        if difference is not None and middle is not None and middle.operand == difference.operands[0]:
-            if middle.axes != average.axes:
-                continue
-            return Normal(difference.operands[0], average.axes, epsilon, centred=True)
-        return Normal(centred, average.axes, epsilon, centred=False)
+        x, subtracted = (centred, None) if difference is None else difference.operands
+        middle = None if subtracted is None else mean(View.whole(subtracted), x)
+        if middle is None:
+            return Normal(centred, average.axes, epsilon, centred=False)
+        if middle.axes == average.axes:
+            return Normal(x, average.axes, epsilon, centred=True)
     return None
 
 

@@ -81,28 +81,53 @@ class Reduction:
     axes: tuple[int, ...]
 
 
-def reduction(view: View, kind: str) -> Reduction | None:
-    """A view that reduces a tensor of the observed shape: `kind` is "add" or "maximum"."""
+def reduction(view: View, kind: str, of: ir.Value | None = None) -> Reduction | None:
+    """A view that reduces a tensor of the observed shape: `kind` is "add" or "maximum".
+
+    With `of` it is that tensor or nothing, also where what is reduced is another reshape of it.
+    """
     source = view.source()
     op = producer(source.value, "stablehlo.reduce")
     if op is None or len(op.operands) != 2 or reducer(op) != f"stablehlo.{kind}":
         return None
-    axes = tuple(sorted(integers(op, "dimensions")))
-    sizes = shape_of(op.operands[0])
-    kept = tuple(a for a in range(len(sizes)) if a not in axes and sizes[a] != 1)
+    found: Reduction | None = Reduction(op.operands[0], tuple(sorted(integers(op, "dimensions"))))
+    found = found if of is None else _reshaped_reduction(found, of)
     initial = number(op.operands[1])
     neutral = 0 if kind == "add" else hlo.lowest(hlo.dtype(op.operands[0]))
-    if initial is None or initial != neutral or source.lies_along() != kept:
+    if found is None or initial is None or initial != neutral:
         return None
-    return Reduction(op.operands[0], axes)
+    sizes = shape_of(found.operand)
+    kept = tuple(a for a in range(len(sizes)) if a not in found.axes and sizes[a] != 1)
+    return found if source.lies_along() == kept else None
 
 
-def mean(view: View) -> Reduction | None:
-    """A sum divided by the number of its terms, or multiplied by the inverse of that number."""
+def _reshaped_reduction(found: Reduction, of: ir.Value) -> Reduction | None:
+    """A reduction as one of another reshape of the same tensor, where both have the dimensions that are kept."""
+    if found.operand == of:
+        return found
+    if reshaped(found.operand) != reshaped(of):
+        return None
+    before, after = _places(found.operand), _places(of)
+    kept = [place for a, place in enumerate(before) if a not in found.axes and place[0] != place[1]]
+    axes = tuple(a for a, place in enumerate(after) if place not in kept and place[0] != place[1])
+    return Reduction(of, axes) if all(place in after for place in kept) else None
+
+
+def _places(value: ir.Value) -> list[tuple[int, int]]:
+    """For each dimension, how far apart its elements lie and how far it reaches, in elements of the tensor."""
+    places, step = [], 1
+    for size in reversed(shape_of(value)):
+        places.append((step, step * size))
+        step *= size
+    return places[::-1]
+
+
+def mean(view: View, of: ir.Value | None = None) -> Reduction | None:
+    """A sum divided by the number of its terms, or multiplied by the inverse of that number; `of` as above."""
     for name in ("stablehlo.divide", "stablehlo.multiply"):
         parts = view.operands(name)
         by = None if parts is None else parts[1].number()
-        total = None if parts is None else reduction(parts[0], "add")
+        total = None if parts is None else reduction(parts[0], "add", of)
         if by is None or total is None:
             continue
         count = math.prod(shape_of(total.operand)[axis] for axis in total.axes)

@@ -92,6 +92,9 @@ TORCH: dict[str, tuple[str, tuple[int, ...], Operator]] = {
     "instance norm": ("group_norm", IMAGE, lambda x, w: F.instance_norm(x, weight=w[:4], bias=w[:4])),
     "group norm": ("group_norm", IMAGE, lambda x, w: F.group_norm(x, 2, w[:4], w[:4])),
     "group norm without weights": ("group_norm", IMAGE, lambda x, w: F.group_norm(x, 2)),
+    "group norm of one group": ("group_norm", IMAGE, lambda x, w: F.group_norm(x, 1, w[:4], w[:4])),
+    "group norm of every channel": ("group_norm", IMAGE, lambda x, w: F.group_norm(x, 4)),
+    "layer norm of the last": ("layer_norm", TOKENS, lambda x, w: F.layer_norm(x[:1, -1:], (8,), w)[:, 0]),
     "batch norm in training": ("batch_norm", IMAGE, trained_norm),
     "layer norm": ("layer_norm", TOKENS, lambda x, w: F.layer_norm(x, (8,), w, w)),
     "layer norm without weights": ("layer_norm", TOKENS, lambda x, w: F.layer_norm(x, (8,))),
@@ -118,8 +121,9 @@ TORCH: dict[str, tuple[str, tuple[int, ...], Operator]] = {
 TORCH_CASES = [("decomposed", dtype) for dtype in DTYPES]
 TORCH_CASES += [("torchscript", dtype) for dtype in ("float16", "float32")]
 TORCH_CASES += [("dynamo", dtype) for dtype in ("bfloat16", "float64")]
-# What an exporter does not know, and what it writes with other constants or with squares that overflow.
-ABSENT = {("torchscript", "rms norm")}
+# What an exporter does not know, or writes as an instance norm by weights, which is a layer norm of a single group;
+# and what it writes with other constants or with squares that overflow.
+ABSENT = {("torchscript", "rms norm"), ("dynamo", "group norm of one group")}
 OTHERS = {
     ("decomposed", "float16", "layer norm by hand"),
     ("decomposed", "bfloat16", "layer norm by hand"),
