@@ -8,8 +8,8 @@ groups one after another.  Two forms are faster, each a private function that co
            here it is that of the window's elements, then of the channels.
   groups   a convolution of each group for itself, and their results side by side.
 
-XLA is told not to inline the calls: it would fuse a sum into everything that reads it, to be computed anew by each,
-and not vectorised where that is a reduction.
+XLA is told not to inline sums: it would fuse them into everything that reads them, to be computed anew by each, and
+not vectorised in a reduction.  Convolutions are inlined, as inside of functions they would not become Eigen's.
 
 The limits are where the forms cross on two cores (`tests/benchmarks/convolutions.py`): a sum of d channels'
 products for each of m features pays up to about d m = 96, above which products of matrices reuse more of what they
@@ -91,9 +91,9 @@ def _take_apart(
         functions[key] = _function(module, convolution, rule.replace("-", "_"), body)
     with op.location, ir.InsertionPoint(op):
         (result,) = hlo.call(functions[key], list(op.operands), [op.results[0].type])
-        result.owner.attributes["mhlo.frontend_attributes"] = ir.DictAttr.get(
-            {"inlineable": ir.StringAttr.get("false")}
-        )
+        if rule == BY_TAPS[0]:
+            hint = ir.DictAttr.get({"inlineable": ir.StringAttr.get("false")})
+            result.owner.attributes["mhlo.frontend_attributes"] = hint
     op.results[0].replace_all_uses_with(result)
     op.erase()
 
