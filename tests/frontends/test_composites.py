@@ -48,15 +48,15 @@ def imported(kind: str, *constants: np.ndarray, **attributes: Any) -> ir.Module:
     return import_onnx(model(nodes, [x], [value("y", None)], weights)).module
 
 
-AXIS, CHANNELS = np.array(1), np.ones(4, np.float32)
+AXIS, ONES = np.array(1), np.ones(4, np.float32)
 NODES: dict[str, tuple[list[str], Callable[[], ir.Module]]] = {
     "CumSum": (["cumulative"], lambda: imported("CumSum", AXIS)),
     "exclusive CumSum": (["cumulative"], lambda: imported("CumSum", AXIS, exclusive=1, reverse=1)),
     "GroupNormalization": (
         ["group_norm"],
-        lambda: imported("GroupNormalization", CHANNELS, CHANNELS, num_groups=2),
+        lambda: imported("GroupNormalization", ONES, ONES, num_groups=2),
     ),
-    "InstanceNormalization": (["group_norm"], lambda: imported("InstanceNormalization", CHANNELS, CHANNELS)),
+    "InstanceNormalization": (["group_norm"], lambda: imported("InstanceNormalization", ONES, ONES)),
     "OneHot": (["one_hot"], lambda: imported("OneHot", np.array(4), np.array([0, 1], np.float32))),
     "OneHot of others": ([], lambda: imported("OneHot", np.array(4), np.array([0.1, 0.9], np.float32))),
 }
