@@ -13,7 +13,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects.constants import read_constant
-from oxide.dialects.fold import contraction, elementwise, movement
+from oxide.dialects.fold import contraction, elementwise, movement, windows
 from oxide.dialects.fold.elementwise import COMPUTED, Rule, is_splat
 
 __all__ = ["COMPUTED", "RULES", "fold", "is_splat"]
@@ -29,6 +29,7 @@ RULES: dict[str, Rule] = {
     **elementwise.RULES,
     **movement.RULES,
     **contraction.RULES,
+    **windows.RULES,
 }
 
 

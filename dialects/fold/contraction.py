@@ -10,7 +10,7 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects.attributes import integers, tensor
-from oxide.dialects.fold.elementwise import Rule
+from oxide.dialects.fold.elementwise import Rule, widened
 
 _REDUCERS: dict[str, np.ufunc] = {
     "stablehlo.add": np.add,
@@ -39,20 +39,27 @@ def reducer(op: ir.Operation) -> str | None:
 
 
 def _reduce(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | None:
-    name = reducer(op)
-    if name not in _REDUCERS:
+    function = reduction(op)
+    if function is None:
         return None
-    array, initial = operands
-    function = _REDUCERS[name]
-    axes = tuple(integers(op, "dimensions"))
-    wide = _accumulated(array)
+    return reduced(function, operands[0], tuple(integers(op, "dimensions")), operands[1])
+
+
+def reduction(op: ir.Operation) -> np.ufunc | None:
+    """The function a reduction of one operand applies, when it is one of numpy's."""
+    return _REDUCERS.get(reducer(op) or "") if len(op.results) == 1 else None
+
+
+def reduced(function: np.ufunc, array: np.ndarray, axes: tuple[int, ...], initial: np.ndarray) -> np.ndarray | None:
+    """The reduction of an array over some axes, or None where numpy cannot compute it."""
+    wide = accumulated(array)
     if wide is None or (wide.dtype == np.bool_ and function is np.add):
         return None
     start = initial.astype(wide.dtype)
-    reduced = np.asarray(function.reduce(wide, axis=axes, dtype=wide.dtype, initial=start[()]))
+    result = np.asarray(function.reduce(wide, axis=axes, dtype=wide.dtype, initial=start[()]))
     if wide.dtype.kind == "f" and function in (np.maximum, np.minimum):
-        reduced = np.where(reduced == 0, _zero(wide, axes, start, function is np.minimum), reduced)
-    return reduced.astype(array.dtype)
+        result = np.where(result == 0, _zero(wide, axes, start, function is np.minimum), result)
+    return result.astype(array.dtype)
 
 
 def _zero(array: np.ndarray, axes: tuple[int, ...], initial: np.ndarray, smallest: bool) -> np.ndarray:
@@ -65,16 +72,18 @@ def _zero(array: np.ndarray, axes: tuple[int, ...], initial: np.ndarray, smalles
     return np.where(found == smallest, -0.0, 0.0).astype(array.dtype)
 
 
-def _accumulated(array: np.ndarray) -> np.ndarray | None:
-    """The array in the type it is accumulated in: float32 for the 16-bit floats; None where numpy cannot."""
+def accumulated(array: np.ndarray) -> np.ndarray | None:
+    """The array in the type it is accumulated in: float32 for the 16-bit floats, bytes for shorter integers; None
+    where numpy cannot."""
     if array.dtype in _HALF:
         return array.astype(np.float32)
+    array = widened(array)
     return array if array.dtype in _ARITHMETIC else None
 
 
 def _dot_general(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | None:
     numbers = stablehlo.DotDimensionNumbers(op.attributes["dot_dimension_numbers"])
-    x, y = map(_accumulated, operands)
+    x, y = map(accumulated, operands)
     if x is None or y is None or x.dtype == np.bool_ or x.dtype != y.dtype:
         return None
     if tensor(op.results[0]).element_type != tensor(op.operands[0]).element_type:

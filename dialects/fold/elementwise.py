@@ -19,10 +19,15 @@ Function = Callable[..., np.ndarray | None]
 Rule = Callable[[ir.Operation, Sequence[np.ndarray]], np.ndarray | None]
 
 _HALF = frozenset({np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)})
-# The types numpy computes with exactly as StableHLO says; 2- and 4-bit integers and 8-bit floats only move.
+# The types numpy computes with exactly as StableHLO says; floats of 8 bits and less only move.
 COMPUTED = _HALF | {
     np.dtype(spelling)
     for spelling in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", "c8", "c16")
+}
+# Integers of 2 and 4 bits are computed in bytes, whose low bits are theirs.
+_NARROW = {
+    np.dtype(narrow): np.dtype(wide)
+    for narrow, wide in (("int2", "i1"), ("int4", "i1"), ("uint2", "u1"), ("uint4", "u1"))
 }
 _FLOAT32_EXACT_INTEGER = 2**24
 
@@ -50,6 +55,12 @@ def on_splats(function: Function, operands: Sequence[np.ndarray]) -> np.ndarray 
     return function(*operands)
 
 
+def widened(array: np.ndarray) -> np.ndarray:
+    """The array in bytes, if it has integers of fewer bits."""
+    wide = _NARROW.get(array.dtype)
+    return array if wide is None else array.astype(wide)
+
+
 def _rule(function: Function) -> Rule:
     def fold(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | None:
         if any(array.dtype not in COMPUTED for array in operands):
@@ -57,6 +68,23 @@ def _rule(function: Function) -> Rule:
         return on_splats(function, operands)
 
     return fold
+
+
+def _narrow_rule(function: Function) -> Rule:
+    """The rule of a function whose low bits depend on the low bits of integers alone."""
+    rule = _rule(function)
+
+    def fold(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | None:
+        narrow = operands[0].dtype
+        if narrow not in _NARROW or any(array.dtype != narrow for array in operands):
+            return rule(op, operands)
+        return on_splats(lambda *arrays: _narrowed(function(*map(widened, arrays)), narrow), operands)
+
+    return fold
+
+
+def _narrowed(array: np.ndarray | None, narrow: np.dtype) -> np.ndarray | None:
+    return None if array is None else array.astype(narrow)
 
 
 def _reals(function: Callable[..., np.ndarray]) -> Function:
@@ -307,7 +335,16 @@ _FUNCTIONS: dict[str, Function] = {
     "xor": _integers_or_bools(np.bitwise_xor),
 }
 
-RULES: dict[str, Rule] = {f"stablehlo.{name}": _rule(function) for name, function in _FUNCTIONS.items()} | {
+# Of the others a byte shows more: the number of its bits, or an overflow that StableHLO leaves open.
+_IN_BYTES = {
+    "abs", "add", "and", "clamp", "maximum", "minimum", "multiply", "negate", "not", "or", "shift_left",
+    "shift_right_arithmetic", "sign", "subtract", "xor",
+}  # fmt: skip
+
+RULES: dict[str, Rule] = {
+    f"stablehlo.{name}": (_narrow_rule if name in _IN_BYTES else _rule)(function)
+    for name, function in _FUNCTIONS.items()
+} | {
     "stablehlo.compare": _compare,
     "stablehlo.convert": _convert,
     "stablehlo.select": _select,

@@ -80,10 +80,24 @@ def _pad(op: ir.Operation, operands: Operands) -> np.ndarray | None:
     shape = _shape(op)
     if shape is None:
         return None
-    array, value = operands
+    return padded(
+        operands[0], operands[1], shape, integers(op, "edge_padding_low"), integers(op, "interior_padding")
+    )
+
+
+def _dynamic_pad(op: ir.Operation, operands: Operands) -> np.ndarray | None:
+    shape = _shape(op)
+    if shape is None:
+        return None
+    return padded(operands[0], operands[1], shape, operands[2].tolist(), operands[4].tolist())
+
+
+def padded(
+    array: np.ndarray, value: np.ndarray, shape: Sequence[int], low: Sequence[int], interior: Sequence[int]
+) -> np.ndarray:
+    """`array` from position `low` of a result of the given shape, `interior` values between its elements."""
     result = np.full(shape, value, array.dtype)
     source, target = [], []
-    low, interior = integers(op, "edge_padding_low"), integers(op, "interior_padding")
     for size, extent, start, gap in zip(array.shape, shape, low, interior, strict=True):
         step = gap + 1
         # Negative edge padding drops elements: `first` is the first kept one.
@@ -108,15 +122,20 @@ def _dynamic_iota(op: ir.Operation, operands: Operands) -> np.ndarray | None:
 def _counted(op: ir.Operation, shape: tuple[int, ...]) -> np.ndarray | None:
     dtype = dtypes.to_numpy(tensor(op.results[0]).element_type)
     axis = integer(op, "iota_dimension")
-    if dtype.kind not in "iufc" or (dtype.kind in "iu" and shape[axis] > np.iinfo(dtype).max):
+    if dtype == np.bool_:
         return None
     if 0 in shape:  # the counted dimension may be too large to be counted
         return np.zeros(shape, dtype)
-    counts = np.arange(shape[axis]).astype(dtype)
+    numbers = np.arange(shape[axis])
+    counts = numbers.astype(dtype)
+    # Floats of 16 bits and more round what they do not hold; smaller ones may have no 0, and no infinity.
+    rounds = dtype in COMPUTED and not dtypes.is_integer(dtype)
+    if not rounds and not np.array_equal(counts.astype(np.float64), numbers):
+        return None
     return np.broadcast_to(counts.reshape([-1 if i == axis else 1 for i in range(len(shape))]), shape)
 
 
-def _indices(array: np.ndarray) -> np.ndarray:
+def indices_of(array: np.ndarray) -> np.ndarray:
     """Integer indices of any type as int64, values beyond it held at its maximum."""
     held = np.minimum(array, np.uint64(np.iinfo(np.int64).max)) if array.dtype == np.uint64 else array
     return held.astype(np.int64)
@@ -146,8 +165,13 @@ def _dynamic_update_slice(op: ir.Operation, operands: Operands) -> np.ndarray:
 def _gather(op: ir.Operation, operands: Operands) -> np.ndarray:
     array, starts = operands
     numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
-    sizes = integers(op, "slice_sizes")
-    return gather(array, starts, numbers, sizes)
+    return gather(array, starts, numbers, integers(op, "slice_sizes"))
+
+
+def _dynamic_gather(op: ir.Operation, operands: Operands) -> np.ndarray:
+    array, starts, sizes = operands
+    numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
+    return gather(array, starts, numbers, sizes.tolist())
 
 
 def gather(
@@ -155,7 +179,7 @@ def gather(
 ) -> np.ndarray:
     """stablehlo.gather: a window of `sizes` for every index vector in `starts`, window starts clamped."""
     vector = numbers.index_vector_dim
-    starts = _indices(starts)
+    starts = indices_of(starts)
     if vector == starts.ndim:
         starts = starts[..., np.newaxis]
     starts = np.moveaxis(starts, vector, -1)
@@ -204,7 +228,9 @@ _RULES: dict[str, Callable[[ir.Operation, Operands], np.ndarray | None]] = {
     "broadcast_in_dim": _broadcast_in_dim,
     "concatenate": _concatenate,
     "dynamic_broadcast_in_dim": _dynamic_broadcast_in_dim,
+    "dynamic_gather": _dynamic_gather,
     "dynamic_iota": _dynamic_iota,
+    "dynamic_pad": _dynamic_pad,
     "dynamic_reshape": _dynamic_reshape,
     "dynamic_slice": _dynamic_slice,
     "dynamic_update_slice": _dynamic_update_slice,
