@@ -89,12 +89,12 @@ def _take_apart(
     key = (*types, *sorted(f"{name} = {value}" for name, value in attributes_of(op).items()))
     if key not in functions:
         functions[key] = _function(module, convolution, rule.replace("-", "_"), body)
+    attributes: dict[str, ir.Attribute] = {"callee": ir.FlatSymbolRefAttr.get(functions[key])}
+    if rule == BY_TAPS[0]:
+        attributes["mhlo.frontend_attributes"] = ir.DictAttr.get({"inlineable": ir.StringAttr.get("false")})
     with op.location, ir.InsertionPoint(op):
-        (result,) = hlo.call(functions[key], list(op.operands), [op.results[0].type])
-        if rule == BY_TAPS[0]:
-            hint = ir.DictAttr.get({"inlineable": ir.StringAttr.get("false")})
-            result.owner.attributes["mhlo.frontend_attributes"] = hint
-    op.results[0].replace_all_uses_with(result)
+        call = hlo.create("func.call", list(op.operands), [op.results[0].type], attributes)
+    op.results[0].replace_all_uses_with(call.results[0])
     op.erase()
 
 

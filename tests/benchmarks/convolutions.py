@@ -129,7 +129,9 @@ def main() -> None:
     parser.add_argument("text", nargs="*", help="only rows whose name contains one of these")
     parser.add_argument("--seconds", type=float, default=1.0, help="how long to time each row")
     options = parser.parse_args()
-    rows = [("convolution", "form", "whole ms", "auto ms", "ORT ms", "auto/whole", "auto/ORT")]
+    rows: list[tuple[str, ...]] = [
+        ("convolution", "form", "whole ms", "auto ms", "ORT ms", "auto/whole", "auto/ORT")
+    ]
     for shape in SHAPES:
         if not options.text or any(text in shape.name for text in options.text):
             whole, auto, oracle = least_milliseconds(shape, options.seconds)
