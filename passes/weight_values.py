@@ -51,13 +51,17 @@ def find_weight_values(main: ir.Operation, effects: Effects, *, inside: bool = F
     (`oxide.updates`) is no weight here.
     """
     updated = functions.names(main, "res_attrs", UPDATES)
-    found = WeightValues()
-    for name, argument in zip(
-        functions.names(main, "arg_attrs", PARAM), functions.body(main).arguments, strict=True
-    ):
-        if name is not None and name not in updated and why_no_array(argument) is None:
-            found.known[argument] = True
-    pending = [iter(functions.body(main).operations)]
+    names = zip(functions.names(main, "arg_attrs", PARAM), functions.body(main).arguments, strict=True)
+    weights = [argument for name, argument in names if name is not None and name not in updated]
+    return find_known(functions.body(main), weights, effects, inside=inside)
+
+
+def find_known(
+    block: ir.Block, weights: Sequence[ir.Value], effects: Effects, *, inside: bool = False
+) -> WeightValues:
+    """As `find_weight_values`, for the block of any function and those of its arguments that are weights."""
+    found = WeightValues(known={argument: True for argument in weights if why_no_array(argument) is None})
+    pending = [iter(block.operations)]
     while pending:
         view = next(pending[-1], None)
         if view is None:

@@ -11,6 +11,7 @@ from oxide.dialects import hlo
 from oxide.dialects.effects import Effects
 from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, option, register
+from oxide.passes.hoist_params.calls import lift_from_calls
 from oxide.passes.hoist_params.move import move
 from oxide.passes.hoist_params.plan import Group, groups
 from oxide.passes.weight_values import WeightValues, find_weight_values, nbytes
@@ -22,10 +23,10 @@ class HoistParams(Pass):
     """Move what depends on weights and constants alone to @prepare, which runs once when a model is loaded.
 
     @main takes what @prepare returns as weights, named after the weight they come from (`fc.weight_transposed`);
-    a weight that only @prepare reads leaves @main's arguments.  Loops and branches are searched too.  The
-    operations are the same, so nothing but XLA's own fusion of them can change a bit.  Reshapes, broadcasts and
-    iotas move only with what reads them.  Weights that the model updates, random numbers, effects and what sizes
-    depend on stay.  `inline-prepare` is the inverse.
+    a weight that only @prepare reads leaves @main's arguments.  Loops, branches and the functions that @main calls
+    are searched too.  The operations are the same, so nothing but XLA's own fusion of them can change a bit.
+    Reshapes, broadcasts and iotas move only with what reads them.  Weights that the model updates, random numbers,
+    effects and what sizes depend on stay.  `inline-prepare` is the inverse.
     """
 
     name = "hoist-params"
@@ -36,6 +37,8 @@ class HoistParams(Pass):
         if main is None:
             return
         with module.context:
+            room = self.max_growth - _growth_so_far(main, functions.prepare_function(module, main))
+            lift_from_calls(module, main, Effects(module), room)
             program = find_weight_values(main, Effects(module), inside=True)
             for op, reason in program.declined:
                 log.remark(op, f"hoist-params: {op.name} of weights stays, it {reason}")

@@ -29,12 +29,12 @@ def move(
     inner = _at_hand(prepare, weights)
     missing = _weights_read(program, operations, weights, inner)
     inner.update(zip(missing.values(), functions.add_weights(prepare, missing.items()), strict=True))
-    _copy([program.operations[position] for position in operations], inner, functions.terminator(prepare))
+    copy_operations([program.operations[position] for position in operations], inner, functions.terminator(prepare))
 
     for (name, value), argument in zip(named.items(), functions.add_weights(main, named.items()), strict=True):
         value.replace_all_uses_with(argument)
         log.remark_at(value.location, f"hoist-params: @prepare computes {name}: {value.type}")
-    log.count("operations moved", _erase_unused([program.operations[position] for position in operations]))
+    log.count("operations moved", erase_unused([program.operations[position] for position in operations]))
     log.count("values prepared", len(values))
 
     returned = functions.results(prepare) | {name: inner[value] for name, value in named.items()}
@@ -62,8 +62,11 @@ def _weights_read(
     return {name: value for name, value in weights.items() if value in read and value not in inner}
 
 
-def _copy(operations: Sequence[ir.Operation], inner: dict[ir.Value, ir.Value], before: ir.Operation) -> None:
+def copy_operations(
+    operations: Sequence[ir.Operation], inner: dict[ir.Value, ir.Value], before: ir.Operation
+) -> list[ir.Operation]:
     """Copy operations before another one; they read what `inner` has for their operands, and are added to it."""
+    copies: list[ir.Operation] = []
 
     def redirect(op: ir.Operation) -> ir.WalkResult:
         for number, value in enumerate(op.operands):
@@ -73,12 +76,13 @@ def _copy(operations: Sequence[ir.Operation], inner: dict[ir.Value, ir.Value], b
 
     with ir.InsertionPoint(before):
         for op in operations:
-            copy = op.clone().operation
-            copy.walk(redirect)
-            inner.update(zip(op.results, copy.results, strict=True))
+            copies.append(op.clone().operation)
+            copies[-1].walk(redirect)
+            inner.update(zip(op.results, copies[-1].results, strict=True))
+    return copies
 
 
-def _erase_unused(operations: Sequence[ir.Operation]) -> int:
+def erase_unused(operations: Sequence[ir.Operation]) -> int:
     """Erase those operations, given in order, that nothing uses any more; answers how many."""
     erased = 0
     for op in reversed(operations):

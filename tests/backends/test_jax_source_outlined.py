@@ -22,15 +22,16 @@ from oxide.passes.manager import run_pipeline
 LAYERS = 4
 
 
-def model(names: str = "layers.{}.{}") -> ir.Module:
-    """x = tanh(x @ weight + bias) * x - shared, in every layer."""
+def model(names: str = "layers.{}.{}", absolute: bool = False) -> ir.Module:
+    """x = tanh(x @ weight + bias) * x - shared, in every layer; with `absolute` |weight| instead of the weight."""
     weights = [
         f'%{kind[0]}{i}: tensor<{shape}xf32> {{oxide.param = "{names.format(i, kind)}"}}'
         for i in range(LAYERS)
         for kind, shape in (("fc.weight", "3x3"), ("bias", "3"))
     ]
     lines = [
-        f"""%d{i} = stablehlo.dot_general %x{i}, %f{i}, contracting_dims = [1] x [0]
+        f"""{f"%e{i} = stablehlo.abs %f{i} : tensor<3x3xf32>" if absolute else ""}
+        %d{i} = stablehlo.dot_general %x{i}, {"%e" if absolute else "%f"}{i}, contracting_dims = [1] x [0]
           : (tensor<2x3xf32>, tensor<3x3xf32>) -> tensor<2x3xf32>
         %r{i} = stablehlo.broadcast_in_dim %b{i}, dims = [1] : (tensor<3xf32>) -> tensor<2x3xf32>
         %a{i} = stablehlo.add %d{i}, %r{i} : tensor<2x3xf32>
@@ -83,6 +84,15 @@ def test_a_layer_takes_its_branch_of_params() -> None:
     calls = re.findall(r'layer\(\s*params\["layers"\]\["(\d)"\]', source.text)
     assert sorted(calls) == [str(i) for i in range(LAYERS)]
     check(source, model(), arrays())
+
+
+def test_a_layer_takes_what_is_prepared_of_its_weights() -> None:
+    module = model(absolute=True)
+    source = source_of(run_pipeline(module, "outline{min-ops=4},hoist-params"))
+    start, end = source.text.index("def layer(params, x, shared):"), source.text.index("def prepare(")
+    assert 'params["fc"]["weight_prepared"]' in source.text[start:end]
+    assert source.text.count("jnp.abs(") == LAYERS
+    check(source, module, arrays())
 
 
 def test_weights_of_no_common_branch_are_arguments() -> None:

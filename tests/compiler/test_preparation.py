@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from oxide.comparison import compare_all
 from oxide.dialects.context import parse_module
 from oxide.dialects.diagnostics import OxideError
 from oxide.oracles import interpreter_oracle, onnxruntime_oracle
+from oxide.safetensors import write_safetensors
 from oxide.signature import read_signature
 from oxide.verification import verify
 
@@ -81,6 +83,37 @@ def test_saved_and_loaded(tmp_path: Path, name: str, inline: bool) -> None:
     assert (loaded.signature.preparation is None) == inline
     assert loaded.parameter_specs == ([] if inline else model.parameter_specs)
     np.testing.assert_allclose(loaded.compile(cache=False)(x), expected, atol=1e-5)
+
+
+# y = x @ fc.weight.T + fc.bias, whose @prepare gives "fc.weight.transposed": a StableHLO 1.0 artefact as Oxide
+# wrote it when it joined the names of prepared weights with a dot.
+OLD_ARTEFACT = """
+TUzvUg1TdGFibGVITE9fdjEuMC4wAAEfBQEFDwEDCwMNDxMXGx8jA4NbGQEjCwsTExMLExMTExMTExMTExMDOQsLCwsLDy8LDxMLCw8TFxML
+EwsTCw8TCwsTL08DGQcXFwcXFxMTFx8TEwKCAwUTBRUXAQEBFwEFAwMDCykFFxcBDQMXAw0xFwMNgRcDDdsXAQ8RFwERERcBExEXARUHFwMF
+NxcBBxEXAQkHHRkdGx0dHR8dIR8VAR8PEQEAAAAAAAAAFwEDAzUNAyM3HSMjEQMDPQ0DJScDB0FFSQ0DJUMdJQ0DI0cdJw0DIycjEwMDTw0D
+JVEdKR0rAwUxMR8PEQAAAAAAAAAAHxchAQAAAAAAAAAAAAAAAAAAAAkpBQ0JASkFEQkBHSkFCQ0BKQURDQEpAwkBKQMFBxEDCQMDEQcLDQMD
+BSkDAQcpAwkHBK8FAVAFAQcEnwMBCQNQBwMHBCkDBQsDEx0ADUYfBQMDAwEFBCEDAwNRDQkHBwRTAw0TBxcPGxEHEwAHRhUJAwUFAQUJRhcL
+AwUDAwsGGQMFBQcJBQQbAwsGAwEFAQCKAy0LBREFFQ8RKxcZHQURGw8pHxURDwsRYnVpbHRpbgB2aGxvAG1vZHVsZQBmdW5jX3YxAHJldHVy
+bl92MQBkb3RfZ2VuZXJhbF92MQBicm9hZGNhc3RfaW5fZGltX3YxAGFkZF92MQB0cmFuc3Bvc2VfdjEAPGlucHV0PgAtAG94aWRlLnByZXBh
+cmUAb3hpZGUucGFyYW0Ab3hpZGUubmFtZQBmYy53ZWlnaHQudHJhbnNwb3NlZABwcmVwYXJlAHB1YmxpYwBmYy53ZWlnaHQAeABmYy5iaWFz
+AHkAbWFpbgAINQ0FAQELMzk7KSsDWQs/S01TKwstL1UtVwMv
+"""
+
+
+def test_an_old_artefact_is_read(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    weights = {"fc.bias": rng.standard_normal(2, np.float32), "fc.weight": rng.standard_normal((2, 3), np.float32)}
+    (tmp_path / "old.mlirbc").write_bytes(base64.b64decode(OLD_ARTEFACT))
+    write_safetensors(tmp_path / "old.safetensors", weights)
+    model = oxide.load(tmp_path / "old.mlirbc")
+    x = rng.standard_normal((4, 3), np.float32)
+    expected = x @ weights["fc.weight"].T + weights["fc.bias"]
+    np.testing.assert_allclose(model.compile(cache=False)(x), expected, rtol=1e-5)
+    source = load(model.to_jax_source())
+    np.testing.assert_allclose(source["forward"](source["prepare"](nested(weights)), x), expected, rtol=1e-5)
+    again = model.run_passes("inline-prepare,hoist-params").signature.preparation
+    assert again is not None
+    assert [spec.name for spec in again.results] == ["fc.weight_transposed"]
 
 
 def test_hlo_is_of_the_raw_form(tmp_path: Path) -> None:

@@ -7,18 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import func, stablehlo
+from prepared_programs import assert_equal, mark_weights, run_prepared
 from random_programs import DTYPES, Program, elements_of, type_of
 from reference_interpreter import evaluate
 
 from oxide.dialects.context import make_context, parse_module
 from oxide.passes import functions
 from oxide.passes.base import PassLog
+from oxide.passes.hoist_params import HoistParams
 from oxide.passes.inline import Inline
 from oxide.passes.manager import clone_module, verify_module
 from oxide.passes.outline import Outline
 from oxide.passes.outline.repeats import Repeat, find_repeats
 from oxide.passes.roll import Roll
 from oxide.passes.weight_values import values_read
+from oxide.signature import read_signature
 
 SHAPE = (2, 3)
 
@@ -63,11 +66,6 @@ def block(seed: int, x: ir.Value, values: list[ir.Value], wide: bool) -> ir.Valu
     return stablehlo.maximum(stablehlo.tanh(last), x)
 
 
-def assert_equal(left: list[np.ndarray], right: list[np.ndarray]) -> None:
-    for one, other in zip(left, right, strict=True):
-        assert one.tobytes() == other.tobytes() or np.array_equal(one, other, equal_nan=True)
-
-
 def shuffle(block: ir.Block, seed: int) -> None:
     """Put the operations of a block without effects into any order in which they are there before they are used."""
     rng = np.random.default_rng(seed)
@@ -103,6 +101,13 @@ def test_values_of_planted_repeats(seed: int, repeats: int, between: int, wide: 
     Roll(min_repeats=2).run(rolled, PassLog())
     assert not verify_module(rolled)
     assert_equal(before, evaluate(rolled, arguments))
+
+    hoisted = clone_module(module)
+    mark_weights(hoisted, 2 * len(DTYPES))
+    names = [spec.name for spec in (*read_signature(hoisted).inputs, *read_signature(hoisted).parameters)]
+    HoistParams().run(hoisted, PassLog())
+    assert not verify_module(hoisted)
+    assert_equal(before, run_prepared(hoisted, dict(zip(names, arguments, strict=True))))
 
     Inline().run(module, PassLog())
     assert not verify_module(module)
