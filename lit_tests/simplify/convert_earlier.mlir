@@ -20,3 +20,13 @@ func.func @sliced(%x: tensor<100xf32>) -> tensor<10xbf16> {
   %1 = stablehlo.convert %0 : (tensor<10xf32>) -> tensor<10xbf16>
   return %1 : tensor<10xbf16>
 }
+
+// Before elements are repeated, whichever type is wider.
+// CHECK-LABEL: @repeated
+// CHECK: %[[C:.+]] = stablehlo.convert %arg0 : (tensor<6xbf16>) -> tensor<6xf32>
+// CHECK: stablehlo.broadcast_in_dim %[[C]], dims = [1]
+func.func @repeated(%x: tensor<6xbf16>) -> tensor<4x6xf32> {
+  %0 = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<6xbf16>) -> tensor<4x6xbf16>
+  %1 = stablehlo.convert %0 : (tensor<4x6xbf16>) -> tensor<4x6xf32>
+  return %1 : tensor<4x6xf32>
+}

@@ -14,7 +14,16 @@ from oxide.passes.canonicalize.matching import again, has_one_use, is_static, pa
 from oxide.passes.simplify.converts import as_constant, converted
 
 # How many of the first operands are placed.
-_PLACED = {"dynamic_slice": 1, "gather": 1, "pad": 2, "reshape": 1, "reverse": 1, "slice": 1, "transpose": 1}
+_PLACED = {
+    "broadcast_in_dim": 1,
+    "dynamic_slice": 1,
+    "gather": 1,
+    "pad": 2,
+    "reshape": 1,
+    "reverse": 1,
+    "slice": 1,
+    "transpose": 1,
+}
 _ONE_BY_ONE = {f"stablehlo.{name}": count for name, count in _PLACED.items()}
 # Read as far as their result goes.
 _PARTIAL = frozenset(("stablehlo.dynamic_slice", "stablehlo.gather", "stablehlo.slice"))
@@ -54,7 +63,7 @@ def _built(sources: Sequence[ir.Value | np.ndarray]) -> list[ir.Value]:
 def _convert_later(op: ir.Operation) -> ir.Value | None:
     """f(convert(x)) -> convert(f(x)) where f places elements, and fewer bytes move
 
-    f stands for reshapes, transposes, slices, concatenates, reverses, gathers and pads.
+    f stands for reshapes, transposes, slices, broadcasts, concatenates, reverses, gathers and pads.
     """
     placed = _placed(op)
     inner = _first_convert(placed)
