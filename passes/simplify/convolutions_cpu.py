@@ -56,13 +56,16 @@ def take_apart(module: ir.Module, log: PassLog) -> None:
     found: list[ir.Operation] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "stablehlo.convolution" and is_static(op):
+        if op.name == "stablehlo.convolution":
             found.append(op)
         return ir.WalkResult.ADVANCE
 
     module.operation.walk(visit)
     functions: dict[tuple[str, ...], str] = {}
     for op in found:
+        if not is_static(op):
+            log.remark(op, f"{BY_TAPS[0]}: {op.name} stays, its sizes are open")
+            continue
         convolution = read_convolution(op)
         if convolution.terms > 0 and hlo.size(op.results[0]) > 0:
             _take_apart(module, convolution, functions, log)
