@@ -37,8 +37,8 @@ LAYOUT = (
 )
 Layout = Literal["keep", "nchw", "nhwc"]
 Kind = Literal["transpose", "convolution", "carried"]
-# Bytes that are transposed as things are, by transposes and by a back end for an operation, and on twins: where
-# values enter and leave a region, and by the back end.
+# Bytes that transposes and the back end transpose as things are; and on twins, the back end and where values enter
+# and leave a region.
 Account = Literal["before", "after"]
 
 
@@ -65,19 +65,20 @@ class Region:
 
 def regions(program: WeightValues, layout: Layout) -> list[Region]:
     """The regions of `@main`, in the order of their first operations: those of the walk that saves most."""
-    walks = [_Walk(program, layout, Choice())]
-    regroups, turns = walks[0].stopped, walks[0].divided
-    others = [Choice(regroup, turn) for regroup in (False, True) for turn in (False, True)]
-    walks += [
-        _Walk(program, layout, other) for other in others[1:] if other.regroup <= regroups and other.turn <= turns
-    ]
+    first = _Walk(program, layout, Choice())
+    regroups, turns = [False, True][: 1 + first.stopped], [False, True][: 1 + first.divided]
+    others = [Choice(regroup, turn) for regroup in regroups for turn in turns if regroup or turn]
+    walks = [first, *(_Walk(program, layout, other) for other in others)]
     return max((walk.found() for walk in walks), key=lambda found: sum(max(0, each.saved()) for each in found))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What to do where twins of some operands meet others without: whether a reshape brings together the dimensions
-    that it merges, and whether an operation reads the operands again that twins are fewer bytes of."""
+    """What to do where twins do not suit.
+
+    With `regroup` a reshape brings together the dimensions that it merges; otherwise it reads what the twin is of.
+    With `turn` an operation does so where at least as many bytes have no twin yet as have one.
+    """
 
     regroup: bool = False
     turn: bool = False

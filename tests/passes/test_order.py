@@ -54,7 +54,7 @@ def counts(module: ir.Module, pipeline: str) -> Counter[str]:
 
 
 @pytest.mark.parametrize("pipeline", ["canonicalize", "simplify", "optimize"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_random_programs(pipeline: str, seed: int, order: int) -> None:
     module, _ = random_program(seed, wide=True)

@@ -258,7 +258,7 @@ def simplified(module: ir.Module, layout: Option) -> int:
 
 
 @pytest.mark.parametrize("layout", ["keep", "nchw", "nhwc", "auto"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_random_networks_keep_every_bit(layout: Option, seed: int) -> None:
     module = network(seed)
