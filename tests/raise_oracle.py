@@ -25,9 +25,9 @@ def run(pipeline: str, module: ir.Module) -> ir.Module:
     return module
 
 
-def raised(module: ir.Module) -> PassLog:
+def raised(module: ir.Module, options: Raise | None = None) -> PassLog:
     log = PassLog()
-    Raise().run(module, log)
+    (options or Raise()).run(module, log)
     assert module.operation.verify()
     return log
 

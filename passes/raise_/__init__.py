@@ -9,7 +9,7 @@ from jaxlib.mlir import ir
 from oxide.dialects import composites
 from oxide.dialects.attributes import symbol
 from oxide.dialects.rewrite import Pattern, PatternSet
-from oxide.passes.base import Pass, PassLog, register
+from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.raise_ import (
     activations,
     attention,
@@ -19,8 +19,10 @@ from oxide.passes.raise_ import (
     im2col,
     norms,
     quantised,
+    quantised_convolution,
     reductions,
     rotary,
+    separable,
     sequences,
     softmax,
 )
@@ -33,6 +35,7 @@ _PHASES: tuple[list[Pattern], ...] = (
     group_norm.BARE,
     norms.BARE,
     [*rotary.PATTERNS, *sequences.PATTERNS, *quantised.PATTERNS, *im2col.PATTERNS],
+    [*quantised_convolution.PATTERNS, *separable.PATTERNS],
     attention.PATTERNS,
     [*softmax.AFTERWARDS, *einsum.PATTERNS],
 )
@@ -46,26 +49,34 @@ class Raise(Pass):
     A composite replaces operations that compute the same function of real numbers with the same constants, and
     that treat what overflows in the same way; only the order of rounding may differ.  Constants, axes and masks are
     read, never assumed.  Products of reshaped tensors and of dequantised integers become one `dot_general` on what
-    these are made of.  Operations whose results are used elsewhere stay, and so do those of open sizes.  Run
-    `inline`, `canonicalize` and `cse` before, which write equal programs in one way, and `canonicalize` and `dce`
-    after.
+    these are made of, products of patches (im2col) the convolution that reads the same elements.  Operations whose
+    results are used elsewhere stay, and so do those of open sizes.  A separable convolution, and a linear layer
+    with its bias and activation, get no name: no back end has one operation for them, and other passes act on their
+    parts (`fuse` makes an output fusion of such a layer).  Run `inline`, `canonicalize` and `cse` before, which
+    write equal programs in one way, and `canonicalize` and `dce` after.
     """
 
     name = "raise"
+    integer_convolutions: bool = option(
+        False, "convolve 8-bit integers in int32 where that is exact; XLA is slow at it on CPUs"
+    )
 
     def run(self, module: ir.Module, log: PassLog) -> None:
         functions = _functions(module)
         with composites.library(module):
-            for phase in _PHASES:
+            for phase in self._phases():
                 engine = PatternSet(phase, module.context, log.remark_at)
                 for function in functions:
                     engine.apply_greedily(function)
                 log.rules.update(engine.statistics)
         log.count("composites made", sum(rule.hits for rule in log.rules.values()))
 
+    def _phases(self) -> list[list[Pattern]]:
+        return [*([quantised_convolution.INTEGERS] if self.integer_convolutions else []), *_PHASES]
+
     @classmethod
     def rules(cls) -> list[tuple[str, str]]:
-        return [(rule.name, rule.summary) for phase in _PHASES for rule in phase]
+        return [(rule.name, rule.summary) for phase in cls(integer_convolutions=True)._phases() for rule in phase]
 
 
 def _functions(module: ir.Module) -> list[ir.Operation]:

@@ -12,6 +12,7 @@ import onnxruntime.quantization as ort
 import pytest
 import torch
 import torch.ao.quantization.fx._decomposed  # registers the operators
+from conformance.xla import Program
 from onnx import helper, numpy_helper
 from raise_oracle import FLAT, LOWERED, check, composites_of, of_jax, raised, run
 from reference_interpreter import evaluate
@@ -21,6 +22,7 @@ from torch_oracle import Function
 from oxide.dialects import hlo
 from oxide.dialects.composites import attributes_of
 from oxide.frontends.onnx import import_onnx
+from oxide.passes.raise_ import Raise
 
 ROWS, COLUMNS = np.linspace(0.01, 0.4, 5, dtype=np.float32), np.linspace(0.02, 0.3, 7, dtype=np.float32)
 
@@ -225,6 +227,71 @@ def test_other_convolutions_stay(miss: str) -> None:
     found = [remark.message for remark in log.remarks]
     assert reason in " / ".join(found)
     assert (str(module) == before, bool(found)) == (True, bool(reason))
+
+
+HALVES = 2.0 ** -np.arange(6, dtype=np.float32)[:, None, None, None]
+INTEGERS: dict[str, tuple[str, str, Callable]] = {
+    "symmetric": ("int8", "int8", lambda x, w: convolve(dequantised(x, 0.25), dequantised(w, 0.5))),
+    "by feature": (
+        "int8",
+        "int8",
+        lambda x, w: convolve(
+            dequantised(x, 0.25, 3),
+            dequantised(w, HALVES),
+            strides=(2, 1),
+            padding=[(1, 2), (-1, 1)],
+            rhs_dilation=(1, 2),
+        ),
+    ),
+    "unsigned": (
+        "uint8",
+        "uint8",
+        lambda x, w: convolve(dequantised(x, 0.25, 250), dequantised(w, 0.5, 128), padding=[(1, 1), (1, 1)]),
+    ),
+    "groups": (
+        "uint8",
+        "int8",
+        lambda x, w: convolve(dequantised(x, 0.25), dequantised(w[:, :2], HALVES), feature_group_count=2),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", INTEGERS)
+def test_convolution_of_integers(case: str) -> None:
+    """Scales are powers of two and all sums below 2^24: floats are exact, and so every bit is the same."""
+    left, right, function = INTEGERS[case]
+    arguments = [integers(left, (2, 4, 7, 7)), integers(right, (6, 4, 3, 3))]
+    module = run(FLAT, of_jax(function, *arguments))
+    before = evaluate(module, arguments)[0]
+    raised(module, Raise(integer_convolutions=True))
+    (convolution,) = (line for line in str(module).splitlines() if "stablehlo.convolution" in line)
+    assert convolution.count("xi8>") == 2
+    assert "xi32>" in convolution
+    # The interpreter multiplies as int8.
+    np.testing.assert_array_equal(Program(run(LOWERED, module))(arguments)[0], before)
+
+
+NO_INTEGERS: dict[str, tuple[str, tuple[int, ...], Callable]] = {
+    "a kernel around another zero": (
+        "is not the middle of the range",
+        (6, 4, 3, 3),
+        lambda x, w: convolve(dequantised(x, 0.25), dequantised(w, 0.5, 1)),
+    ),
+    "too many terms": (
+        "int32 may not hold the sum",
+        (1, 80000, 1, 1),
+        lambda x, w: convolve(dequantised(w, 0.25, 127), dequantised(w, 0.5)),
+    ),
+}
+
+
+@pytest.mark.parametrize("miss", NO_INTEGERS)
+def test_other_convolutions_stay_in_floats(miss: str) -> None:
+    reason, shape, function = NO_INTEGERS[miss]
+    module = run(FLAT, of_jax(function, np.zeros((2, 4, 7, 7), np.int8), np.zeros(shape, np.int8)))
+    log = raised(module, Raise(integer_convolutions=True))
+    assert any(reason in remark.message for remark in log.remarks)
+    assert [attributes_of(op)["groups"] for op in composites_of(module)] == [1]
 
 
 class Samples(ort.CalibrationDataReader):
