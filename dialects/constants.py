@@ -60,6 +60,11 @@ def constant_value(value: ir.Value) -> np.ndarray | None:
     return None if constant is None else read_constant(constant)
 
 
+def different_elements(array: np.ndarray) -> np.ndarray:
+    """A view of every element that a constant stores: one along the dimensions that repeat it (of stride 0)."""
+    return array[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)]
+
+
 def read_constant(constant: ir.Operation) -> np.ndarray:
     """The array of a `stablehlo.constant`, of any element type numpy and ml_dtypes know.
 

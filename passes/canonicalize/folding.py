@@ -10,12 +10,17 @@ from jaxlib.mlir import ir
 from oxide.dialects import dtypes, fold, hlo
 from oxide.dialects.attributes import integer, tensor
 from oxide.dialects.constants import defining_constant, read_constant
-from oxide.dialects.effects import PURE
+from oxide.dialects.effects import ELEMENTWISE, PURE
 from oxide.dialects.rewrite import Pattern
 from oxide.passes.canonicalize.matching import is_static, pattern
 
 # An iota is smaller than its elements, and a constant is folded already.
 _KEPT = {"stablehlo.constant", "stablehlo.iota"}
+# What gives a splat of splats without looking at their elements, however many those are.
+_SPLAT_OF_SPLATS = ELEMENTWISE | {
+    f"stablehlo.{name}"
+    for name in ("bitcast_convert", "broadcast_in_dim", "dynamic_slice", "reshape", "reverse", "slice", "transpose")
+}
 # Evaluating at compile time must not cost more than running the program: operands beyond this stay.
 _OPERAND_ELEMENTS = 1 << 20
 
@@ -36,7 +41,7 @@ def _evaluated(op: ir.Operation, limit: int) -> ir.Value | None:
     if not definitions or not is_static(op):
         return None
     arrays = [read_constant(definition) for definition in definitions]
-    dense = [array.size for array in arrays if any(array.strides)]
+    dense = [array.size for array in arrays if any(array.strides) or op.name not in _SPLAT_OF_SPLATS]
     small = math.prod(tensor(op.results[0]).shape) <= limit
     if max(dense, default=0) > _OPERAND_ELEMENTS or (dense and not small):
         return None

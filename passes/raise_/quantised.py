@@ -11,7 +11,7 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import hlo
-from oxide.dialects.constants import constant_value
+from oxide.dialects.constants import constant_value, different_elements
 from oxide.passes.canonicalize.matching import Declined, number, producer, shape_of
 from oxide.passes.raise_.matching import Rebuilt, rule
 from oxide.passes.raise_.norms import either
@@ -99,7 +99,8 @@ def is_integers(value: ir.Value) -> bool:
     array = constant_value(value)
     if array is None or array.dtype != np.float32 or array.size < 2:
         return False
-    return bool(((array >= _LOWEST) & (array <= _HIGHEST) & (array == np.round(array))).all())
+    elements = different_elements(array)
+    return bool(((elements >= _LOWEST) & (elements <= _HIGHEST) & (elements == np.round(elements))).all())
 
 
 def _integer_product(op: ir.Operation) -> Rebuilt | Declined | None:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
-from oxide.dialects.constants import constant_value
+from oxide.dialects.constants import constant_value, different_elements
 from oxide.dialects.dtypes import is_float, is_integer
 from oxide.dialects.fold.elementwise import convert
 from oxide.dialects.rewrite import Pattern
@@ -100,10 +100,13 @@ def converted(value: ir.Value, source: np.dtype) -> ir.Value | None:
 def as_constant(value: ir.Value, target: np.dtype) -> np.ndarray | None:
     """A constant in another type, where that has all its elements."""
     array = constant_value(value)
-    if array is None or np.isnan(array).any():
+    if array is None:
         return None
-    narrow = convert(array, target)
-    return narrow if narrow is not None and (narrow.astype(array.dtype) == array).all() else None
+    elements = different_elements(array)
+    narrow = None if np.isnan(elements).any() else convert(elements, target)
+    if narrow is None or not (narrow.astype(array.dtype) == elements).all():
+        return None
+    return np.broadcast_to(narrow, array.shape)
 
 
 def _rounding_between(op: ir.Operation, drop_rounding: bool) -> ir.Value | Declined | None:
