@@ -172,7 +172,7 @@ LOOPS = {
     ),
     "backwards": (
         lambda x, w: lax.scan(lambda h, row: (row @ w + h, h), H, x, reverse=True),
-        "= lax.fori_loop(0,",
+        "reverse=True",
     ),
     "a part of the rows": (lambda x, w: lax.fori_loop(0, 3, lambda i, h: h + x[i] @ w, H), "lax.fori_loop(0, 3, "),
     "another start": (lambda x, w: lax.fori_loop(1, 5, lambda i, h: h + x[i] @ w, H), "lax.fori_loop(0, 4, "),
