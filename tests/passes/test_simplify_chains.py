@@ -1,4 +1,4 @@
-"""Products of three in another order, of integers: they wrap, so that every order gives the same bits."""
+"""Sums and products in another order, of integers: they wrap, so that every order gives the same bits."""
 
 from __future__ import annotations
 
@@ -97,5 +97,26 @@ def test_biases_of_pieces_keep_every_bit() -> None:
     assert str(after).count("stablehlo.add") == 1
     rng = np.random.default_rng(0)
     arguments = [rng.standard_normal(shape).astype(np.float32) for shape in ((2, 3), (3, 6), (4,), (2,))]
+    for old, new in zip(evaluate(before, arguments), evaluate(after, arguments), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_terms_and_factors_of_integers_need_no_option() -> None:
+    text = """func.func @main(%x: tensor<4x3xi8>, %b: tensor<3xi8> {oxide.param = "b"},
+        %c: tensor<3xi8> {oxide.param = "c"}) -> (tensor<4x3xi8>, tensor<4x3xi8>) {
+      %0 = stablehlo.broadcast_in_dim %b, dims = [1] : (tensor<3xi8>) -> tensor<4x3xi8>
+      %1 = stablehlo.broadcast_in_dim %c, dims = [1] : (tensor<3xi8>) -> tensor<4x3xi8>
+      %2 = stablehlo.add %x, %0 : tensor<4x3xi8>
+      %3 = stablehlo.add %1, %2 : tensor<4x3xi8>
+      %4 = stablehlo.add %3, %0 : tensor<4x3xi8>
+      %5 = stablehlo.multiply %0, %x : tensor<4x3xi8>
+      %6 = stablehlo.multiply %5, %1 : tensor<4x3xi8>
+      return %4, %6 : tensor<4x3xi8>, tensor<4x3xi8>
+    }"""
+    before, after, log = parse_module(text), parse_module(text), PassLog()
+    Simplify().run(after, log)
+    assert log.rules["merge-terms"].hits == 3
+    rng = np.random.default_rng(0)
+    arguments = [rng.integers(-128, 128, shape).astype(np.int8) for shape in ((4, 3), (3,), (3,))]
     for old, new in zip(evaluate(before, arguments), evaluate(after, arguments), strict=True):
         np.testing.assert_array_equal(old, new)

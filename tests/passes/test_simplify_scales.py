@@ -43,6 +43,17 @@ CASES = {
            return %5 : tensor<2x6x5xf32>""",
         2,
     ),
+    "a batch norm behind a bias": (
+        """%0 = stablehlo.dot_general %x, %u, contracting_dims = [2] x [0]
+             : (tensor<2x6x4xf32>, tensor<4x5xf32>) -> tensor<2x6x5xf32>
+           %1 = stablehlo.broadcast_in_dim %b, dims = [2] : (tensor<5xf32>) -> tensor<2x6x5xf32>
+           %2 = stablehlo.add %0, %1 : tensor<2x6x5xf32>
+           %3 = stablehlo.broadcast_in_dim %s, dims = [2] : (tensor<5xf32>) -> tensor<2x6x5xf32>
+           %4 = stablehlo.multiply %2, %3 : tensor<2x6x5xf32>
+           %5 = stablehlo.add %4, %3 : tensor<2x6x5xf32>
+           return %5 : tensor<2x6x5xf32>""",
+        1,
+    ),
     "two products that read one value": (
         """%0 = stablehlo.broadcast_in_dim %g, dims = [2] : (tensor<4xf32>) -> tensor<2x6x4xf32>
            %1 = stablehlo.multiply %x, %0 : tensor<2x6x4xf32>
