@@ -1,6 +1,6 @@
 // RUN: oxide-opt %s --raise --remarks 2>&1 | filecheck %s
 
-// Sums of the last three of four elements, and of all before each one; the third starts at one.
+// Sums of the last three of four elements, and of the three before each one; the third starts at one.
 // CHECK: starts at 1.0, that of oxide.cumulative at 0.0
 // CHECK-NOT: stablehlo.composite
 func.func @main(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
@@ -15,7 +15,7 @@ func.func @main(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf3
   ^bb0(%a: tensor<f32>, %b: tensor<f32>):
     %s = stablehlo.add %a, %b : tensor<f32>
     stablehlo.return %s : tensor<f32>
-  }) {window_dimensions = array<i64: 4>, padding = dense<[[4, -1]]> : tensor<1x2xi64>} : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  }) {window_dimensions = array<i64: 3>, padding = dense<[[3, -1]]> : tensor<1x2xi64>} : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
   %w = "stablehlo.reduce_window"(%x, %one) ({
   ^bb0(%a: tensor<f32>, %b: tensor<f32>):
     %s = stablehlo.add %a, %b : tensor<f32>

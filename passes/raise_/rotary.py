@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxlib.mlir import ir
@@ -12,6 +13,8 @@ from oxide.passes.canonicalize.matching import producer, shape_of
 from oxide.passes.raise_.matching import Raised, rule
 from oxide.passes.raise_.norms import either
 from oxide.passes.raise_.views import View
+
+_REAL, _IMAGINARY = "stablehlo.real", "stablehlo.imag"
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,34 @@ def _turned(value: ir.Value) -> tuple[_Part, bool] | None:
     return whole if whole is not None and whole[1] == sides[2] else None
 
 
+def _rotary_of_complex(op: ir.Operation) -> Raised | None:
+    """(a + i b) (cos + i sin), real parts beside imaginary ones, of pairs of x -> rotary(x, cos, sin)"""
+    sides = _paired(op)
+    real, imaginary = (None, None) if sides is None else (producer(sides[0], _REAL), producer(sides[1], _IMAGINARY))
+    if sides is None or real is None or imaginary is None or real.operands[0] != imaginary.operands[0]:
+        return None
+    for pairs, angles in either(real.operands[0], "stablehlo.multiply"):
+        numbers = producer(pairs, "stablehlo.complex")
+        whole = None if numbers is None else _whole(numbers.operands[0], numbers.operands[1])
+        turns, full = View.whole(angles).source(), shape_of(angles)
+        if whole is None or whole[1] != sides[2] or not _is_table(turns, full):
+            continue
+        return Raised(
+            "rotary",
+            [whole[0].base, turns.value],
+            {"interleaved": whole[1]},
+            lambda x=whole[0], turns=turns, full=full: [x.build(), *_parts(turns, full)],
+        )
+    return None
+
+
+def _parts(turns: View, full: Sequence[int]) -> list[ir.Value]:
+    """Cosines and sines of e^(i angle)."""
+    made = producer(turns.value, "stablehlo.complex")
+    parts = [hlo.real(turns.value), hlo.imag(turns.value)] if made is None else list(made.operands)
+    return [_narrow(turns.of(part), full) for part in parts]
+
+
 def _raised(x: _Part, cos: ir.Value, sin: ir.Value, interleaved: bool) -> Raised:
     tables = [View.whole(table).source() for table in (cos, sin)]
 
@@ -141,13 +172,22 @@ def _raised(x: _Part, cos: ir.Value, sin: ir.Value, interleaved: bool) -> Raised
 
 def _table(view: View, like: ir.Value) -> ir.Value:
     """The cosines or sines with dimensions of size 1 where they repeat."""
-    full, along = shape_of(like), view.lies_along()
-    if list(along) != sorted(set(along)) or len(full) - 1 not in along:
-        return like
-    return hlo.reshape(view.value, [size if a in along else 1 for a, size in enumerate(full)])
+    full = shape_of(like)
+    return _narrow(view, full) if _is_table(view, full) else like
+
+
+def _is_table(view: View, full: Sequence[int]) -> bool:
+    """Whether a view differs along the last dimension, and lies in order."""
+    along = view.lies_along()
+    return list(along) == sorted(set(along)) and len(full) - 1 in along
+
+
+def _narrow(view: View, full: Sequence[int]) -> ir.Value:
+    return hlo.reshape(view.value, [size if a in view.lies_along() else 1 for a, size in enumerate(full)])
 
 
 PATTERNS = [
+    rule("raise-rotary-of-complex", ["stablehlo.concatenate", "stablehlo.reshape"], _rotary_of_complex),
     rule("raise-rotary-of-pairs", ["stablehlo.concatenate", "stablehlo.reshape"], _rotary_of_pairs),
     rule("raise-rotary-of-elements", ["stablehlo.add"], _rotary_of_elements),
 ]
