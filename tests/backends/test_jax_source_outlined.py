@@ -113,6 +113,7 @@ def test_a_loop_scans_a_branch_of_prepared_weights() -> None:
     source = source_of(run_pipeline(model(), "outline{min-ops=4},roll,hoist-params"))
     step = 'lambda x_2, weights: (layer(weights, x_2, params["shared"]), None)'
     assert f'lax.scan({step}, x, params["layers"])' in one_line(source)
+    assert 'return {"shared": params["shared"], "layers": stack_layers(params["layers"])}' in source.text
     check(source, model(), arrays())
 
 

@@ -56,7 +56,7 @@ def test_executable_artefact_and_source(tmp_path: Path) -> None:
     preparation = model.signature.preparation
     assert preparation is not None
     names = {spec.name for spec in preparation.results}
-    assert {"branches.1.weight.concatenated", "q.weight.concatenated", "q.bias.scaled"} <= names
+    assert {"branches.1.weight_concatenated", "q.weight_concatenated", "q.bias_concatenated"} <= names
     np.testing.assert_allclose(model.compile(cache=False)(x), expected, atol=1e-5)
 
     model.save(tmp_path / "model.mlirbc")

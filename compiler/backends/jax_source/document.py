@@ -107,7 +107,7 @@ def emit_jax_source(module: ir.Module, *, model_name: str, parameters_file: str 
         values = {tuple(path): made.get(name) or _moved(raw[name], path) for name, path in paths.items()}
         values |= {(prefix, name): None for name in emitter.constants if name not in before}
         own = [*map(tuple, raw.values()), *((prefix, name) for name in emitter.constants)]
-        functions = [prepare_function(statements, values, own), forward]
+        functions = [prepare_function(statements, values, own, emitter.helper), forward]
     effects = _effects(module, signature)
     text = _assemble(emitter, model_name, parameters_file, stored, signature, effects, functions, raw)
     return JaxSource(text, constants)

@@ -62,6 +62,12 @@ def load_params_with_whole_names(path=None):
     return params
 
 
+def stack_layers(layers):
+    """The weights of the layers "0", "1", ... as one branch; each has the layers as its first dimension."""
+    in_order = [layers[str(number)] for number in range(len(layers))]
+    return jax.tree.map(lambda *weights: jnp.stack(weights), *in_order)
+
+
 def require(holds, relation):
     """Raise ValueError unless a relation between the sizes of the inputs holds."""
     if not holds:
