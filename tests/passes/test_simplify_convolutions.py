@@ -133,19 +133,21 @@ def test_random_convolutions(module: ir.Module, seed: int, special: bool) -> Non
         ((3, 3, 3, 32), 1, "convolution-by-taps"),
         ((3, 3, 3, 33), 1, None),
         ((3, 3, 5, 8), 1, None),
+        ((2, 3, 3, 4, 8), 1, "convolution-by-planes"),
         ((13, 13, 1, 65), 65, None),
     ],
 )
 def test_what_suits(kernel: tuple[int, ...], groups: int, rule: str | None) -> None:
     """Few channels are summed up by the window's elements, more by groups, and many groups stay."""
+    letters = "DHW"[5 - len(kernel) :]
     module = network(
-        (1, 14, 14, groups * kernel[2]),
+        (1, *(size + 1 for size in kernel[:-2]), groups * kernel[-2]),
         kernel,
         np.float32,
-        strides=[1, 1],
-        padding=[(0, 0)] * 2,
+        strides=[1] * len(letters),
+        padding=[(0, 0)] * len(letters),
         groups=groups,
-        layout=("NHWC", "HWIO", "NHWC"),
+        layout=(f"N{letters}C", f"{letters}IO", f"N{letters}C"),
     )
     assert check(module, np.random.default_rng(0)) == ({rule: 1} if rule else {})
 
