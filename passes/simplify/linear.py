@@ -18,6 +18,7 @@ Axis = int | None
 # An operand and a dimension of it.
 Place = tuple[int, Axis]
 
+_PADDING = ("edge_padding_low", "edge_padding_high", "interior_padding")
 _SUMS = frozenset(("stablehlo.add", "stablehlo.subtract"))
 _PLACING = frozenset(
     f"stablehlo.{name}"
@@ -76,11 +77,8 @@ def _corresponding(op: ir.Operation) -> dict[int, int]:
     if op.name == "stablehlo.slice":
         return {axis: axis for axis in axes if source[axis] == target[axis]}
     if op.name == "stablehlo.pad":
-        amounts = [
-            integers(op, f"{name}") for name in ("edge_padding_low", "edge_padding_high", "interior_padding")
-        ]
-        unpadded = [axis for axis in axes if not any(amount[axis] for amount in amounts)]
-        return {axis: axis for axis in unpadded} if _keeps_zeros(op) else {}
+        low, high, inside = (integers(op, name) for name in _PADDING)
+        return {axis: axis for axis in axes if _keeps_zeros(op) and not (low[axis] or high[axis] or inside[axis])}
     return {axis: axis for axis in axes}
 
 

@@ -172,6 +172,9 @@ def test_factors_of_weights(case: str) -> None:
     body, factors = CASES[case]
     module, hits = simplified(body)
     assert hits == factors
+    once = str(module)
+    Simplify(reassociate=True).run(module, PassLog())
+    assert str(module) == once
     # Nothing but weights is scaled.
     assert not re.findall(r"stablehlo\.(?:multiply|divide) %arg[01]\b", str(module))
     values = arguments(module, 0)
