@@ -16,7 +16,7 @@ from oxide.passes.dce import DeadCode
 from oxide.passes.simplify import converts, group_norms, placed_converts, pointwise, strength
 from oxide.passes.simplify.biases import MERGE_BIASES, merge_biases
 from oxide.passes.simplify.chains import PRODUCT_CHAIN, order_chains
-from oxide.passes.simplify.convolutions_cpu import BY_GROUPS, BY_TAPS, take_apart
+from oxide.passes.simplify.convolutions_cpu import CONVOLUTION_RULES, take_apart
 from oxide.passes.simplify.layout import LAYOUT, Layout, Step, regions
 from oxide.passes.simplify.merge import MERGE_PRODUCTS, merge_products
 from oxide.passes.simplify.relayout import Rewriting
@@ -42,7 +42,8 @@ class Simplify(Pass):
         "keep", "layout of convolutions; auto is what costs the device the fewest transposed bytes"
     )
     convolutions: Literal["keep", "auto"] = option(
-        "keep", "auto takes apart the convolutions that the device runs badly whole: on CPUs, those in groups"
+        "keep",
+        "auto takes apart convolutions that the device runs badly whole: on CPUs, those in groups or of volumes",
     )
     device: Literal["cpu", "gpu", "tpu"] = option("cpu", "the device that `auto` is for")
     reassociate: bool = option(False, "let floats be computed in other steps, which changes their rounding")
@@ -122,8 +123,7 @@ class Simplify(Pass):
         return [
             LAYOUT,
             *rules,
-            BY_TAPS,
-            BY_GROUPS,
+            *CONVOLUTION_RULES,
             SCALED_PRODUCT,
             MERGE_TERMS,
             SUM_OF_PRODUCTS,
