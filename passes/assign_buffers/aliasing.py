@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 
 from jaxlib.mlir import ir
@@ -114,7 +114,8 @@ class InPlace:
 
     def __init__(self, module: ir.Module) -> None:
         self._module = module
-        self._pointwise: dict[str, list[bool]] = {}
+        # By decomposition, for each argument: the results that may be written over it.
+        self._over: dict[str, list[Collection[int]]] = {}
 
     @cached_property
     def _symbols(self) -> ir.SymbolTable:
@@ -127,14 +128,37 @@ class InPlace:
         elif op.name in ("stablehlo.dynamic_update_slice", "stablehlo.scatter", "stablehlo.sort"):
             return [[number] for number in range(len(op.results))]
         elif is_fusion(op):
-            name = symbol(op, "decomposition")
-            if name not in self._pointwise:
-                block = self._symbols[name].operation.regions[0].blocks[0]
-                self._pointwise[name] = [_is_pointwise(block, argument) for argument in block.arguments]
-            candidates = [number for number, yes in enumerate(self._pointwise[name]) if yes]
+            return [self._of_fusion(op, number) for number in range(len(op.results))]
         else:
             return [[] for _ in op.results]
         return [[number for number in candidates if _alike(op.operands[number], result)] for result in op.results]
+
+    def _of_fusion(self, op: ir.Operation, result: int) -> list[int]:
+        name = symbol(op, "decomposition")
+        if name not in self._over:
+            block = self._symbols[name].operation.regions[0].blocks[0]
+            self._over[name] = [_results_over(block, argument) for argument in block.arguments]
+        alike = (number for number, operand in enumerate(op.operands) if _alike(operand, op.results[result]))
+        return [number for number in alike if result in self._over[name][number]]
+
+
+def _results_over(block: ir.Block, argument: ir.Value) -> Collection[int]:
+    """The numbers of a fusion's results that may be written over an argument: all where it is read element by
+    element, and the one that is the argument with a part updated where nothing else reads it."""
+    terminator = list(block.operations)[-1].operation
+    if _is_pointwise(block, argument):
+        return range(len(terminator.operands))
+    update = _only_use(argument)
+    if update is None or update.operand_number != 0:
+        return []
+    updating = update.owner.operation
+    returned = _only_use(updating.results[0]) if updating.name == "stablehlo.dynamic_update_slice" else None
+    return [returned.operand_number] if returned is not None and returned.owner.operation == terminator else []
+
+
+def _only_use(value: ir.Value) -> ir.OpOperand | None:
+    uses = list(value.uses)
+    return uses[0] if len(uses) == 1 else None
 
 
 def _is_pointwise(block: ir.Block, argument: ir.Value) -> bool:

@@ -31,8 +31,9 @@ class Fuse(Pass):
     """Group producers and consumers into oxide.fusion composites.
 
     loop: elementwise operations with the broadcasts, reshapes, transposes, slices, gathers, pads and concatenations
-    between them; input: a reduction with what feeds it and elementwise operations on its result; output: a
-    dot_general or convolution with elementwise operations on its result.  A value that is also used elsewhere
+    between them, and a dynamic_update_slice of what they compute; input: a reduction of one or several operands with
+    what feeds it and elementwise operations on its result; output: a dot_general or convolution with elementwise
+    operations on its result.  A value that is also used elsewhere
     becomes one more result.  Groups over the same space that read the same operand become one.  Operations that are
     cheaper to compute again than to read, by the numbers of a device, are copied; the default is the CPU, which
     Oxide runs models on unless told otherwise.  The operations themselves move into the decomposition, so the

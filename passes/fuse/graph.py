@@ -13,7 +13,15 @@ from oxide.dialects.effects import ELEMENTWISE, SHAPE_OPERANDS
 from oxide.dialects.fold import is_splat
 from oxide.passes.cost_analysis.rules import TRANSCENDENTAL, bit_width
 from oxide.passes.fuse.composites import Composites
-from oxide.passes.fuse.roles import CONTRACTIONS, INDEXING, PARTS, TRANSCENDENTAL_WORK, Role, is_self_contained
+from oxide.passes.fuse.roles import (
+    CONTRACTIONS,
+    INDEXING,
+    PARTS,
+    TRANSCENDENTAL_WORK,
+    UPDATE,
+    Role,
+    is_self_contained,
+)
 
 # Constants of up to this many elements are copied into the fusions that use them.
 CLONED_ELEMENTS = 64
@@ -180,8 +188,9 @@ def _captured(op: ir.Operation) -> list[ir.Value]:
 
 
 def _extent(op: ir.Operation) -> tuple[int, bool]:
-    """Elements and scalarness of the only result; -1 elements when it is not one tensor of static shape."""
-    if len(op.results) != 1:
+    """Elements and scalarness of the only result, or of each of a reduction's; -1 elements when that is no tensor
+    of static shape."""
+    if len(op.results) != 1 and op.name != "stablehlo.reduce":
         return -1, False
     result = op.results[0].type
     if not isinstance(result, ir.RankedTensorType) or not result.has_static_shape:
@@ -201,6 +210,8 @@ def _role(op: ir.Operation, size: int, closed: bool, composites: Composites) -> 
         return Role.INDEXING, 0
     if name in CONTRACTIONS:
         return Role.CONTRACTION, 0
+    if name == UPDATE and op.operands[0] not in list(op.operands)[1:]:
+        return Role.UPDATE, 0
     if name == "stablehlo.reduce" and is_self_contained(op):
         return Role.REDUCTION, 1
     if name == "stablehlo.composite":

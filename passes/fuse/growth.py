@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from oxide.passes.fuse.devices import Device
 from oxide.passes.fuse.order import Declined, Group, Order
-from oxide.passes.fuse.roles import Role
+from oxide.passes.fuse.roles import UPDATE, Role
 
 # Operations that need every element of an operand once, however many elements they have themselves.
-_WHOLE_OPERANDS = frozenset({"stablehlo.concatenate", "stablehlo.pad", "stablehlo.reduce"})
+_WHOLE_OPERANDS = frozenset({"stablehlo.concatenate", "stablehlo.pad", "stablehlo.reduce", UPDATE})
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Growth:
         self.declined: list[Declined] = []
 
     def grown(self) -> Group:
-        seen = set(self._nodes[self._root].operands)
-        candidates = [-position for position in seen]
+        seen = {*self._nodes[self._root].operands, *self._memory_updated()}
+        candidates = [-position for position in seen - self._memory_updated()]
         heapq.heapify(candidates)
         while candidates:
             position = -heapq.heappop(candidates)
@@ -65,6 +65,11 @@ class Growth:
                         seen.add(operand)
                         heapq.heappush(candidates, -operand)
         return Group(self._kind(), tuple(sorted(self._members)), self._copied(), self._root)
+
+    def _memory_updated(self) -> set[int]:
+        """The operation whose result the root writes a part of: it must lie in memory for that."""
+        root = self._nodes[self._root]
+        return {self._order.graph.source[root.reads[0]]} if root.role is Role.UPDATE else set()
 
     def _kind(self) -> str:
         if self._contraction is not None:
@@ -148,6 +153,8 @@ class Growth:
             return self._contraction_refused(position)
         if node.role is Role.REDUCTION:
             return self._reduction_refused(position)
+        if node.role is Role.UPDATE:
+            return "it works in place"
         repeated = self._evaluations[position] - node.size
         if repeated > 0 and not node.scalar:
             moved = 2 * self._order.graph.result_bytes(position)

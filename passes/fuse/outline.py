@@ -60,7 +60,8 @@ def _outlined(
     inside = [everything[position] for position in sorted(everything)]
     defined = {result for op in inside for result in op.results}
     inputs = list(dict.fromkeys(value for op in inside for value in op.operands if value not in defined))
-    outputs = [result for p in group.members if p in exported for result in nodes[p].op.results]
+    members = [nodes[position].op for position in group.members if position in exported]
+    outputs = [result for op in members for result in op.results if _is_read_outside(result, op, inside)]
     root, place = inside[-1], nodes[group.place].op
     with place.location:
         function = _function(group.kind, root, inputs, outputs, body)
@@ -70,6 +71,11 @@ def _outlined(
         output.replace_all_uses_except(result, inside)
     _move(inside, inputs, outputs, function)
     return composite
+
+
+def _is_read_outside(result: ir.Value, op: ir.Operation, inside: Collection[ir.Operation]) -> bool:
+    """Of an operation that is read outside, whether this result is."""
+    return len(op.results) == 1 or any(use.owner.operation not in inside for use in result.uses)
 
 
 def _function(

@@ -71,4 +71,6 @@ def _is_root(graph: Graph, position: int, limits: Limits) -> bool:
     node = graph.nodes[position]
     if node.role is Role.REDUCTION:
         return "input" in limits.kinds
-    return node.role is Role.ELEMENTWISE or (node.role is Role.INDEXING and node.op.name != "stablehlo.reshape")
+    return node.role in (Role.ELEMENTWISE, Role.UPDATE) or (
+        node.role is Role.INDEXING and node.op.name != "stablehlo.reshape"
+    )

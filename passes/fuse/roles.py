@@ -14,6 +14,7 @@ PARTS = frozenset({"stablehlo.slice", "stablehlo.dynamic_slice", "stablehlo.gath
 # Operations that move nothing themselves: their regions and callees are counted where they stand.
 CONTROL_FLOW = frozenset({"stablehlo.while", "stablehlo.if", "stablehlo.case"})
 FREE = CONTROL_FLOW | {"stablehlo.constant", "stablehlo.reshape", "stablehlo.return", "func.return", "func.call"}
+UPDATE = "stablehlo.dynamic_update_slice"
 CONTRACTIONS = frozenset({"stablehlo.dot_general", "stablehlo.convolution"})
 # FLOPs a transcendental function is taken to cost.
 TRANSCENDENTAL_WORK = 20
@@ -25,6 +26,7 @@ class Role(Enum):
     INDEXING = "moves or repeats elements"
     REDUCTION = "what an input fusion is about"
     CONTRACTION = "what an output fusion is about"
+    UPDATE = "writes a part of its first operand, in place"
     CONSTANT = "copied into every fusion that uses it"
 
 

@@ -64,7 +64,7 @@ class Siblings:
         graph = self._order.graph
         found: dict[tuple[int, _Space], list[int]] = defaultdict(list)
         for group in sorted({g.place: g for g in self._group_of.values()}.values(), key=_place):
-            if group.kind == "output":
+            if group.kind == "output" or self._nodes[group.place].role is Role.UPDATE:
                 continue
             space, elements = self._space(group)
             for value in self._inputs(group):

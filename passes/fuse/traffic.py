@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from oxide.passes.fuse.graph import Graph, Node
 from oxide.passes.fuse.order import is_kernel
 from oxide.passes.fuse.plan import Plan
-from oxide.passes.fuse.roles import PARTS, Role
+from oxide.passes.fuse.roles import PARTS, UPDATE, Role
 
-_UPDATE = "stablehlo.dynamic_update_slice"
 _KINDS = {Role.CONTRACTION: "output", Role.REDUCTION: "input", Role.OPAQUE: "other"}
 
 
@@ -108,4 +107,4 @@ class Accountant:
 
 def _updates_part(node: Node) -> bool:
     """Whether a value is updated in place; one that is its own update is read and written whole."""
-    return node.op.name == _UPDATE and node.op.operands[0] != node.op.operands[1]
+    return node.op.name == UPDATE and node.op.operands[0] != node.op.operands[1]

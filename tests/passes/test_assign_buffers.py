@@ -221,6 +221,37 @@ def test_updating_a_cache_that_dies_happens_in_place() -> None:
     assert assigned(module)["buffers"] == 1
 
 
+@pytest.mark.parametrize(
+    ("update", "returned", "buffers"),
+    [
+        ("%u", "%2", 1),
+        # The old values are read after the new ones are written, or while they are.
+        ("%u", "%2, %0", 2),
+        ("%part", "%2", 2),
+    ],
+)
+def test_a_fused_update_happens_in_place_where_nothing_else_reads_the_old_values(
+    update: str, returned: str, buffers: int
+) -> None:
+    count = returned.count("%")
+    kinds = ", ".join(["tensor<64xf32>"] * count)
+    module = parse_module(f"""
+    func.func @main(%x: tensor<64xf32>, %u: tensor<4xf32>, %i: tensor<i32>) -> ({kinds}) {{
+      %0 = stablehlo.reverse %x, dims = [0] {{oxide.pinned}} : tensor<64xf32>
+      %part = stablehlo.slice %0 [2:6] : (tensor<64xf32>) -> tensor<4xf32>
+      %1 = stablehlo.negate {update} : tensor<4xf32>
+      %2 = stablehlo.dynamic_update_slice %0, %1, %i
+        : (tensor<64xf32>, tensor<4xf32>, tensor<i32>) -> tensor<64xf32>
+      return {returned} : {kinds}
+    }}""")
+    arguments = [np.arange(64, dtype=np.float32), np.ones(4, np.float32), np.array(4, np.int32)]
+    expected = evaluate(module, arguments)
+    Fuse().run(module, PassLog())
+    assert "loop_dynamic_update_slice" in str(module)
+    assert assigned(module)["buffers"] == buffers
+    same(expected, execute(module, arguments))
+
+
 def test_arguments_and_constants_stay_the_callers() -> None:
     module = parse_module("""func.func @main(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<2x2xf32>) {
       %c = stablehlo.constant dense<1.0> : tensor<4xf32>

@@ -108,6 +108,41 @@ def test_reduction_takes_its_producers() -> None:
     assert len(composite.operands) == 1
 
 
+ARGMAX = """%low = stablehlo.constant dense<0xFF800000> : tensor<f32>
+  %zero = stablehlo.constant dense<0> : tensor<i32>
+  %0 = stablehlo.negate %x : tensor<4x8xf32>
+  %i = stablehlo.iota dim = 1 : tensor<4x8xi32>
+  %1:2 = stablehlo.reduce(%0 init: %low), (%i init: %zero) across dimensions = [1]
+      : (tensor<4x8xf32>, tensor<4x8xi32>, tensor<f32>, tensor<i32>) -> (tensor<4xf32>, tensor<4xi32>)
+    reducer(%a: tensor<f32>, %b: tensor<f32>) (%k: tensor<i32>, %l: tensor<i32>) {
+      %p = stablehlo.compare GE, %a, %b : (tensor<f32>, tensor<f32>) -> tensor<i1>
+      %v = stablehlo.select %p, %a, %b : tensor<i1>, tensor<f32>
+      %n = stablehlo.select %p, %k, %l : tensor<i1>, tensor<i32>
+      stablehlo.return %v, %n : tensor<f32>, tensor<i32>
+    }
+  %2 = stablehlo.add %1#1, %1#1 : tensor<4xi32>"""
+
+
+@pytest.mark.parametrize(
+    ("returned", "kinds"),
+    [
+        ("%2", "tensor<4xi32>"),
+        ("%1#0, %2", "tensor<4xf32>, tensor<4xi32>"),
+        ("%2, %0", "tensor<4xi32>, tensor<4x8xf32>"),
+    ],
+)
+def test_a_reduction_of_several_operands(returned: str, kinds: str) -> None:
+    module = main_of(f"{ARGMAX}\nreturn {returned} : {kinds}", "%x: tensor<4x8xf32>", kinds)
+    x = np.random.default_rng(0).integers(-3, 3, (4, 8)).astype(np.float32)
+    before = evaluate(module, [x])
+    assert fused(module) == {"input fusions": 1}
+    (composite,) = composites(module)
+    assert sorted(names_inside(module, composite)) == ["add", "constant", "constant", "iota", "negate", "reduce"]
+    assert {str(result.type) for result in composite.results} == set(kinds.split(", "))
+    for old, new in zip(before, evaluate(module, [x]), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
 def test_epilogue_of_a_contraction_with_broadcast_bias() -> None:
     module = main_of(
         """%c = stablehlo.constant dense<0.0> : tensor<2x3xf32>
