@@ -30,7 +30,11 @@ def _quantized_shapes(
         raise OxideError(f"layout {layout!r} does not fit a convolution of {x} by {kernel}")
     if [len(strides), len(dilation), len(padding)] != [spatial, spatial, 2 * spatial] or groups < 1:
         raise OxideError(f"{spatial} strides and dilations, {2 * spatial} paddings and a number of groups wanted")
-    features = sizes(kernel)[layouts[1].index("O")]
+    _require_numbers(types, sizes(kernel)[layouts[1].index("O")])
+
+
+def _require_numbers(types: Types, features: dims.Size) -> None:
+    """8-bit integers with their scales and zeros, twice; those of the second may be one for each feature."""
     for integers, scale, zero, count in ((*types[:3], None), (*types[3:], features)):
         if dtypes.to_numpy(integers.element_type) not in (np.int8, np.uint8):
             raise OxideError(f"8-bit integers are needed, not {integers}")
@@ -85,6 +89,36 @@ def quantized_convolution(
         kernel_dilation=dilation,
         groups=groups,
         layout=(lhs, rhs, out),
+    )
+
+
+def _product_axis(types: Types, axis: int) -> None:
+    x, _, _, kernel, *_ = types
+    if not x.rank or kernel.rank != 2 or axis not in (0, 1):
+        raise OxideError(f"{x} and dimension {axis} of {kernel} make no linear layer")
+    dims.require_equal(sizes(x)[-1], sizes(kernel)[axis], f"{x} does not fit dimension {axis} of {kernel}")
+    _require_numbers(types, sizes(kernel)[1 - axis])
+
+
+@composite("quantized_linear", operands=(6, 6), verify=_product_axis, axis=int)
+def quantized_linear(
+    x: ir.Value,
+    x_scale: ir.Value,
+    x_zero: ir.Value,
+    kernel: ir.Value,
+    kernel_scale: ir.Value,
+    kernel_zero: ir.Value,
+    *,
+    axis: int,
+) -> ir.Value:
+    """Product of (x - x_zero) * x_scale [..., size] and (kernel - kernel_zero) * kernel_scale, in float32.
+
+    Operands are as those of quantized_convolution; dimension `axis` of the kernel, a matrix, is summed over.
+    """
+    return hlo.dot_general(
+        _real(x, x_scale, x_zero, 0),
+        _real(kernel, kernel_scale, kernel_zero, 1 - axis),
+        contract=([hlo.rank(x) - 1], [axis]),
     )
 
 

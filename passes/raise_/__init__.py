@@ -19,7 +19,7 @@ from oxide.passes.raise_ import (
     im2col,
     norms,
     quantised,
-    quantised_convolution,
+    quantised_layers,
     reductions,
     rotary,
     separable,
@@ -35,7 +35,7 @@ _PHASES: tuple[list[Pattern], ...] = (
     group_norm.BARE,
     norms.BARE,
     [*rotary.PATTERNS, *sequences.PATTERNS, *quantised.PATTERNS, *im2col.PATTERNS],
-    [*quantised_convolution.PATTERNS, *separable.PATTERNS],
+    [*quantised_layers.PATTERNS, *separable.PATTERNS],
     attention.PATTERNS,
     [*softmax.AFTERWARDS, *einsum.PATTERNS],
 )
@@ -72,7 +72,7 @@ class Raise(Pass):
         log.count("composites made", sum(rule.hits for rule in log.rules.values()))
 
     def _phases(self) -> list[list[Pattern]]:
-        return [*([quantised_convolution.INTEGERS] if self.integer_convolutions else []), *_PHASES]
+        return [*([quantised_layers.INTEGERS] if self.integer_convolutions else []), *_PHASES]
 
     @classmethod
     def rules(cls) -> list[tuple[str, str]]:

@@ -156,6 +156,18 @@ def test_quantized_convolution(layout: str, x: tuple[int, ...], w: tuple[int, ..
     assert f"return {function}(" in text
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_quantized_linear(axis: int) -> None:
+    def build(x: ir.Value, w: ir.Value, scale: ir.Value) -> Sequence[ir.Value]:
+        q, r = (hlo.convert(hlo.multiply(v, 30), "int8") for v in (x, w))
+        numbers = hlo.constant(0.5, "float32"), hlo.constant(3, "int32")
+        return composites.build("quantized_linear", [q, *numbers, r, scale, numbers[1]], axis=axis)
+
+    text = check(module_of([(2, 3, 4), (4, 6) if axis == 0 else (6, 4), (6,)], "f32", build), tolerance=2e-6)
+    assert text.count("dequantized(") == 3
+    assert (").T" in text) == bool(axis)
+
+
 def test_bool_mask_keeps_where_true_and_gives_zeros_for_nothing() -> None:
     def build(q: ir.Value, k: ir.Value, v: ir.Value, m: ir.Value) -> Sequence[ir.Value]:
         keep = hlo.greater_equal(m, 0.7)

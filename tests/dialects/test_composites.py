@@ -258,6 +258,14 @@ def test_quantized_convolution_refuses(operands: dict, attributes: dict, message
     assert message in str(error.value)
 
 
+def test_quantized_linear_refuses() -> None:
+    x, s, z, w, t, y = quantised()
+    with pytest.raises(OxideError, match="make no linear layer"):
+        module_of("quantized_linear", [x, s, z, w, t, y], {"axis": 0})
+    with pytest.raises(OxideError, match="does not fit dimension 0"):
+        module_of("quantized_linear", [x, s, z, w[:, :, 0], t, y], {"axis": 0})
+
+
 def test_parsed_composites_are_checked() -> None:
     text = """
     func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {

@@ -141,14 +141,24 @@ def _cumulative(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
     return call(function, e.array(op.operands[0]), axis=literal(attributes["axis"]), reverse=reverse)
 
 
-def _quantized_convolution(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+def _dequantized(e: Emitter, op: ir.OpView, features: int) -> tuple[ast.expr, ast.expr]:
+    """What the first and the last three operands stand for; the last differ along a dimension of the kernel."""
     x, x_scale, x_zero, kernel, kernel_scale, kernel_zero = (e.array(v) for v in op.operands)
-    lhs, rhs, out = attributes["layout"].split(",")
-    axis = literal(rhs.index("O")) if rhs.index("O") else None
-    reals = (
+    axis = literal(features) if features else None
+    return (
         syntax.call(e.helper("dequantized"), x, x_scale, x_zero),
         syntax.call(e.helper("dequantized"), kernel, kernel_scale, kernel_zero, axis=axis),
     )
+
+
+def _quantized_linear(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    x, kernel = _dequantized(e, op, 1 - attributes["axis"])
+    return syntax.binary("@", x, syntax.attribute(kernel, "T") if attributes["axis"] else kernel)
+
+
+def _quantized_convolution(e: Emitter, op: ir.OpView, attributes: Attributes) -> ast.expr:
+    lhs, rhs, out = attributes["layout"].split(",")
+    reals = _dequantized(e, op, rhs.index("O"))
     ends = attributes["padding"]
     padding = tuple(zip(ends[::2], ends[1::2], strict=True))
     strides, dilation, groups = (attributes[name] for name in ("strides", "dilation", "groups"))
@@ -230,6 +240,7 @@ _EMITTERS: dict[str, Callable[[Emitter, ir.OpView, Attributes], ast.expr | None]
     "oxide.one_hot": _one_hot,
     "oxide.cumulative": _cumulative,
     "oxide.quantized_convolution": _quantized_convolution,
+    "oxide.quantized_linear": _quantized_linear,
     "oxide.svd": _of_matrices(_svd),
     "oxide.eigh": _of_matrices(_eigh),
     "oxide.eig": _of_matrices(_eig),

@@ -1,7 +1,7 @@
-"""Quantised convolutions: those of dequantised 8-bit integers.
+"""Quantised layers by name: convolutions and products of dequantised 8-bit integers that stay in floats.
 
-They get a name and stay in floats, unless convolutions of integers are asked for: on a CPU XLA's took 50 times as
-long as those of floats (int8, 64 channels of 56x56).
+Products do where `quantised` leaves them.  Convolutions of integers have to be asked for: on a CPU XLA's took 50 times
+as long as those of floats (int8, 64 channels of 56x56).
 """
 
 from __future__ import annotations
@@ -88,13 +88,7 @@ class _Window:
         flipped = "window_reversal" in op.attributes and any(
             ir.DenseBoolArrayAttr(op.attributes["window_reversal"])
         )
-        precision = ir.ArrayAttr(op.attributes["precision_config"]) if "precision_config" in op.attributes else ()
-        if (
-            flipped
-            or steps["lhs_dilation"] != ones
-            or integer(op, "batch_group_count") != 1
-            or any(stablehlo.PrecisionAttr(each).value != "DEFAULT" for each in precision)
-        ):
+        if flipped or steps["lhs_dilation"] != ones or integer(op, "batch_group_count") != 1 or not _is_default(op):
             return Declined("oxide.quantized_convolution has no dilated input, groups of batches or precision")
         padding = np.zeros([len(ones), 2], np.int64)
         if "padding" in op.attributes:
@@ -124,6 +118,35 @@ def _quantised_convolution(op: ir.Operation) -> Raised | Declined | None:
     return Raised(
         "quantized_convolution", list(op.operands), attributes, lambda: [*x.operands(), *kernel.operands()]
     )
+
+
+def _quantised_linear(op: ir.Operation) -> Raised | None:
+    """dot((q - z) * s, (r - y) * t) of 8-bit q and a matrix r that is no product of integers -> quantized_linear
+
+    Such as one where no constant of the module says what y is.  The decomposition computes what was there, bit for
+    bit.
+    """
+    numbers = stablehlo.DotDimensionNumbers(op.attributes["dot_dimension_numbers"])
+    last, contracted = hlo.rank(op.operands[0]) - 1, list(numbers.rhs_contracting_dimensions)
+    if list(numbers.lhs_batching_dimensions) or list(numbers.lhs_contracting_dimensions) != [last]:
+        return None
+    if hlo.rank(op.operands[1]) != 2 or hlo.dtype(op.results[0]) != np.float32 or not _is_default(op):
+        return None
+    x, kernel = _dequantised(op.operands[0], ()), _dequantised(op.operands[1], [1 - contracted[0]])
+    if x is None or kernel is None or "algorithm" in op.attributes:
+        return None
+    return Raised(
+        "quantized_linear",
+        list(op.operands),
+        {"axis": contracted[0]},
+        lambda: [*x.operands(), *kernel.operands()],
+    )
+
+
+def _is_default(op: ir.Operation) -> bool:
+    """True where no precision is asked for."""
+    precision = ir.ArrayAttr(op.attributes["precision_config"]) if "precision_config" in op.attributes else ()
+    return all(stablehlo.PrecisionAttr(each).value == "DEFAULT" for each in precision)
 
 
 def _integer_convolution(op: ir.Operation) -> Rebuilt | Declined | None:
@@ -203,5 +226,8 @@ def _layout(numbers: stablehlo.ConvDimensionNumbers) -> str:
     return ",".join(layouts)
 
 
-PATTERNS = [rule("raise-quantised-convolution", ["stablehlo.convolution"], _quantised_convolution)]
+PATTERNS = [
+    rule("raise-quantised-convolution", ["stablehlo.convolution"], _quantised_convolution),
+    rule("raise-quantised-linear", ["stablehlo.dot_general"], _quantised_linear),
+]
 INTEGERS = [rule("integer-convolution", ["stablehlo.convolution"], _integer_convolution)]
