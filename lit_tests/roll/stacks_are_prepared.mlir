@@ -1,7 +1,7 @@
 // RUN: oxide-opt %s --roll --hoist-params=max-growth=0 | filecheck %s
 
 // CHECK: func.func public @prepare
-// CHECK-SAME: tensor<3x4xf32> {oxide.name = "a_concatenated"}
+// CHECK-SAME: tensor<3x4xf32> {oxide.name = "a_stacked"}
 // CHECK: stablehlo.concatenate
 // CHECK: func.func @main
 // CHECK-NOT: stablehlo.concatenate

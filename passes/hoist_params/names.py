@@ -58,15 +58,16 @@ def _located(value: ir.OpResult) -> str:
 
 
 def _stacked(value: ir.OpResult, sources: Mapping[ir.Value, str]) -> str | None:
-    """`layers.bias` of a stack of `layers.0.bias`, `layers.1.bias`, ...; None for anything else."""
+    """`layers.bias` of a stack of `layers.0.bias`, `layers.1.bias`, ..., `b_stacked` of another one; else None."""
     owner = value.owner.operation
     if owner.name != "stablehlo.concatenate":
         return None
     rows = [producer(part, "stablehlo.reshape") for part in owner.operands]
     if not all(row is not None and hlo.rank(row.operands[0]) < hlo.rank(value) for row in rows):
         return None
-    found = indexed([sources.get(part, "") for part in owner.operands])
-    return found.common if found else None
+    names = [sources[part] for part in owner.operands if part in sources]
+    found = indexed(names) if len(names) == len(owner.operands) else None
+    return found.common if found else f"{names[0]}_stacked" if names else None
 
 
 def _sources(program: WeightValues, weights: Mapping[str, ir.Value]) -> dict[ir.Value, str]:

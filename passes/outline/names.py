@@ -12,20 +12,31 @@ from oxide.passes.indexed_names import COMPONENT, indexed
 from oxide.passes.outline.template import Part, Template
 
 _WORD = re.compile(r"[A-Za-z_]\w+")
+# What an operation of a node is called by ONNX' exporters, without what they add.
+_NODE = re.compile(r"(?:node_)?([A-Za-z]\w*?[A-Za-z])(?:_?\d+)?")
 # What says nothing about the part of a model that is called so.
 _GENERIC = frozenset({"model", "module", "net", "self"})
 
 
 def function_name(template: Template, weights: Mapping[ir.Value, str]) -> str:
-    """`encoder_layer` where parts read weights of `encoder.layers.0`, ... or stand in such scopes; else `block`."""
+    """`encoder_layer` where parts read weights of `encoder.layers.0`, ... or stand in such scopes; else what all
+    operations are called but for a number, or `block`."""
     owners = Counter(found.owner for names in _weight_names(template, weights) if (found := indexed(names)))
     scopes = indexed([scope(part) for part in template.parts])
     owner = owners.most_common(1)[0][0] if owners else scopes.owner if scopes else ""
     *parents, last = COMPONENT.findall(owner) or [""]
     if not _WORD.fullmatch(last):
-        return "block"
+        return _common_name(template) or "block"
     named = parents[-1:] if parents and _WORD.fullmatch(parents[-1]) and parents[-1] not in _GENERIC else []
     return "_".join([*named, last if last.endswith("ss") else last.removesuffix("s")])
+
+
+def _common_name(template: Template) -> str | None:
+    """`lstm` where all operations are called `LSTM`, `node_LSTM_95` and the like."""
+    locations = [op.location for part in template.parts for op in part]
+    found = [_NODE.fullmatch(at.name_str) if isinstance(at, ir.NameLoc) else None for at in locations]
+    names = {match[1].lower() if match else None for match in found}
+    return names.pop() if len(names) == 1 else None
 
 
 def argument_locations(template: Template, weights: Mapping[ir.Value, str]) -> list[ir.Location]:

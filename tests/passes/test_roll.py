@@ -25,8 +25,9 @@ class Unrolled(nn.Module):
         zeros = x.new_zeros(x.shape[1 - self.axis], 8)
         state = [zeros, zeros] if isinstance(self.cell, nn.LSTMCell) else [zeros]
         outputs: list[torch.Tensor] = []
-        for row in reversed(x.unbind(self.axis)) if self.backwards else x.unbind(self.axis):
-            made = self.cell(row, tuple(state) if len(state) > 1 else state[0])
+        steps = range(x.shape[self.axis])
+        for step in reversed(steps) if self.backwards else steps:
+            made = self.cell(x.select(self.axis, step), tuple(state) if len(state) > 1 else state[0])
             state = list(made) if isinstance(made, tuple) else [made]
             outputs.append(state[0])
         if self.backwards:
@@ -34,11 +35,24 @@ class Unrolled(nn.Module):
         return (torch.cat(outputs, 1) if self.joined else torch.stack(outputs, self.axis), *state)
 
 
+class StateFirst(nn.Module):
+    """A cell that reads the step's input after most of its work on the state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.u, self.w = nn.Linear(8, 8), nn.Linear(4, 8)
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        a = torch.tanh(self.u(h))
+        return torch.sigmoid(a * a + torch.sin(a)) * torch.tanh(self.w(x)) + a
+
+
 # The cell, the axis of the steps, whether they go backwards, whether outputs are joined along their own axis,
 # and what the source says of the loop.
 CASES = {
     "LSTM": (nn.LSTMCell(4, 8), 1, False, False, "x.transpose(1, 0, 2))"),
     "LSTM, steps first, backwards": (nn.LSTMCell(4, 8), 0, True, False, "x, reverse=True)"),
+    "input in the middle": (StateFirst(), 0, False, False, ", x)"),
     "GRU": (nn.GRUCell(4, 8), 0, False, False, ", x)"),
     "GRU, joined outputs": (nn.GRUCell(4, 8), 0, False, True, ", x)"),
     "GRU, joined outputs, backwards": (nn.GRUCell(4, 8), 1, True, True, "x.transpose(1, 0, 2), reverse=True)"),
