@@ -98,9 +98,18 @@ def _neutral(op: ir.Operation) -> ir.Value | None:
 
     Of floats x + 0 needs -0 and x - 0 needs +0: every other zero changes the sign of a zero x.
     """
-    element = number(op.operands[1])
-    matches = element is not None and NEUTRAL[op.name.removeprefix("stablehlo.")](element)
-    return op.operands[0] if matches else None
+    name = op.name.removeprefix("stablehlo.")
+    for place in (1, 0) if name in _COMMUTATIVE else (1,):
+        element = _repeated_number(op.operands[place])
+        if element is not None and NEUTRAL[name](element):
+            return op.operands[1 - place]
+    return None
+
+
+def _repeated_number(value: ir.Value) -> np.generic | None:
+    """The element of a constant, or of a constant broadcast to sizes known at run time only."""
+    wide = producer(value, "stablehlo.dynamic_broadcast_in_dim")
+    return number(value if wide is None else wide.operands[0])
 
 
 def _absorbing(op: ir.Operation) -> ir.Value | None:
@@ -268,7 +277,7 @@ def _associate(op: ir.Operation) -> ir.Value | None:
 
 PATTERNS = [
     pattern("constant-right", _COMMUTATIVE, _constant_right, reads=["constant"]),
-    pattern("neutral-element", list(NEUTRAL), _neutral, reads=["constant"]),
+    pattern("neutral-element", list(NEUTRAL), _neutral, reads=["constant", "dynamic_broadcast_in_dim"]),
     pattern("absorbing-element", list(_ABSORBING), _absorbing, reads=["constant"], integers=True),
     pattern("logic-of-bools", ["add", "multiply"], _logic, integers=True),
     pattern("same-operands", ["maximum", "minimum", "and", "or"], _self),
