@@ -91,6 +91,10 @@ def _float_product_with_identity(op: ir.Operation) -> bool:
     return is_real_float(op.results[0]) and identity_factor(op) is not None
 
 
+def _float_product_with_zero(op: ir.Operation) -> bool:
+    return is_real_float(op.results[0]) and is_static(op) and any(_float(value) == 0 for value in op.operands)
+
+
 _RULES = (
     _Relaxed(
         "add-zero",
@@ -136,6 +140,14 @@ _RULES = (
         lambda op: op.operands[identity_factor(op) or 0],
         ("nnan", "nsz"),
         "dot(x, identity) -> x, dot(identity, x) -> x",
+    ),
+    _Relaxed(
+        "float-product-with-zero",
+        ("convolution", "dot_general"),
+        _float_product_with_zero,
+        lambda op: hlo.full_like(op.results[0], 0),
+        ("nnan", "nsz"),
+        "dot(x, 0) -> 0, convolution(x, 0) -> 0",
     ),
 )
 

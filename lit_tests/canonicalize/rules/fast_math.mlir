@@ -93,3 +93,14 @@ func.func @float_dot_with_identity(%x: tensor<3x2xf32>) -> tensor<3x2xf32> {
   %r = stablehlo.dot_general %x, %c, contracting_dims = [1] x [0] : (tensor<3x2xf32>, tensor<2x2xf32>) -> tensor<3x2xf32>
   return %r : tensor<3x2xf32>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @float_product_with_zero
+// CHECK: %[[R0:.+]] = stablehlo.constant dense<0.000000e+00> : tensor<2x4xf32>
+// CHECK-NEXT: return %[[R0]] : tensor<2x4xf32>
+func.func @float_product_with_zero(%x: tensor<2x3xf32>) -> tensor<2x4xf32> {
+  %c = stablehlo.constant dense<0.0> : tensor<3x4xf32>
+  %r = stablehlo.dot_general %x, %c, contracting_dims = [1] x [0] : (tensor<2x3xf32>, tensor<3x4xf32>) -> tensor<2x4xf32>
+  return %r : tensor<2x4xf32>
+}
