@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -111,7 +112,7 @@ def _guess(source: ir.Value, positions: np.ndarray) -> _Window | None:
     """Windows that agree with a row and a column that have no padding."""
     shape, first = shape_of(source), positions[0]
     whole = (positions != 0).all((0, 2))
-    if not positions.size or not whole.any() or not (first != 0).any(1).all():
+    if not shape or not whole.any() or not (first != 0).any(1).all():
         return None
     row = int(whole.argmax())
     taps = _coordinates(first[row], shape)
@@ -128,7 +129,7 @@ def _guess(source: ir.Value, positions: np.ndarray) -> _Window | None:
         return None
     begins, takes = steps[: len(shape)], steps[len(shape) :]
     batch = features != 0 and takes[0].count == 1 and begins[0] == _Steps(0, 1, shape[0])
-    letters = iter("abcdefghijklm")
+    letters = iter(string.ascii_lowercase)
     names = [
         _FEATURES if a == features else _BATCH if a == 0 and batch else next(letters) for a in range(len(shape))
     ]

@@ -40,13 +40,14 @@ def patches(value: ir.Value) -> Iterator[Patches]:
     """A value as elements of what it is moved from, then of what lies between the two; nothing where it is made
     of several tensors or where no element is moved but by reshapes and transposes."""
     inside = _moves(value)
-    if inside is None or hlo.size(value) > MOST_ELEMENTS:
+    if inside is None or not 0 < hlo.size(value) <= MOST_ELEMENTS:
         return
-    leaves = {v for op in inside for v in _MOVED[op.name](op) if not _is_inside(v, inside) and number(v) != 0}
+    members = set(inside)
+    leaves = {v for op in inside for v in _MOVED[op.name](op) if not _is_inside(v, members) and number(v) != 0}
     if len(leaves) != 1:
         return
     (source,) = leaves
-    while source != value:
+    while source != value and hlo.size(source) <= MOST_ELEMENTS:
         positions = _positions(value, source, inside)
         if positions is None:
             return
@@ -89,8 +90,8 @@ def _is_known_move(op: ir.Operation) -> bool:
     return known and is_static(op)
 
 
-def _is_inside(value: ir.Value, inside: Sequence[ir.Operation]) -> bool:
-    return not isinstance(value.owner, ir.Block) and value.owner.operation in inside
+def _is_inside(value: ir.Value, members: set[ir.Operation]) -> bool:
+    return not isinstance(value.owner, ir.Block) and value.owner.operation in members
 
 
 def _positions(value: ir.Value, source: ir.Value, inside: Sequence[ir.Operation]) -> np.ndarray | None:

@@ -173,6 +173,17 @@ def test_near_miss_stays(miss: str) -> None:
     assert str(module) == before
 
 
+@pytest.mark.parametrize(("shape", "wide"), [((), (4, 3)), ((1,), (4, 3)), ((0, 3), (0, 3)), ((4, 3), (4, 3))])
+def test_repeated_elements_stay(shape: tuple[int, ...], wide: tuple[int, ...]) -> None:
+    """Of a number, of nothing, and of a matrix: none of it is a window that moves."""
+
+    def product(x: jax.Array, w: jax.Array) -> jax.Array:
+        return jnp.concatenate([jnp.broadcast_to(x, wide)] * 2, -1) @ w
+
+    arguments = np.zeros(shape, np.float32), np.zeros((6, 2), np.float32)
+    assert not convolutions(check(of_jax(product, *arguments), []))
+
+
 # ---------------------------------------------------------------------------------------- drawn windows
 
 
