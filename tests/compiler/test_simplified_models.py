@@ -16,7 +16,7 @@ import oxide
 from oxide.oracles import onnxruntime_oracle
 from oxide.verification import verify
 
-SIMPLIFIED = "default,fold-batch-norm,simplify{layout=auto reassociate},default,hoist-params"
+SIMPLIFIED = "default,fold-batch-norm,simplify{layout=auto convolutions=auto reassociate},default,hoist-params"
 
 
 class Images(nn.Module):
