@@ -77,6 +77,7 @@ class Model:
         *,
         target_version: str = "current",
         inline_weights: bool = False,
+        prepare_weights: bool = False,
     ) -> list[Path]:
         """Write the model; the suffix chooses the form.  Returns the paths written, the model first.
 
@@ -86,12 +87,15 @@ class Model:
             .py       JAX source, weights in `<stem>.py.safetensors`
             .hlo      XLA HLO text before optimisation, weights as arguments
 
-        `inline_weights` turns weights into constants of the module (not for `.py`).  Raises OxideError; files
-        that were there before are then untouched.
+        `inline_weights` turns weights into constants of the module (not for `.py`).  `prepare_weights` writes the
+        weights that `hoist-params`' @prepare gives instead of those it takes, and no @prepare.  Raises OxideError;
+        files that were there before are then untouched.
         """
         from oxide.artefacts import save
+        from oxide.prepared_weights import prepare_weights as prepared
 
-        return save(self, Path(path), target_version=target_version, inline_weights=inline_weights)
+        model = prepared(self) if prepare_weights else self
+        return save(model, Path(path), target_version=target_version, inline_weights=inline_weights)
 
     def to_jax_source(self, *, parameters_file: str | None = None) -> JaxSource:
         """The model as one Python file; `load_params` in it reads `parameters_file` by default."""

@@ -84,7 +84,10 @@ def compile_command(session: Session) -> int:
     model = session.model(session.source())
     with session.progress.stage(f"writing {options.output}"):
         written = model.save(
-            options.output, target_version=options.target_version, inline_weights=options.inline_weights
+            options.output,
+            target_version=options.target_version,
+            inline_weights=options.inline_weights,
+            prepare_weights=options.prepare_weights,
         )
     for path in written:
         print(f"{path}  {text.scaled(path.stat().st_size, 'B')}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from oxide.comparison import compare_all
 from oxide.dialects.context import parse_module
 from oxide.dialects.diagnostics import OxideError
 from oxide.oracles import interpreter_oracle, onnxruntime_oracle
-from oxide.safetensors import write_safetensors
+from oxide.safetensors import open_safetensors, write_safetensors
 from oxide.signature import read_signature
 from oxide.verification import verify
 
@@ -83,6 +84,25 @@ def test_saved_and_loaded(tmp_path: Path, name: str, inline: bool) -> None:
     assert (loaded.signature.preparation is None) == inline
     assert loaded.parameter_specs == ([] if inline else model.parameter_specs)
     np.testing.assert_allclose(loaded.compile(cache=False)(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["model.mlirbc", "model.py"])
+def test_saved_with_prepared_weights(tmp_path: Path, name: str) -> None:
+    model, x, expected = hoisted()
+    written = model.save(tmp_path / name, prepare_weights=True)
+    store = open_safetensors(written[1])
+    assert "features.0.weight_scaled" in store
+    assert "features.0.weight" not in store
+    if name == "model.py":
+        scope = runpy.run_path(str(tmp_path / name))
+        assert "prepare" not in scope
+        np.testing.assert_allclose(scope["forward"](scope["load_params"](), x), expected, atol=1e-5)
+    else:
+        loaded = oxide.load(tmp_path / name)
+        assert loaded.signature.preparation is None
+        assert {spec.name for spec in loaded.parameter_specs} == {spec.name for spec in model.signature.parameters}
+        np.testing.assert_allclose(loaded.compile(cache=False)(x), expected, atol=1e-5)
+    assert model.signature.preparation is not None
 
 
 # y = x @ fc.weight.T + fc.bias, whose @prepare gives "fc.weight.transposed": a StableHLO 1.0 artefact as Oxide

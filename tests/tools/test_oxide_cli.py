@@ -107,6 +107,12 @@ def test_hlo_and_inlined_weights(layer, tmp_path):
     assert oxide("verify", tmp_path / "one.mlirbc", "--against", layer) == 0
 
 
+def test_prepared_weights(layer, tmp_path):
+    out = tmp_path / "prepared.mlirbc"
+    assert oxide("compile", layer, "-o", out, "--pipeline", "default,hoist-params", "--prepare-weights") == 0
+    assert oxide("verify", out, "--against", layer) == 0
+
+
 def test_standard_input_is_a_dash(layer, tmp_path):
     done = child("compile", "-", "-o", tmp_path / "out.mlirbc", stdin=layer.read_bytes())
     assert (done.returncode, done.stderr) == (0, b"")

@@ -139,7 +139,7 @@ def rms_norm(x, scale, *, axes, epsilon):
 
 
 def group_norm(x, scale, bias, *, groups, epsilon, axis=1):
-    """(x - mean) / sqrt(variance + epsilon) * scale + bias within groups of channels, which are a dimension of x."""
+    """(x - mean) / sqrt(variance + epsilon) * scale + bias within groups of channels, a dimension of x."""
     wide = float32_or_wider(x)
     wide = wide.reshape(*x.shape[:axis], groups, x.shape[axis] // groups, *x.shape[axis + 1 :])
     within = tuple(a for a in range(1, wide.ndim) if a != axis)
