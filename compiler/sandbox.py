@@ -30,7 +30,7 @@ _BYTES_PER_SECOND = 20 * MEBIBYTE
 
 # Regions nested deeper than this are refused: no model needs them, and Python code that follows regions
 # recurses once a level.
-MAX_REGION_DEPTH = 200
+MAX_REGION_DEPTH = 100
 # Text whose brackets nest no deeper than this is parsed without a child.  The native parser dies at thousands.
 _SAFE_TEXT_DEPTH = 200
 # Aliases may refer to aliases (`!b = tuple<!a, !a>`): nesting without brackets, of exponential size when

@@ -6,6 +6,8 @@ from typing import cast
 
 from jaxlib.mlir import ir
 
+from oxide.dialects.diagnostics import Diagnostic, OxideError, location_text
+
 # On an input or a result of `@main`: what the source program calls it.
 NAME = "oxide.name"
 # On an argument of `@main`: it is a weight, and this is its name.
@@ -28,6 +30,33 @@ SHAPE = "oxide.shape"
 # On `@main`: relations between sizes that its operations rely on, `[{relation = "a == b", origin = "loc(...)"}]`,
 # with `==` or `>=`; `origin` says which operation, and may be missing.
 CONSTRAINTS = "oxide.constraints"
+
+# The kinds of the above: those of arguments and results, and those of functions.
+_OF_VALUES = {
+    NAME: ir.StringAttr,
+    PARAM: ir.StringAttr,
+    UPDATES: ir.StringAttr,
+    CHECKS: ir.ArrayAttr,
+    SHAPE: ir.StringAttr,
+}
+_OF_FUNCTIONS = {PREPARE: ir.StringAttr, CONSTRAINTS: ir.ArrayAttr}
+
+
+def check_attributes(function: ir.Operation) -> None:
+    """Raise OxideError when an attribute of Oxide's is not of its kind: MLIR's verifier knows none of them."""
+    groups = [(function.attributes, _OF_FUNCTIONS)]
+    for side in ("arg_attrs", "res_attrs"):
+        if side in function.attributes:
+            groups += [(ir.DictAttr(item), _OF_VALUES) for item in ir.ArrayAttr(function.attributes[side])]
+    place = location_text(function.location)
+    wrong = [
+        Diagnostic("error", f"{key} must be a {kind.__name__.removesuffix('Attr').lower()}", place)
+        for attributes, kinds in groups
+        for key, kind in kinds.items()
+        if key in attributes and not isinstance(attributes[key], kind)
+    ]
+    if wrong:
+        raise OxideError(f"attributes of @{string(function, 'sym_name')} are not what they must be", wrong)
 
 
 def integers(op: ir.Operation, name: str) -> list[int]:

@@ -16,6 +16,7 @@ from time import perf_counter
 from jaxlib.mlir import ir, passmanager
 
 from oxide.dialects import composites
+from oxide.dialects.attributes import check_attributes
 from oxide.dialects.diagnostics import Diagnostic, OxideError, captured, from_native, location_text
 from oxide.passes.base import Pass
 from oxide.passes.instrumentation import Instrumentation
@@ -66,6 +67,9 @@ class PassManager:
         is made when there is none.
         """
         with module.context:
+            for op in module.body.operations:
+                if op.operation.name == "func.func":
+                    check_attributes(op.operation)
             steps = [(step, _runnable(step)) for step in self.pipeline.steps()]
             failure = _FailureWriter(self, original or clone_module(module))
             for step, native in steps:

@@ -14,6 +14,7 @@ from oxide.dialects.attributes import string, symbol
 from oxide.dialects.constants import holds_constant, read_constant
 from oxide.dialects.effects import PURE
 from oxide.passes.base import Pass, PassLog, option, register
+from oxide.passes.canonicalize.folding import evaluated
 from oxide.passes.canonicalize.regions import terminator
 
 _CALL = "func.call"
@@ -125,7 +126,7 @@ class _Analysis:
         arrays = [known for known in operands if known is not None]
         folded = None
         if op.name in fold.RULES and op.name in PURE and arrays and len(arrays) == len(operands):
-            folded = fold.fold(op, arrays)
+            folded = evaluated(op, arrays, self._limit)
         for place, result in enumerate(op.results):
             self._join(result, None if folded is None else folded[place])
 

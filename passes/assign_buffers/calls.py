@@ -18,7 +18,7 @@ def planned_functions(module: ir.Module) -> list[ir.Operation]:
     Raises OxideError when there is no @main, or a function has several blocks, no body, or calls itself.
     """
     symbols = ir.SymbolTable(module.operation)
-    if "main" not in symbols:
+    if "main" not in symbols or symbols["main"].operation.name != "func.func":
         raise OxideError("the module has no @main")
     # A function is None while those it calls are visited.
     found: dict[str, ir.Operation | None] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -40,16 +41,23 @@ def _evaluated(op: ir.Operation, limit: int) -> ir.Value | None:
         definitions.append(definition)
     if not definitions or not is_static(op):
         return None
-    arrays = [read_constant(definition) for definition in definitions]
-    dense = [array.size for array in arrays if any(array.strides) or op.name not in _SPLAT_OF_SPLATS]
-    small = math.prod(tensor(op.results[0]).shape) <= limit
-    if max(dense, default=0) > _OPERAND_ELEMENTS or (dense and not small):
+    values = evaluated(op, [read_constant(definition) for definition in definitions], limit)
+    return None if values is None else hlo.constant(values[0])
+
+
+def evaluated(op: ir.Operation, arrays: Sequence[np.ndarray], limit: int) -> list[np.ndarray] | None:
+    """What an operation gives for constants, when that is a splat or has at most `limit` elements.
+
+    None where it is not known, or evaluating it might take longer than running it.
+    """
+    visited = [array.size for array in arrays if any(array.strides) or op.name not in _SPLAT_OF_SPLATS]
+    result = tensor(op.results[0])
+    small = result.has_static_shape and math.prod(result.shape) <= limit
+    if visited and (max(visited) > _OPERAND_ELEMENTS or not small):
         return None
     values = fold.fold(op, arrays)
     # Splats in, dense out (an iota-like pad): small results only.
-    if values is None or not (small or fold.is_splat(values[0])):
-        return None
-    return hlo.constant(values[0])
+    return values if values is not None and (small or fold.is_splat(values[0])) else None
 
 
 def _dimension_size(op: ir.Operation) -> ir.Value | None:
