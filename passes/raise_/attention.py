@@ -102,7 +102,7 @@ class _Roles:
             (self.k, [self.batch, self.key_heads, self.span, self.size]),
             (self.v, [self.batch, self.key_heads, self.span, self.depth]),
         )
-        return [hlo.convert(arrangement(x.layout, axes, repeat=True).build(x.base), dtype) for x, axes in wanted]
+        return [hlo.convert(x.build(axes), dtype) for x, axes in wanted]
 
 
 def _roles(axes: _Axes, q: Operand, k: Operand, v: Operand) -> Iterator[_Roles]:

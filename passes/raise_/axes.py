@@ -141,7 +141,8 @@ class Arrangement:
     shape: Sequence[int]
 
     def _only_reshapes(self) -> bool:
-        return list(self.order) == list(range(len(self.order))) and len(self.wide) == len(self.narrow)
+        order = [a for a in self.order if self.narrow[a] != 1]
+        return order == sorted(order) and math.prod(self.wide) == math.prod(self.narrow)
 
     def steps(self, shape: Sequence[int]) -> int:
         """How many operations it is of a tensor of this shape."""
@@ -174,15 +175,35 @@ def arrangement(layout: Layout, groups: Sequence[Sequence[Axis]], *, repeat: boo
     for group in groups:
         axes = leaves(group)
         wanted = repeat or any(axis in have for axis in axes)
-        wide += _together(axes, have) if wanted else []
+        wide += (_together(axes, have) if wanted else []) or [[]]
         shape.append(total(axes) if wanted else 1)
-    along = [a for a, run in enumerate(wide) if run[0] in have]
-    narrow = sorted((wide[a] for a in along), key=lambda run: have.index(run[0]))
-    return Arrangement(
-        [total(run) for run in narrow],
-        [narrow.index(wide[a]) for a in along],
+    sizes = [total(leaves(axes)) for axes in layout]
+    plans = [_arrangement(wide, have, shape), _arrangement([run for run in wide if run], have, shape, sizes)]
+    return min(plans, key=lambda plan: plan.steps(sizes))
+
+
+def _arrangement(
+    wide: Sequence[Sequence[Axis]], have: Sequence[Axis], shape: Sequence[int], sizes: Sequence[int] = ()
+) -> Arrangement:
+    """Runs of axes in order; dimensions of size 1 come first, those of `sizes` where that has the others too."""
+    along = [a for a, run in enumerate(wide) if not run or run[0] in have]
+    narrow = sorted(along, key=lambda a: have.index(wide[a][0]) if wide[a] else -1)
+    plan = Arrangement(
+        [total(wide[a]) for a in narrow],
+        [narrow.index(a) for a in along],
         [total(run) for run in wide],
         along,
+        shape,
+    )
+    units = [a for a, size in enumerate(sizes) if size == 1]
+    others = [a for a, size in enumerate(sizes) if size != 1]
+    if not units or [sizes[a] for a in others] != plan.narrow:
+        return plan
+    return Arrangement(
+        sizes,
+        [*units, *(others[place] for place in plan.order)],
+        [*(1 for _ in units), *plan.wide],
+        [*range(len(units)), *(len(units) + a for a in plan.along)],
         shape,
     )
 

@@ -11,10 +11,10 @@ from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import hlo
 from oxide.dialects.attributes import integers
-from oxide.passes.canonicalize.matching import attributes_of, shape_of
+from oxide.passes.canonicalize.matching import attributes_of, has_one_use, producer, shape_of
 from oxide.passes.raise_.axes import arrangement, before, layout_of
 from oxide.passes.raise_.matching import Rebuilt, rule
-from oxide.passes.raise_.views import reshaped
+from oxide.passes.raise_.views import View, reshaped
 
 _VIEWS = ("stablehlo.reshape", "stablehlo.transpose")
 
@@ -127,6 +127,49 @@ def _einsum(op: ir.Operation) -> Rebuilt | None:
     return Rebuilt(lambda: best.build(op))
 
 
+def _shared_operand(op: ir.Operation) -> Rebuilt | None:
+    """dot(x, broadcast(w)) over batches -> dot(x, w), where all batches have the same w"""
+    numbers = stablehlo.DotDimensionNumbers(op.attributes["dot_dimension_numbers"])
+    left, right = list(numbers.lhs_batching_dimensions), list(numbers.rhs_batching_dimensions)
+    spread = producer(op.operands[1], "stablehlo.broadcast_in_dim")
+    along = [] if spread is None else integers(spread, "broadcast_dimensions")
+    kept = [a for a in range(hlo.rank(op.operands[1])) if a not in right]
+    if spread is None or not left or left != list(range(len(left))) or along != kept:
+        return None
+    w, sizes = spread.operands[0], shape_of(op.operands[1])
+    if shape_of(w) != [sizes[a] for a in kept]:
+        return None
+    summed = [kept.index(a) for a in numbers.rhs_contracting_dimensions]
+    fewer = stablehlo.DotDimensionNumbers.get([], [], list(numbers.lhs_contracting_dimensions), summed)
+    attributes = {**attributes_of(op), "dot_dimension_numbers": fewer}
+    types = [op.results[0].type]
+    return Rebuilt(lambda: hlo.create(op.name, [op.operands[0], w], types, attributes).results[0])
+
+
+def _reshaped_sum(op: ir.Operation) -> Rebuilt | None:
+    """reshape(dot(x, y) + b) -> reshape(dot(x, y)) + b, where b repeats along what is reshaped
+
+    The product may then be one on the dimensions of what x is a reshape of.
+    """
+    total, shape = producer(op.operands[0], "stablehlo.add"), shape_of(op.results[0])
+    if total is None or not has_one_use(total.results[0]):
+        return None
+    for product, bias in (total.operands, reversed(list(total.operands))):
+        made = producer(product, "stablehlo.dot_general")
+        view, last = View.whole(bias).source(), hlo.rank(product) - 1
+        if made is None or not has_one_use(product) or view.lies_along() != (last,):
+            continue
+        if not any(producer(x, "stablehlo.reshape") for x in made.operands) or shape[-1:] != shape_of(product)[-1:]:
+            continue
+        return Rebuilt(lambda y=product, view=view: _sum(hlo.reshape(y, shape), view, shape))
+    return None
+
+
+def _sum(y: ir.Value, bias: View, shape: Sequence[int]) -> ir.Value:
+    row = hlo.reshape(bias.value, shape[-1:])
+    return hlo.add(y, hlo.broadcast_in_dim(row, shape, [len(shape) - 1]))
+
+
 def _views(value: ir.Value) -> list[_Traced]:
     """An operand as a view of each value between it and what makes it."""
     views = [_Traced.whole(value)]
@@ -156,6 +199,8 @@ def _one_view(op: ir.Operation) -> Rebuilt | None:
 
 
 PATTERNS = [
+    rule("shared-operand", ["stablehlo.dot_general"], _shared_operand),
+    rule("reshaped-sum", ["stablehlo.reshape"], _reshaped_sum),
     rule("einsum", ["stablehlo.dot_general"], _einsum),
     rule("one-view", ["stablehlo.reshape", "stablehlo.transpose"], _one_view),
 ]

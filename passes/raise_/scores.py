@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import dtypes, hlo
 from oxide.passes.canonicalize.matching import number, producer, shape_of
-from oxide.passes.raise_.axes import Layout, before, layout_of
+from oxide.passes.raise_.axes import PLACING, Axis, Layout, arrangement, before, flat, layout_of, leaves
 from oxide.passes.raise_.views import View, is_half, shortest
 
 _MOVES = ("stablehlo.reshape", "stablehlo.transpose")
@@ -128,33 +128,56 @@ def factor_of(op: ir.Operation) -> float | None:
 
 @dataclass(frozen=True)
 class Operand:
-    """`factor` times what reshapes, transposes and broadcasts make of `base`, which has this layout.
+    """`factor` times what reshapes, transposes and broadcasts make of a base, which may be narrower.
 
-    The base may be narrower than the value.
+    `stages` has the values on the way to the base, which is the last one, and their layouts.
     """
 
-    base: ir.Value
-    layout: Layout
+    stages: tuple[tuple[ir.Value, Layout], ...]
     factor: float = 1.0
+
+    @property
+    def base(self) -> ir.Value:
+        return self.stages[-1][0]
+
+    @property
+    def layout(self) -> Layout:
+        return self.stages[-1][1]
+
+    def build(self, groups: Sequence[Sequence[Axis]]) -> ir.Value:
+        """The operand with a dimension for each group of axes, from the stage that is closest to it.
+
+        Stages that are repeated along other axes are none.
+        """
+        wanted = {axis for group in groups for axis in leaves(group)}
+        stages = [(value, layout) for value, layout in self.stages if wanted >= {*flat(layout)}]
+        plans = [(value, arrangement(layout, groups, repeat=True)) for value, layout in stages]
+        value, plan = min(plans, key=lambda stage: stage[1].steps(shape_of(stage[0])))
+        return plan.build(value)
 
 
 def operand(value: ir.Value, layout: Layout, *, factors: bool = True) -> Operand:
     """A value of this layout without the operations that place it, and without constant factors, if wanted."""
     scale = 1.0
+    stages: tuple[tuple[ir.Value, Layout], ...] = ((value, layout),)
     while not isinstance(value.owner, ir.Block):
         op = value.owner.operation
         factor = factor_of(op) if factors else None
         inner: Layout | None = layout
-        if op.name in (*_MOVES, "stablehlo.broadcast_in_dim"):
+        if op.name in PLACING:
             inner = before(op, layout)
         elif factor is not None and not (abs(factor) > 1 and hlo.dtype(value) == np.float16):
             scale *= factor
-        elif not (op.name == "stablehlo.convert" and is_half(op.operands[0]) and not is_half(value)):
+            stages = ()
+        elif op.name == "stablehlo.convert" and is_half(op.operands[0]) and not is_half(value):
+            stages = ()
+        else:
             break
         if inner is None:
             break
         value, layout = op.operands[0], inner
-    return Operand(value, layout, scale)
+        stages = (*stages, (value, layout))
+    return Operand(stages, scale)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,26 @@ def test_decomposed_einsum_is_one_product(equation: str) -> None:
     assert names == ["dot_general", *(["transpose"] if EQUATIONS[equation] else [])]
 
 
+ROWS = np.arange(10, dtype=np.float32)[:, None]
+# Products with one matrix, and the dimensions of the product's result.
+MATRIX: dict[str, tuple[list[int], Callable]] = {
+    # PyTorch repeats a weight for each sample where the other side cannot be viewed as a matrix.
+    "repeated for all samples": ([2, 5, 4], lambda x, w: jnp.matmul(x, jnp.broadcast_to(w, (2, 8, 4)))),
+    "with a bias": ([2, 5, 4], lambda x, w: (x.reshape(10, 8) @ w + w[0]).reshape(2, 5, 4)),
+    "with a bias of rows": ([10, 4], lambda x, w: (x.reshape(10, 8) @ w + ROWS).reshape(2, 5, 4)),
+    "with a bias that is split": ([10, 4], lambda x, w: (x.reshape(10, 8) @ w + w[0]).reshape(2, 5, 2, 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MATRIX)
+def test_product_with_one_matrix(case: str) -> None:
+    wanted, function = MATRIX[case]
+    module = check(of_jax(function, np.zeros((2, 5, 8), np.float32), np.zeros((8, 4), np.float32)), [])
+    (product,) = (op for op in operations(module) if op.name == "stablehlo.dot_general")
+    assert list(ir.RankedTensorType(product.results[0].type).shape) == wanted
+    assert isinstance(product.operands[1], ir.BlockArgument)
+
+
 def linear(x, w):
     return x.reshape(10, 24) @ w
 
