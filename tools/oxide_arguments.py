@@ -25,9 +25,7 @@ def make_parser() -> argparse.ArgumentParser:
     job.add_argument("-o", "--output", required=True, help="the file to write; its suffix chooses the form")
     job.add_argument("--target-version", default="current", help="of a .mlirbc: 1.x, current, minimum, 4w or 12w")
     job.add_argument("--inline-weights", action="store_true", help="weights as constants: one file, no safetensors")
-    job.add_argument(
-        "--prepare-weights", action="store_true", help="write what @prepare gives, not what it takes"
-    )
+    job.add_argument("--prepare-weights", action="store_true", help="write what @prepare gives, not what it takes")
 
     jobs.add_parser("inspect", parents=[model, report, debug], help="inputs, outputs, operations, FLOPs and bytes")
 

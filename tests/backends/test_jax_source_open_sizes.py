@@ -140,7 +140,7 @@ OPERATIONS = {
           stablehlo.return %j : tensor<i32>
         }}""",
         "tensor<i32>",
-        "return lax.while_loop(lambda x_2: x_2 < n, lambda x_2: x_2 + 1, jnp.int32(0))",
+        "return lax.fori_loop(0, n, lambda _, x_2: x_2 + 1, jnp.int32(0))",
     ),
     "softmax": (
         """%r = stablehlo.composite "oxide.softmax" %x {composite_attributes = {axis = 0 : i64}, decomposition = @softmax} : (tensor<?xf32>) -> tensor<?xf32>""",
