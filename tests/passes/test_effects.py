@@ -159,3 +159,40 @@ def test_what_is_used_stays(pipeline):
     module = parse_module(USED)
     changed = after(module, pipeline)
     assert changed is None or effects_of(changed) == effects_of(module), f"{pipeline}:\n{changed}"
+
+
+LABELLED = """module @jit_f attributes {mhlo.num_partitions = 1 : i32, jax.uses_shape_polymorphism = false} {
+  func.func public @main(
+      %x: tensor<4xf32> {mhlo.sharding = "{replicated}", jax.buffer_donor = true, oxide.name = "input"},
+      %y: tensor<4xf32> {tf.aliasing_output = 0 : i32, mhlo.memory_kind = "device"})
+      -> (tensor<4xf32> {jax.result_info = "result", mhlo.sharding = "{replicated}", oxide.name = "output"}) {
+    %0 = stablehlo.sine %x {mhlo.frontend_attributes = {stream = "1"}} : tensor<4xf32> loc("a")
+    %1 = stablehlo.sine %x {mhlo.sharding = "{devices=[1]0}"} : tensor<4xf32> loc("b")
+    %2 = stablehlo.add %0, %1 : tensor<4xf32>
+    %3 = stablehlo.add %2, %y : tensor<4xf32>
+    return %3 : tensor<4xf32>
+  }
+}"""
+
+
+@pytest.mark.parametrize("pipeline", VARIANTS)
+def test_attributes_and_locations_stay(pipeline):
+    """Those of the module, of @main's arguments and results, and of operations that are not rewritten."""
+    module = parse_module(LABELLED)
+    changed = after(module, pipeline)
+    if changed is None:
+        return
+    for name in module.operation.attributes:
+        assert changed.operation.attributes[name] == module.operation.attributes[name], name
+    given, main = (function_named("main", one) for one in (module, changed))
+    for side in ("arg_attrs", "res_attrs"):
+        pairs = zip(ir.ArrayAttr(main.attributes[side]), ir.ArrayAttr(given.attributes[side]), strict=True)
+        for ours, wanted in ((ir.DictAttr(ours), ir.DictAttr(wanted)) for ours, wanted in pairs):
+            assert all(ours[item.name] == item.attr for item in wanted), f"{side}: {ours}, not {wanted}"
+    text = changed.operation.get_asm(enable_debug_info=True)
+    for expected in ('{stream = "1"}', '"{devices=[1]0}"', 'loc("a")', 'loc("b")'):
+        assert expected in text, f"{expected}:\n{text}"
+
+
+def function_named(name: str, module: ir.Module) -> ir.Operation:
+    return ir.SymbolTable(module.operation)[name].operation
