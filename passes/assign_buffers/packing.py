@@ -13,6 +13,8 @@ from oxide.passes.assign_buffers.liveness import ALIGNMENT, Buffer
 # Moves that are tried when the bound is not reached, and how many placements of a buffer they may cost.
 _MOVES = 200
 _PLACEMENTS = 40_000
+# Memory of more units of the alignment is taken to be filled to the last, which is quicker to say.
+_COUNTED_UNITS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -63,29 +65,37 @@ class Intervals:
         np.add.at(change, self.ends[which] + 1, -self.sizes[which])
         return np.cumsum(change)[:-1]
 
-    @cached_property
+    @property
     def bound(self) -> int:
-        """The most that is needed at any one time, which no packing can go below."""
-        loads, bound = self.loads(), 0
-        for time in np.argsort(-loads, kind="stable"):
-            if loads[time] <= bound:
-                break
-            bound = max(bound, self._needed(time))
-        return bound
+        """The most of `loads`."""
+        return int(self.loads().max(initial=0))
 
-    def _needed(self, time: int) -> int:
-        """The bytes of the arena needed at a time, at least: as `loads`, but no part of a buffer lies elsewhere."""
-        alive = (self.starts <= time) & (self.ends >= time)
-        inside = alive & self.inside
-        free = np.flatnonzero(~alive & ~self.inside)
-        fitting = [self.sizes[inside & (self.exact <= self.exact[own])] for own in free]
-        elsewhere = sum(_fullest(self.sizes[own], some) for own, some in zip(free, fitting, strict=True))
-        return int(self.sizes[inside].sum() - min(elsewhere, max((some.sum() for some in fitting), default=0)))
+    @cached_property
+    def least(self) -> int:
+        """The most that is needed of the arena at any one time, which no packing can go below.
+
+        More than `bound`: whole buffers lie elsewhere, and only where they do as long as they live.
+        """
+        together = (self.starts[:, None] <= self.ends) & (self.ends[:, None] >= self.starts)
+        fits = (self.exact[:, None] <= self.exact) & ~together
+        used, least = self.used(self.inside), self.bound
+        for time in np.argsort(-used, kind="stable"):
+            if used[time] <= least:
+                break
+            alive = (self.starts <= time) & (self.ends >= time)
+            inside = np.flatnonzero(alive & self.inside)
+            fitting = {own: inside[fits[inside, own]] for own in np.flatnonzero(~alive & ~self.inside)}
+            elsewhere = sum(_fullest(self.sizes[own], self.sizes[some]) for own, some in fitting.items())
+            somewhere = np.unique(np.concatenate([inside[:0], *fitting.values()]))
+            least = max(least, int(used[time] - min(elsewhere, self.sizes[somewhere].sum())))
+        return least
 
 
 def _fullest(room: int, sizes: np.ndarray) -> int:
     """The most bytes of `room` that some of the sizes fill together, as multiples of the alignment."""
     units = int(room) // ALIGNMENT
+    if units > _COUNTED_UNITS:
+        return min(int(room), int(sizes.sum()))
     # Bit i says that some sizes add up to i.
     sums = 1
     for size in sizes:
@@ -130,11 +140,11 @@ def pack(intervals: Intervals) -> Packing:
     """The best of several best-fit packings: buffers choose their places in different orders.
 
     By size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020), by how much
-    is needed while they live, by how long they live, by size and time, and by time.  Where none reaches the bound,
-    the best order is improved by hill climbing: a buffer that lies above the bound chooses before one that is in
-    its way.
+    is needed while they live, by how long they live, by size and time, and by when they begin and end.  Where none
+    reaches the bound, the best order is improved by hill climbing: a buffer that lies above the bound chooses
+    before one that is in its way.
     """
-    bound, field = intervals.bound, _Field(intervals)
+    bound, field = intervals.least, _Field(intervals)
     best: tuple[Packing, np.ndarray] | None = None
     for whole in _orders(intervals):
         order = whole[intervals.inside[whole]]
@@ -180,6 +190,7 @@ def _orders(intervals: Intervals) -> Iterator[np.ndarray]:
     yield np.lexsort((starts, -sizes * (ends - starts + 1)))
     yield np.lexsort((-sizes, starts))
     yield np.lexsort((-sizes, -ends))
+    yield np.lexsort((-sizes, ends))
 
 
 def _best_gap(offsets: np.ndarray, sizes: np.ndarray, size: int) -> int:

@@ -107,7 +107,7 @@ def _packed(program: Program, layout: Layout) -> Plan:
         buffers=buffers,
         offsets=packing.offsets.tolist(),
         arena=packing.arena,
-        lower_bound=intervals.bound,
+        lower_bound=intervals.least,
         loads=intervals.loads().tolist(),
         no_reuse=sum(aligned(size or 0) for size in program.sizes) + _scratch(buffers),
         outside=int(intervals.sizes[~intervals.inside].sum()),

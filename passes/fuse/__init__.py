@@ -31,13 +31,12 @@ class Fuse(Pass):
     """Group producers and consumers into oxide.fusion composites.
 
     loop: elementwise operations with the broadcasts, reshapes, transposes, slices, gathers, pads and concatenations
-    between them, and a dynamic_update_slice of what they compute; input: a reduction of one or several operands with
-    what feeds it and elementwise operations on its result; output: a dot_general or convolution with elementwise
-    operations on its result.  A value that is also used elsewhere
-    becomes one more result.  Groups over the same space that read the same operand become one.  Operations that are
-    cheaper to compute again than to read, by the numbers of a device, are copied; the default is the CPU, which
-    Oxide runs models on unless told otherwise.  The operations themselves move into the decomposition, so the
-    values are the same bit for bit.
+    between them, and a dynamic_update_slice of what they compute; input: a reduction of one or several operands
+    with what feeds it and elementwise operations on its result; output: a dot_general or convolution with
+    elementwise operations on its result.  A value that is also used elsewhere becomes one more result.  Groups over
+    the same space that read the same operand become one.  Operations that are cheaper to compute again than to
+    read, by the numbers of a device, are copied; the default is a GPU, as fusions are for what makes a kernel of
+    each.  The operations themselves move into the decomposition, so the values are the same bit for bit.
 
     Elementwise composites (`oxide.gelu`) are operations like others and move as they are.  Those that hold
     reductions or broadcasts stay outside, for consumers that have a kernel for them, unless `expand` opens them.
@@ -47,7 +46,7 @@ class Fuse(Pass):
     name = "fuse"
     max_ops: int = option(32, "largest number of operations in one fusion")
     kinds: tuple[str, ...] = option(KINDS, "kinds of fusion to make, of loop, input and output")
-    device: Literal["cpu", "h100", "h200", "tpu"] = option("cpu", "whose speed decides what is copied")
+    device: Literal["cpu", "h100", "h200", "tpu"] = option("h100", "whose speed decides what is copied")
     expand: bool = option(False, "open composites (softmax, norms) that consist of what fusions are made of")
     report: Literal["none", "text", "json"] = option("none", "kernels and bytes before and after, by kind")
     output: str = option("-", "file for the report; - is standard error")
