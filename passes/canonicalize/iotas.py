@@ -36,7 +36,8 @@ def _iota(op: ir.Operation) -> tuple[ir.Operation, int] | None:
 
 
 def _counting(op: ir.Operation, axis: int) -> ir.Value:
-    return hlo.iota(shape_of(op.results[0]), axis, hlo.dtype(op.results[0]))
+    # The builder would evaluate a small one: an iota is smaller than its elements.
+    return hlo.create("stablehlo.iota", [], [op.results[0].type], {"iota_dimension": hlo.i64(axis)}).results[0]
 
 
 def _broadcast_of_iota(op: ir.Operation) -> ir.Value | None:

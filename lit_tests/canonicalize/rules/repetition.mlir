@@ -3,7 +3,7 @@
 // RUN: oxide-opt %s --split-input-file --canonicalize | filecheck %s
 
 // CHECK-LABEL: func.func @broadcast_of_iota
-// CHECK-NEXT: %[[R0:.+]] = stablehlo.constant dense<[[0, 1, 2], [0, 1, 2]]> : tensor<2x3xi32>
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.iota dim = 1 : tensor<2x3xi32>
 // CHECK-NEXT: return %[[R0]] : tensor<2x3xi32>
 func.func @broadcast_of_iota() -> tensor<2x3xi32> {
   %0 = stablehlo.iota dim = 0 : tensor<3xi32>
@@ -14,7 +14,7 @@ func.func @broadcast_of_iota() -> tensor<2x3xi32> {
 // -----
 
 // CHECK-LABEL: func.func @transpose_of_iota
-// CHECK-NEXT: %[[R0:.+]] = stablehlo.constant dense<[[0, 1], [0, 1], [0, 1]]> : tensor<3x2xi32>
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.iota dim = 1 : tensor<3x2xi32>
 // CHECK-NEXT: return %[[R0]] : tensor<3x2xi32>
 func.func @transpose_of_iota() -> tensor<3x2xi32> {
   %0 = stablehlo.iota dim = 0 : tensor<2x3xi32>
@@ -25,7 +25,7 @@ func.func @transpose_of_iota() -> tensor<3x2xi32> {
 // -----
 
 // CHECK-LABEL: func.func @reshape_of_iota
-// CHECK-NEXT: %[[R0:.+]] = stablehlo.constant dense<[[[0, 1, 2], [0, 1, 2]], [[0, 1, 2], [0, 1, 2]]]> : tensor<2x2x3xi32>
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.iota dim = 2 : tensor<2x2x3xi32>
 // CHECK-NEXT: return %[[R0]] : tensor<2x2x3xi32>
 func.func @reshape_of_iota() -> tensor<2x2x3xi32> {
   %0 = stablehlo.iota dim = 1 : tensor<4x3xi32>
@@ -36,7 +36,7 @@ func.func @reshape_of_iota() -> tensor<2x2x3xi32> {
 // -----
 
 // CHECK-LABEL: func.func @slice_of_iota
-// CHECK-NEXT: %[[R0:.+]] = stablehlo.constant dense<[[0, 1], [0, 1]]> : tensor<2x2xi32>
+// CHECK-NEXT: %[[R0:.+]] = stablehlo.iota dim = 1 : tensor<2x2xi32>
 // CHECK-NEXT: return %[[R0]] : tensor<2x2xi32>
 func.func @slice_of_iota() -> tensor<2x2xi32> {
   %0 = stablehlo.iota dim = 1 : tensor<4x3xi32>
