@@ -1,7 +1,7 @@
 """Quantised layers by name: convolutions and products of dequantised 8-bit integers that stay in floats.
 
-Products do where `quantised` leaves them.  Convolutions of integers have to be asked for: on a CPU XLA's took 50 times
-as long as those of floats (int8, 64 channels of 56x56).
+Products do where `quantised` leaves them.  Convolutions of integers have to be asked for: on a CPU XLA's took 50
+times as long as those of floats (int8, 64 channels of 56x56).
 """
 
 from __future__ import annotations
