@@ -14,6 +14,8 @@ from oxide import Model, import_onnx
 OPSET = 21
 FLOAT = TensorProto.FLOAT
 node = helper.make_node
+# Of operators that ONNX does not have.
+DOMAIN = "my.domain"
 
 
 def value(name: str, shape: Sequence[int | str | None] | None = (2, 3), dtype: int = FLOAT) -> Any:
@@ -66,3 +68,15 @@ def import_and_run(proto: ModelProto | bytes, *inputs: np.ndarray, **options: An
 
 def sample(shape: Sequence[int] = (2, 3), seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def call(op: str, inputs=("x",), outputs=("y",), **attributes: Any):
+    """A node of DOMAIN."""
+    return node(op, list(inputs), list(outputs), name="call", domain=DOMAIN, **attributes)
+
+
+def one_call(op: str, inputs=("x",), outputs=("y",), *, weights=None, version: int = 1, **attributes: Any):
+    """A model of one node of DOMAIN."""
+    names = [name for name in inputs if name and name not in (weights or {})]
+    empty = [helper.make_empty_tensor_value_info(name) for name in outputs if name]
+    return model([call(op, inputs, outputs, **attributes)], names, empty, weights=weights, opsets={DOMAIN: version})
