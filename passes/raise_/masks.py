@@ -204,42 +204,38 @@ class Mask:
 Masks = Sequence[tuple[Kept | Added, Layout]]
 
 
+@dataclass(frozen=True)
+class _AddedMask:
+    """A mask that is added: as a bias, and as conditions where it says no more than they do."""
+
+    bias: _Bias
+    conditions: Sequence[_Condition]
+    moderate: bool
+
+
 def resolve(masks: Masks, groups: Groups, guard: Guard) -> Mask | Declined | None:
     """Masks of scores, the last one first, as those of oxide.attention."""
     lowest = float(hlo.lowest_finite(hlo.dtype(guard.weights)))
-    biases = [
-        _Bias(_Placed.of(View.whole(mask.value), layout, groups), mask.factor)
-        for mask, layout in masks
-        if isinstance(mask, Added)
-    ]
-    moderate = [bias.is_moderate(lowest) for bias in biases]
-    refusal = _refusal([mask for mask, _ in masks], moderate, guard, lowest)
+    added = [_added(mask, layout, groups, guard, lowest) for mask, layout in masks if isinstance(mask, Added)]
+    selected = [(mask, layout) for mask, layout in masks if isinstance(mask, Kept)]
+    refusal = _refusal([mask for mask, _ in masks], [a.moderate for a in added], guard, lowest)
     if refusal is not None:
         return refusal
     if guard.kept is not None and not _is_alone(guard.kept, masks):
         return None
-    found = [_as_conditions(mask, layout, groups, guard, lowest) for mask, layout in masks]
-    of_added = [condition for each in found for condition in each]
-    fills = [mask.fill for mask, _ in masks if isinstance(mask, Kept)]
-    conditions = [
-        condition
-        for mask, layout in masks
-        if isinstance(mask, Kept)
-        for condition in _conditions(View.whole(mask.value), layout, groups, mask.negated)
-    ]
-    replaced = [bool(each) for each, (mask, _) in zip(found, masks, strict=True) if isinstance(mask, Added)]
-    if all(m or r for m, r in zip(moderate, replaced, strict=True)):
-        biases = [bias for bias, r in zip(biases, replaced, strict=True) if not r]
-    else:
-        of_added = []
-    if of_added and conditions and not _Conditions([*conditions, *of_added]).always_keep_some():
+    # What is not known may leave a query no key where the conditions do.
+    split = all(a.moderate or a.conditions for a in added)
+    biases = [a.bias for a in added if not (split and a.conditions)]
+    of_added = [c for a in added for c in a.conditions] if split else []
+    conditions = [c for m, layout in selected for c in _conditions(View.whole(m.value), layout, groups, m.negated)]
+    every = _Conditions([*conditions, *of_added])
+    if of_added and conditions and not every.always_keep_some():
         return Declined("what a query gets that keeps no key depends on which mask leaves it none")
-    empty = "nan" if all(fill == -math.inf for fill in fills) else "mean"
+    empty = "nan" if all(mask.fill == -math.inf for mask, _ in selected) else "mean"
     if guard.kept is not None or guard.empty_rows_of is not None:
         empty = "zeros"
-    known = all(m for m, r in zip(moderate, replaced, strict=True) if not (r and of_added))
     length, span = (total(leaves(group)) for group in groups[2:])
-    return _Masking(_Conditions([*conditions, *of_added]), biases, known, empty).mask(length, span)
+    return _Masking(every, biases, split, empty).mask(length, span)
 
 
 def _is_alone(kept: ir.Value, masks: Masks) -> bool:
@@ -271,22 +267,25 @@ def _conditions(view: View, layout: Layout, groups: Groups, negated: bool) -> li
     return [_Condition(_Placed.of(part, layout, groups), flip) for part, flip in _conjuncts(view, negated)]
 
 
+def _added(mask: Added, layout: Layout, groups: Groups, guard: Guard, lowest: float) -> _AddedMask:
+    view = View.whole(mask.value)
+    bias = _Bias(_Placed.of(view, layout, groups), mask.factor)
+    conditions = [] if mask.factor != 1 else _as_conditions(view, bias.placed, layout, groups, guard, lowest)
+    return _AddedMask(bias, conditions, bias.is_moderate(lowest))
+
+
 def _as_conditions(
-    mask: Kept | Added, layout: Layout, groups: Groups, guard: Guard, lowest: float
+    view: View, placed: _Placed, layout: Layout, groups: Groups, guard: Guard, lowest: float
 ) -> list[_Condition]:
     """What an added mask of zeros and huge negative numbers keeps, where a query that keeps no key does not matter.
 
     Empty where that is not sure: such a query has NaN for weights after -inf, and others after finite numbers.
     """
-    if isinstance(mask, Kept) or mask.factor != 1:
-        return []
-    view = View.whole(mask.value)
     parts = view.operands("stablehlo.select") if guard.empty_rows_of is not None else None
     if parts is not None:
         for kept, lost, negated in ((parts[1], parts[2], False), (parts[2], parts[1], True)):
             if _is(kept.number(), 0) and _is(lost.number(), -math.inf):
                 return _conditions(parts[0], layout, groups, negated)
-    placed = _Placed.of(view, layout, groups)
     array = placed.elements
     if array is None or not ((array == 0) | (array <= lowest / 2)).all():
         return []
