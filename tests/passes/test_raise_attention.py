@@ -34,7 +34,6 @@ def check_form(module: ir.Module, form: Form) -> None:
         assert hlo.dtype(op.operands[0]).name == form.kinds[0]
 
 
-# The old exporter writes a masked softmax whose NaN become zeros, and float32 for bfloat16 where it likes.
 @pytest.mark.parametrize("route", ["decomposed", "torchscript"])
 @pytest.mark.parametrize("name", TORCH)
 def test_pytorch(name: str, route: str) -> None:
