@@ -15,6 +15,8 @@ _MOVES = 200
 _PLACEMENTS = 40_000
 # Memory of more units of the alignment is taken to be filled to the last, which is quicker to say.
 _COUNTED_UNITS = 1 << 18
+# At how many times the least that is needed is looked for.
+_TIMES = 1_000
 
 
 @dataclass(frozen=True)
@@ -74,20 +76,21 @@ class Intervals:
     def least(self) -> int:
         """The most that is needed of the arena at any one time, which no packing can go below.
 
-        More than `bound`: whole buffers lie elsewhere, and only where they do as long as they live.
+        More than `bound`: whole buffers lie elsewhere, and only where they do as long as they live.  The times when
+        most is in use are looked at.
         """
-        together = (self.starts[:, None] <= self.ends) & (self.ends[:, None] >= self.starts)
-        fits = (self.exact[:, None] <= self.exact) & ~together
+        own = np.flatnonzero(~self.inside)
+        together = (self.starts[:, None] <= self.ends[own]) & (self.ends[:, None] >= self.starts[own])
+        fits = (self.exact[:, None] <= self.exact[own]) & ~together
         used, least = self.used(self.inside), self.bound
-        for time in np.argsort(-used, kind="stable"):
+        for time in np.argsort(-used, kind="stable")[:_TIMES]:
             if used[time] <= least:
                 break
-            alive = (self.starts <= time) & (self.ends >= time)
-            inside = np.flatnonzero(alive & self.inside)
-            fitting = {own: inside[fits[inside, own]] for own in np.flatnonzero(~alive & ~self.inside)}
-            elsewhere = sum(_fullest(self.sizes[own], self.sizes[some]) for own, some in fitting.items())
-            somewhere = np.unique(np.concatenate([inside[:0], *fitting.values()]))
-            least = max(least, int(used[time] - min(elsewhere, self.sizes[somewhere].sum())))
+            inside = np.flatnonzero(self.inside & (self.starts <= time) & (self.ends >= time))
+            rooms = zip(self.sizes[own], fits[inside].T, strict=True)
+            elsewhere = sum(_fullest(room, self.sizes[inside[fit]]) for room, fit in rooms)
+            somewhere = self.sizes[inside[fits[inside].any(axis=1)]].sum()
+            least = max(least, int(used[time] - min(elsewhere, somewhere)))
         return least
 
 
