@@ -41,10 +41,15 @@ def measure(name: str, call: Callable[[], Any], *, seconds: float = 2.0, warm_up
 
 
 def measure_model(
-    model: Model, inputs: Mapping[str, np.ndarray], *, platform: str = "cpu", seconds: float = 2.0
+    model: Model,
+    inputs: Mapping[str, np.ndarray],
+    *,
+    platform: str = "cpu",
+    pipeline: str | None = None,
+    seconds: float = 2.0,
 ) -> Timing:
     """Time the compiled model from numpy inputs to numpy outputs; compilation is not counted."""
-    executable = model.compile(platform)
+    executable = model.compile(platform, pipeline=pipeline)
 
     def call() -> None:
         for value in executable.run(inputs).values():

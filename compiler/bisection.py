@@ -128,7 +128,7 @@ def _run_model(
 
 
 def _run_compiled(model: Model, inputs: Inputs) -> dict[str, np.ndarray]:
-    results = model.compile(cache=False).run(inputs)
+    results = model.compile(pipeline="", cache=False).run(inputs)
     return {name: np.asarray(value) for name, value in results.items()}
 
 

@@ -109,25 +109,28 @@ class Model:
         platform: str = "cpu",
         *,
         device: int = 0,
+        pipeline: str | None = None,
         options: Mapping[str, str | bool | int | float] | None = None,
         cache: bool = True,
     ) -> Executable:
         """Compile with XLA through PJRT and put the weights on the device.
 
         `platform` is `cpu`, `gpu`, `tpu` or the name of a PJRT plug-in that JAX knows, `device` the index of one of
-        its local devices.  `options` are XLA's debug options by name (`{"xla_cpu_enable_fast_math": True}`); they
+        its local devices.  `pipeline` names the passes that a copy of the module goes through first: those of `optimize`
+        for the platform unless something else is said, none with `""`.  `options` are XLA's debug options by name (`{"xla_cpu_enable_fast_math": True}`); they
         override those of `oxide.backends.pjrt.client.DEFAULT_OPTIONS`.
         With `cache`, executables are kept on disk and reused.  Raises OxideError.
         """
         from oxide.backends.pjrt import compile_model
 
-        return compile_model(self, platform, device=device, options=options or {}, cache=cache)
+        return compile_model(self, platform, device=device, pipeline=pipeline, options=options or {}, cache=cache)
 
     def stateful(
         self,
         platform: str = "cpu",
         *,
         device: int = 0,
+        pipeline: str | None = None,
         options: Mapping[str, str | bool | int | float] | None = None,
         cache: bool = True,
         seed: int = 0,
@@ -138,5 +141,7 @@ class Model:
         """
         from oxide.backends.pjrt import StatefulExecutable, compile_model
 
-        executable = compile_model(self, platform, device=device, options=options or {}, cache=cache, donate=True)
+        executable = compile_model(
+            self, platform, device=device, pipeline=pipeline, options=options or {}, cache=cache, donate=True
+        )
         return StatefulExecutable(self, executable, seed)

@@ -63,13 +63,14 @@ def verify(
     inputs: Mapping[str, np.ndarray],
     *,
     platform: str = "cpu",
+    pipeline: str | None = None,
     tolerance: float | None = None,
 ) -> Verification:
-    """Run the compiled model and the oracle on the same inputs and compare every output.
+    """Run the compiled model (`Model.compile`) and the oracle on the same inputs and compare every output.
 
     Raises OxideError when one of them cannot run, or when they disagree about the outputs' names.
     """
-    results = model.compile(platform).run(inputs)
+    results = model.compile(platform, pipeline=pipeline).run(inputs)
     ours = {name: np.asarray(value) for name, value in results.items()}
     return Verification(oracle.name, compare_all(ours, oracle.run(inputs), tolerance))
 
@@ -96,7 +97,7 @@ def verify_layers(
     layers = expose_layers(source if isinstance(source, bytes) else source.read_bytes())
     model = import_onnx(layers.model, base_dir=folder or None, dims=dims, shapes=shapes, lowerings=lowerings)
     oracle = onnxruntime_oracle(layers.model.SerializeToString(), base_dir=folder, optimize=False)
-    comparisons = verify(model, oracle, inputs, platform=platform, tolerance=tolerance).comparisons
+    comparisons = verify(model, oracle, inputs, platform=platform, pipeline="", tolerance=tolerance).comparisons
     return _report(oracle.name, comparisons, layers.producers)
 
 

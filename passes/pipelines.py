@@ -13,6 +13,16 @@ class NamedPipeline:
     text: str
 
 
+_DEVICES = {"cpu": "cpu", "cuda": "gpu", "gpu": "gpu", "rocm": "gpu", "tpu": "tpu"}
+
+
+def optimize_for(platform: str) -> str:
+    """The passes of `optimize` for a PJRT platform; where its kind is not known, what any device gains by."""
+    device = _DEVICES.get(platform)
+    choices = f"layout=auto convolutions=auto device={device}" if device else ""
+    return f"default,simplify{{{choices}}},canonicalize,hoist-params,symbol-dce"
+
+
 PIPELINES: dict[str, NamedPipeline] = {
     "default": NamedPipeline(
         "Simplify a module without changing its vocabulary; composites stay",
@@ -20,7 +30,7 @@ PIPELINES: dict[str, NamedPipeline] = {
     ),
     "optimize": NamedPipeline(
         "Fewer and cheaper operations by exact rules, work done once on weights; convolutions for the CPU",
-        "default,simplify{layout=auto convolutions=auto},canonicalize,hoist-params,symbol-dce",
+        optimize_for("cpu"),
     ),
     "lower": NamedPipeline(
         "Reduce composites and CHLO to plain StableHLO in as few functions as possible",

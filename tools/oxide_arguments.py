@@ -6,6 +6,7 @@ import argparse
 import re
 
 TOOL = "oxide"
+# For files, which any device may read; what runs goes through the passes for its device.
 DEFAULT_PIPELINE = "default"
 
 
@@ -16,26 +17,28 @@ def make_parser() -> argparse.ArgumentParser:
     debug = argparse.ArgumentParser(add_help=False)
     debug.add_argument("--debug", action="store_true", help="show the traceback of an error (or set OXIDE_DEBUG=1)")
     model = _model_options()
+    written = _pipeline_option(DEFAULT_PIPELINE, f"passes to run first (default {DEFAULT_PIPELINE!r};")
+    compiled = _pipeline_option(None, "passes before XLA's (default: 'optimize' for the platform;")
     report = argparse.ArgumentParser(add_help=False)
     report.add_argument("--format", choices=("text", "json"), default="text", help="how to print the report")
     values = value_options()
     jobs = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    job = jobs.add_parser("compile", parents=[model, debug], help="write a model as .mlirbc, .mlir, .py or .hlo")
+    job = jobs.add_parser("compile", parents=[model, written, debug], help="write a model as .mlirbc, .mlir, .py or .hlo")
     job.add_argument("-o", "--output", required=True, help="the file to write; its suffix chooses the form")
     job.add_argument("--target-version", default="current", help="of a .mlirbc: 1.x, current, minimum, 4w or 12w")
     job.add_argument("--inline-weights", action="store_true", help="weights as constants: one file, no safetensors")
     job.add_argument("--prepare-weights", action="store_true", help="write what @prepare gives, not what it takes")
 
-    jobs.add_parser("inspect", parents=[model, report, debug], help="inputs, outputs, operations, FLOPs and bytes")
+    jobs.add_parser("inspect", parents=[model, written, report, debug], help="inputs, outputs, operations, FLOPs and bytes")
 
-    job = jobs.add_parser("run", parents=[model, values, debug], help="run a model on arrays from .npy files")
+    job = jobs.add_parser("run", parents=[model, compiled, values, debug], help="run a model on arrays from .npy files")
     job.add_argument("--random", action="store_true", help="random values for inputs that are not given")
     job.add_argument("-o", "--output", help="write the outputs to this .npz")
 
     job = jobs.add_parser(
         "verify",
-        parents=[model, values, report, debug],
+        parents=[model, compiled, values, report, debug],
         help="compare with onnxruntime (ONNX) or the StableHLO interpreter (MLIR)",
     )
     job.add_argument("--tolerance", type=float, help="largest relative error; by default it follows the dtype")
@@ -45,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     job.add_argument("--layers", action="store_true", help="compare all nodes and find the first that diverges")
 
     job = jobs.add_parser(
-        "bench", parents=[model, values, report, debug], help="median latency, against onnxruntime"
+        "bench", parents=[model, compiled, values, report, debug], help="median latency, against onnxruntime"
     )
     job.add_argument("--seconds", type=float, default=2.0, help="how long to measure each (default 2)")
 
@@ -61,11 +64,6 @@ def _model_options() -> argparse.ArgumentParser:
         "input", metavar="IN", help="ONNX, .pt2, .mlir, .mlirbc or package.module:factory; - is standard input"
     )
     options.add_argument(
-        "--pipeline",
-        default=DEFAULT_PIPELINE,
-        help=f"passes to run first (default {DEFAULT_PIPELINE!r}; '' for none; oxide-opt --list-passes)",
-    )
-    options.add_argument(
         "--dim", type=dimension, action="append", default=[], metavar="NAME=SIZE", help="size of a named dimension"
     )
     options.add_argument(
@@ -78,6 +76,12 @@ def _model_options() -> argparse.ArgumentParser:
         metavar="1x3x224xf32",
         help="dtypes and shapes of a factory's example arguments, by position or NAME=...",
     )
+    return options
+
+
+def _pipeline_option(default: str | None, help: str) -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--pipeline", default=default, help=f"{help} '' for none; oxide-opt --list-passes)")
     return options
 
 

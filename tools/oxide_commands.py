@@ -42,9 +42,12 @@ class Session:
         return Path(self.options.input)
 
     def model(self, source: Path | bytes) -> Model:
-        """Load the model and run the pipeline on it."""
         with self.progress.stage(f"reading {self.options.input}"):
-            model = self._load(source)
+            return self._load(source)
+
+    def improved(self, source: Path | bytes) -> Model:
+        """Load the model and run the pipeline on it."""
+        model = self.model(source)
         if self.options.pipeline:
             with self.progress.stage(f"running {self.options.pipeline}"):
                 model.run_passes(self.options.pipeline)
@@ -81,7 +84,7 @@ class Session:
 
 def compile_command(session: Session) -> int:
     options = session.options
-    model = session.model(session.source())
+    model = session.improved(session.source())
     with session.progress.stage(f"writing {options.output}"):
         written = model.save(
             options.output,
@@ -95,7 +98,7 @@ def compile_command(session: Session) -> int:
 
 
 def inspect_command(session: Session) -> int:
-    report = inspect(session.model(session.source()))
+    report = inspect(session.improved(session.source()))
     session.report(report.to_json(), lambda: text.inspection_text(report))
     return 0
 
@@ -105,7 +108,7 @@ def run_command(session: Session) -> int:
     model = session.model(session.source())
     inputs = session.inputs(model, fill=options.random)
     with session.progress.stage("compiling"):
-        executable = model.compile(options.platform)
+        executable = model.compile(options.platform, pipeline=options.pipeline)
     with session.progress.stage("running"):
         outputs = {name: np.asarray(value) for name, value in executable.run(inputs).items()}
     if options.output:
@@ -123,7 +126,14 @@ def verify_command(session: Session) -> int:
         return _verify_layers(session, source, inputs)
     oracle = onnxruntime_oracle(options.against) if options.against else choose_oracle(source, model)
     with session.progress.stage(f"comparing with {oracle.name}"):
-        result = verify(model, oracle, inputs, platform=options.platform, tolerance=options.tolerance)
+        result = verify(
+            model,
+            oracle,
+            inputs,
+            platform=options.platform,
+            pipeline=options.pipeline,
+            tolerance=options.tolerance,
+        )
     content = {
         "oracle": result.oracle,
         "passed": result.passed,
@@ -163,7 +173,11 @@ def bench_command(session: Session) -> int:
     model = session.model(source)
     inputs = session.inputs(model, fill=True)
     with session.progress.stage("measuring oxide"):
-        timings = [measure_model(model, inputs, platform=options.platform, seconds=options.seconds)]
+        timings = [
+            measure_model(
+                model, inputs, platform=options.platform, pipeline=options.pipeline, seconds=options.seconds
+            )
+        ]
     if is_onnx(source):
         try:
             oracle = onnxruntime_oracle(source)

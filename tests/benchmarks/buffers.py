@@ -55,7 +55,7 @@ def measured(path: Path, platform: str | None, device: str) -> list[str]:
     cells = [f"{size / MEGABYTE:.3f}" for size in sizes]
     cells.insert(2, f"{arena / bound:.3f}")
     if platform is not None:
-        stats = model.compile(platform, cache=False).memory_analysis()
+        stats = model.compile(platform, pipeline="", cache=False).memory_analysis()
         temp = stats["temp_size_in_bytes"]
         theirs = temp + stats["output_size_in_bytes"] - stats["alias_size_in_bytes"]
         ours = arena + log.counts["bytes outside the arena"]

@@ -50,7 +50,7 @@ def main() -> None:
         for form, pipeline in FORMS.items():
             model = oxide.load(path).run_passes("default").run_passes(pipeline)
             start = perf_counter()
-            executable = model.compile(options.platform, cache=False)
+            executable = model.compile(options.platform, pipeline="", cache=False)
             seconds = perf_counter() - start
             signature = model.signature
             prepared = len(signature.preparation.results) if signature.preparation else 0

@@ -96,7 +96,7 @@ def main() -> None:
                 compile_seconds(forward, options.platform, options.compiles),
                 compile_seconds(prepare, options.platform, options.compiles),
             )
-            executables[form] = model.compile(options.platform, cache=False)
+            executables[form] = model.compile(options.platform, pipeline="", cache=False)
         inputs = TWELVE[name].inputs() if name in TWELVE else random_inputs(executables["raw"].inputs, 0)
         times: dict[str, list[float]] = {form: [] for form in FORMS}
         outputs: dict[str, dict[str, np.ndarray]] = {}

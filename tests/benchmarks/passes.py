@@ -69,7 +69,7 @@ def arena_sizes(imported: oxide.Model, platform: str, device: str) -> list[str]:
     log = PassLog()
     AssignBuffers().run(run_pipeline(imported.module, f"lower,fuse{{device={device}}}"), log)
     arena, bound = log.counts["arena bytes"], log.counts["lower bound bytes"]
-    stats = imported.compile(platform, cache=False).memory_analysis()
+    stats = imported.compile(platform, pipeline="", cache=False).memory_analysis()
     temp = stats["temp_size_in_bytes"]
     results = stats["output_size_in_bytes"] - stats["alias_size_in_bytes"]
     total = (arena + log.counts["bytes outside the arena"]) / (temp + results)

@@ -54,7 +54,7 @@ NETS: dict[str, Callable[[], tuple[nn.Module, tuple[torch.Tensor, ...]]]] = {
 
 
 def executable(module: nn.Module, args: tuple[torch.Tensor, ...]) -> Call:
-    compiled = oxide.import_torch(module, args).run_passes("default").compile(cache=False)
+    compiled = oxide.import_torch(module, args).compile(cache=False)
     inputs = dict(zip((spec.name for spec in compiled.inputs), args, strict=True))
     return lambda: [torch.from_dlpack(value) for value in compiled.run(inputs).values()]
 

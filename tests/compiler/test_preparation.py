@@ -71,7 +71,7 @@ def test_the_model_is_given_raw_weights() -> None:
 
 def test_executable() -> None:
     model, x, expected = hoisted()
-    executable = model.compile(cache=False)
+    executable = model.compile(pipeline="", cache=False)
     np.testing.assert_allclose(executable(x), expected, atol=1e-5)
 
 
@@ -83,7 +83,8 @@ def test_saved_and_loaded(tmp_path: Path, name: str, inline: bool) -> None:
     loaded = oxide.load(tmp_path / name)
     assert (loaded.signature.preparation is None) == inline
     assert loaded.parameter_specs == ([] if inline else model.parameter_specs)
-    np.testing.assert_allclose(loaded.compile(cache=False)(x), expected, atol=1e-5)
+    for pipeline in ("", "optimize"):  # as it is, and prepared further
+        np.testing.assert_allclose(loaded.compile(pipeline=pipeline, cache=False)(x), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["model.mlirbc", "model.py"])
@@ -144,14 +145,14 @@ def test_hlo_is_of_the_raw_form(tmp_path: Path) -> None:
 
 def test_reference_interpreter_runs_the_raw_form() -> None:
     model, x, _ = hoisted()
-    assert verify(model, interpreter_oracle(model), {model.inputs[0].name: x}).passed
+    assert verify(model, interpreter_oracle(model), {model.inputs[0].name: x}, pipeline="").passed
 
 
 def test_open_sizes() -> None:
     batch = torch.export.Dim("batch")
     module, x = Folding().eval(), torch.randn(2, 3, 5, 5)
     model = oxide.import_torch(module, (x,), dynamic_shapes=({0: batch},)).run_passes("default,hoist-params")
-    executable = model.compile(cache=False)
+    executable = model.compile(pipeline="", cache=False)
     namespace, params = load(model.to_jax_source()), nested(dict(model.parameters))
     for size in (1, 3):
         x = torch.randn(size, 3, 5, 5)
@@ -170,7 +171,7 @@ def test_models_agree_with_onnxruntime(name: str, count: int) -> None:
     preparation = model.signature.preparation
     assert preparation is not None
     assert len(preparation.results) == count
-    assert verify(model, onnxruntime_oracle(path), TWELVE[name].inputs()).passed
+    assert verify(model, onnxruntime_oracle(path), TWELVE[name].inputs(), pipeline="").passed
 
 
 def test_work_in_loops_and_on_constants_is_prepared() -> None:
@@ -201,9 +202,9 @@ def test_updated_statistics_are_not_prepared() -> None:
     torch.manual_seed(0)
     module, x = ConvNet().train(), torch.randn(2, 3, 24, 20)
     model = oxide.import_torch(module, (x,)).run_passes("default")
-    plain = {name: np.asarray(value) for name, value in model.compile(cache=False).run({"x": x}).items()}
+    plain = {name: np.asarray(value) for name, value in model.compile(pipeline="", cache=False).run({"x": x}).items()}
     model.run_passes("hoist-params")
-    prepared = {name: np.asarray(value) for name, value in model.compile(cache=False).run({"x": x}).items()}
+    prepared = {name: np.asarray(value) for name, value in model.compile(pipeline="", cache=False).run({"x": x}).items()}
     assert all(comparison.passed for comparison in compare_all(prepared, plain, None))
 
 

@@ -57,10 +57,11 @@ def test_executable_artefact_and_source(tmp_path: Path) -> None:
     assert preparation is not None
     names = {spec.name for spec in preparation.results}
     assert {"branches.1.weight_concatenated", "q.weight_concatenated", "q.bias_concatenated"} <= names
-    np.testing.assert_allclose(model.compile(cache=False)(x), expected, atol=1e-5)
+    np.testing.assert_allclose(model.compile(pipeline="", cache=False)(x), expected, atol=1e-5)
 
     model.save(tmp_path / "model.mlirbc")
-    np.testing.assert_allclose(oxide.load(tmp_path / "model.mlirbc").compile(cache=False)(x), expected, atol=1e-5)
+    loaded = oxide.load(tmp_path / "model.mlirbc")
+    np.testing.assert_allclose(loaded.compile(pipeline="", cache=False)(x), expected, atol=1e-5)
 
     namespace = load(model.to_jax_source())
     params = nested(

@@ -25,8 +25,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from models.zoo import ZOO, ZooModel
 
-PIPELINE = "optimize"
-
 
 @dataclass(frozen=True)
 class Row:
@@ -60,7 +58,7 @@ HEAD = ("model", "shape", "sum Oxide", "sum ORT", "MSE", "max rel", "time/ORT", 
 def verify_model(entry: ZooModel, *, seconds: float = 0.0) -> Row:
     """Import, compile and run one model and onnxruntime on the same inputs; time both for `seconds` each."""
     inputs = entry.inputs()
-    model = oxide.load(entry.path()).run_passes(PIPELINE)
+    model = oxide.load(entry.path())
     executable = model.compile()
     ours = {name: np.asarray(value) for name, value in executable.run(inputs).items()}
     oracle = onnxruntime_oracle(entry.path())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,8 @@ from oxide.backends.pjrt.program import bytecode, separate, specialize
 from oxide.bounded import read_bounds, trim, trimmed_specs
 from oxide.dialects.diagnostics import OxideError
 from oxide.effects import read_checks, read_updates
+from oxide.passes.manager import run_pipeline
+from oxide.passes.pipelines import optimize_for
 from oxide.signature import Signature, TensorSpec, read_signature
 from oxide.sizes import bind_sizes, read_constraints
 
@@ -200,10 +202,20 @@ def _run_once(prepare: ir.Module, weights: Mapping[str, jax.Array], compiler: _C
 
 
 def compile_model(
-    model: Model, platform: str, *, device: int, options: Options, cache: bool, donate: bool = False
+    model: Model,
+    platform: str,
+    *,
+    device: int,
+    pipeline: str | None,
+    options: Options,
+    cache: bool,
+    donate: bool = False,
 ) -> Executable:
     """Compile a model; `Model.compile` says what the arguments mean, `Model.stateful` why to donate."""
     place = find_device(platform, device)
+    passes = optimize_for(place.client.platform) if pipeline is None else pipeline
+    if passes:
+        model = replace(model, module=run_pipeline(model.module, passes))
     options = {**DEFAULT_OPTIONS.get(place.client.platform, {}), **options}
     folder = ExecutableCache(default_folder()) if cache else None
     return Executable(model, _Compiler(place, options, folder, donate))
