@@ -116,9 +116,10 @@ class Model:
         """Compile with XLA through PJRT and put the weights on the device.
 
         `platform` is `cpu`, `gpu`, `tpu` or the name of a PJRT plug-in that JAX knows, `device` the index of one of
-        its local devices.  `pipeline` names the passes that a copy of the module goes through first: those of `optimize`
-        for the platform unless something else is said, none with `""`.  `options` are XLA's debug options by name (`{"xla_cpu_enable_fast_math": True}`); they
-        override those of `oxide.backends.pjrt.client.DEFAULT_OPTIONS`.
+        its local devices.  `pipeline` names the passes that a copy of the module goes through once its shapes are
+        known: those of `optimize` for the platform unless something else is said, none with `""`.  `options` are
+        XLA's debug options by name (`{"xla_cpu_enable_fast_math": True}`); they override those of
+        `oxide.backends.pjrt.client.DEFAULT_OPTIONS`.
         With `cache`, executables are kept on disk and reused.  Raises OxideError.
         """
         from oxide.backends.pjrt import compile_model

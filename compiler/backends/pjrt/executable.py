@@ -48,6 +48,17 @@ class _Program:
     handlers: Sequence[Any]
 
 
+@dataclass(frozen=True)
+class _Specialization:
+    """A program for one set of shapes, and the weights that it takes."""
+
+    program: _Program
+    # Each is the executable's parameter of that number, or what the specialization's own `@prepare` gave.
+    parameters: Sequence[int | jax.Array]
+    preparation: str
+    prepared: Mapping[str, jax.Array]
+
+
 class _Compiler:
     """Compiles modules for one device, by way of the cache on disk."""
 
@@ -90,12 +101,15 @@ class Executable:
     an OxideError that names the input.  Outputs are jax.Array on the device, of the model's dtypes whatever
     JAX's x64 setting; `numpy.asarray` reads them.  Calls return before the device is done, as JAX's do.
 
-    A model with dynamic input shapes is compiled again for each new set of shapes.  Sizes that do not fit its
-    symbols and constraints (`oxide.sizes`) are an OxideError.  What `hoist-params` moved to `@prepare` runs once,
-    when the executable is made; weights that only it reads do not stay on the device.
+    A model with dynamic input shapes is compiled again, passes first, for each new set of shapes.  Sizes that do
+    not fit its symbols and constraints (`oxide.sizes`) are an OxideError.  What `hoist-params` moved to `@prepare`
+    runs once, when the executable is made; weights that only it reads do not stay on the device.  What it moves
+    once the shapes are known runs then, and is shared by all shapes that need the same.
     """
 
-    def __init__(self, model: Model, compiler: _Compiler) -> None:
+    def __init__(self, model: Model, compiler: _Compiler, passes: str) -> None:
+        if passes and model.check().is_static:
+            model = replace(model, module=run_pipeline(model.module, passes))
         signature = model.check()
         self.name = model.name
         self.inputs: tuple[TensorSpec, ...] = signature.inputs
@@ -106,8 +120,9 @@ class Executable:
         self.outputs = tuple(s for s in self.results if self._checks is None or s.name != self._checks.output)
         self.parameter_specs = signature.parameters
         self._compiler = compiler
+        self._passes = passes
         self._module, prepare = separate(model.module, signature)
-        self._specialized: OrderedDict[tuple[tuple[int, ...], ...], _Program] = OrderedDict()
+        self._specialized: OrderedDict[tuple[tuple[int, ...], ...], _Specialization] = OrderedDict()
         # Compile before the weights move, so that a refusal costs no transfer.
         self._fixed = compiler.program(self._module, signature) if signature.is_static else None
         # What the program writes to must not be the model's own memory.
@@ -153,7 +168,11 @@ class Executable:
         """
         device = self._compiler.device
         arguments = [put_argument(value, spec, device) for value, spec in zip(values, self.inputs, strict=True)]
-        program = self._fixed or self._specialize(arguments)
+        program = self._fixed
+        if program is None:
+            specialized = self._specialize(arguments)
+            program = specialized.program
+            parameters = [parameters[p] if isinstance(p, int) else p for p in specialized.parameters]
         results = execute(program.handle, [*arguments, *parameters], program.handlers)
         return trim(results, self._bounds) if self._bounds else results
 
@@ -168,25 +187,43 @@ class Executable:
         self._checks.require(int(np.asarray(named.pop(self._checks.output))))
         return list(named.values())
 
-    def _specialize(self, arguments: Sequence[jax.Array]) -> _Program:
+    def _specialize(self, arguments: Sequence[jax.Array]) -> _Specialization:
         shapes = tuple(argument.shape for argument in arguments)
-        program = self._specialized.get(shapes)
-        if program is None:
-            bind_sizes(self.inputs, shapes, self._constraints)
-            specs = [spec.of_shape(shape) for spec, shape in zip(self.inputs, shapes, strict=True)]
-            program = self._compiler.program(*specialize(self._module, specs, self.parameter_specs))
-            self._specialized[shapes] = program
+        specialized = self._specialized.get(shapes)
+        if specialized is None:
+            specialized = self._specialization(shapes)
+            self._specialized[shapes] = specialized
             if len(self._specialized) > _MAX_SPECIALIZATIONS:
                 self._specialized.popitem(last=False)
         self._specialized.move_to_end(shapes)
-        return program
+        return specialized
+
+    def _specialization(self, shapes: tuple[tuple[int, ...], ...]) -> _Specialization:
+        bind_sizes(self.inputs, shapes, self._constraints)
+        specs = [spec.of_shape(shape) for spec, shape in zip(self.inputs, shapes, strict=True)]
+        module, signature = specialize(self._module, specs, self.parameter_specs)
+        if self._passes:
+            module = run_pipeline(module, self._passes)
+            signature = read_signature(module)
+        main, prepare = separate(module, signature)
+        program = self._compiler.program(main, signature)
+        # Weights are mostly prepared alike for all shapes, and then once.
+        preparation = "" if prepare is None else str(prepare)
+        known = (kept.prepared for kept in self._specialized.values() if kept.preparation == preparation)
+        prepared = next(known, None)
+        if prepared is None:
+            weights = {s.name: array for s, array in zip(self.parameter_specs, self.parameters, strict=True)}
+            prepared = {} if prepare is None else _run_once(prepare, weights, self._compiler)
+        places = {spec.name: place for place, spec in enumerate(self.parameter_specs)}
+        parameters = [prepared[s.name] if s.name in prepared else places[s.name] for s in signature.parameters]
+        return _Specialization(program, parameters, preparation, prepared)
 
     def _latest(self) -> _Program:
         if self._fixed is not None:
             return self._fixed
         if not self._specialized:
             raise OxideError("the model has dynamic shapes and is compiled when it is called; call it first")
-        return next(reversed(self._specialized.values()))
+        return next(reversed(self._specialized.values())).program
 
 
 def _put(array: np.ndarray, device: Device, *, share: bool) -> jax.Array:
@@ -214,8 +251,6 @@ def compile_model(
     """Compile a model; `Model.compile` says what the arguments mean, `Model.stateful` why to donate."""
     place = find_device(platform, device)
     passes = optimize_for(place.client.platform) if pipeline is None else pipeline
-    if passes:
-        model = replace(model, module=run_pipeline(model.module, passes))
     options = {**DEFAULT_OPTIONS.get(place.client.platform, {}), **options}
     folder = ExecutableCache(default_folder()) if cache else None
-    return Executable(model, _Compiler(place, options, folder, donate))
+    return Executable(model, _Compiler(place, options, folder, donate), passes)
