@@ -24,15 +24,21 @@ def make_parser() -> argparse.ArgumentParser:
     values = value_options()
     jobs = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    job = jobs.add_parser("compile", parents=[model, written, debug], help="write a model as .mlirbc, .mlir, .py or .hlo")
+    job = jobs.add_parser(
+        "compile", parents=[model, written, debug], help="write a model as .mlirbc, .mlir, .py or .hlo"
+    )
     job.add_argument("-o", "--output", required=True, help="the file to write; its suffix chooses the form")
     job.add_argument("--target-version", default="current", help="of a .mlirbc: 1.x, current, minimum, 4w or 12w")
     job.add_argument("--inline-weights", action="store_true", help="weights as constants: one file, no safetensors")
     job.add_argument("--prepare-weights", action="store_true", help="write what @prepare gives, not what it takes")
 
-    jobs.add_parser("inspect", parents=[model, written, report, debug], help="inputs, outputs, operations, FLOPs and bytes")
+    jobs.add_parser(
+        "inspect", parents=[model, written, report, debug], help="inputs, outputs, operations, FLOPs and bytes"
+    )
 
-    job = jobs.add_parser("run", parents=[model, compiled, values, debug], help="run a model on arrays from .npy files")
+    job = jobs.add_parser(
+        "run", parents=[model, compiled, values, debug], help="run a model on arrays from .npy files"
+    )
     job.add_argument("--random", action="store_true", help="random values for inputs that are not given")
     job.add_argument("-o", "--output", help="write the outputs to this .npz")
 

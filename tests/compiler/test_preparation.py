@@ -202,9 +202,13 @@ def test_updated_statistics_are_not_prepared() -> None:
     torch.manual_seed(0)
     module, x = ConvNet().train(), torch.randn(2, 3, 24, 20)
     model = oxide.import_torch(module, (x,)).run_passes("default")
-    plain = {name: np.asarray(value) for name, value in model.compile(pipeline="", cache=False).run({"x": x}).items()}
+    plain = {
+        name: np.asarray(value) for name, value in model.compile(pipeline="", cache=False).run({"x": x}).items()
+    }
     model.run_passes("hoist-params")
-    prepared = {name: np.asarray(value) for name, value in model.compile(pipeline="", cache=False).run({"x": x}).items()}
+    prepared = {
+        name: np.asarray(value) for name, value in model.compile(pipeline="", cache=False).run({"x": x}).items()
+    }
     assert all(comparison.passed for comparison in compare_all(prepared, plain, None))
 
 
