@@ -92,9 +92,12 @@ class Model:
         files that were there before are then untouched.
         """
         from oxide.artefacts import save
-        from oxide.prepared_weights import prepare_weights as prepared
 
-        model = prepared(self) if prepare_weights else self
+        model = self
+        if prepare_weights:
+            from oxide.prepared_weights import prepared
+
+            model = prepared(self)
         return save(model, Path(path), target_version=target_version, inline_weights=inline_weights)
 
     def to_jax_source(self, *, parameters_file: str | None = None) -> JaxSource:

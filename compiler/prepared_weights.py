@@ -8,7 +8,7 @@ from oxide.backends.pjrt.program import separate
 from oxide.model import Model
 
 
-def prepare_weights(model: Model) -> Model:
+def prepared(model: Model) -> Model:
     """The model without `@prepare`: its weights are what that gives (on this machine's CPU), and the others that
     `@main` takes.
 
@@ -18,7 +18,7 @@ def prepare_weights(model: Model) -> Model:
     main, prepare = separate(model.module, signature)
     if prepare is None:
         return model
-    made = Model(prepare, model.parameters, model.name).compile("cpu", cache=False).run({})
+    made = Model(prepare, model.parameters, model.name).compile("cpu", pipeline="", cache=False).run({})
     values = {name: np.asarray(value) for name, value in made.items()}
     kept = {spec.name for spec in signature.parameters} - values.keys()
     return Model(main, values | {name: model.parameters[name] for name in kept}, model.name)
