@@ -12,6 +12,7 @@ from jaxlib import xla_client
 from jaxlib.mlir import ir
 
 from oxide.backends.pjrt.client import DEFAULT_OPTIONS
+from oxide.backends.pjrt.program import bytecode
 
 # onnx.backend.test.runner compares bfloat16 with half of its own precision.
 BFLOAT16_RTOL = 2.0**-6
@@ -28,7 +29,7 @@ class Program:
         options = xla_client.CompileOptions()
         options.env_option_overrides = list(DEFAULT_OPTIONS["cpu"].items())
         self._executable = jax_backend.get_backend("cpu").compile_and_load(
-            str(module), xla_client.DeviceList((self._device,)), options
+            bytecode(module), xla_client.DeviceList((self._device,)), options
         )
 
     def __call__(self, arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
