@@ -211,7 +211,7 @@ def _select(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | No
     return on_splats(lambda predicate, x, y: np.where(predicate, x, y), operands)
 
 
-_COMPARISONS: dict[str, Callable[..., np.ndarray]] = {
+COMPARISONS: dict[str, Callable[..., np.ndarray]] = {
     "EQ": np.equal,
     "NE": np.not_equal,
     "LT": np.less,
@@ -228,8 +228,8 @@ def _compare(op: ir.Operation, operands: Sequence[np.ndarray]) -> np.ndarray | N
     if (ordered and operands[0].dtype.kind == "c") or (total and operands[0].dtype not in COMPUTED):
         return None
     if total and _is_real(operands[0]):
-        return on_splats(lambda x, y: _COMPARISONS[direction](_total_order(x), _total_order(y)), operands)
-    return on_splats(_COMPARISONS[direction], operands)
+        return on_splats(lambda x, y: COMPARISONS[direction](_total_order(x), _total_order(y)), operands)
+    return on_splats(COMPARISONS[direction], operands)
 
 
 def _total_order(x: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from jaxlib.mlir import ir
 from oxide.dialects import hlo
 from oxide.dialects.attributes import keyword
 from oxide.dialects.constants import constant_value
+from oxide.dialects.fold.elementwise import COMPARISONS
 from oxide.passes.canonicalize.conversions import holds
 from oxide.passes.canonicalize.matching import (
     Declined,
@@ -26,14 +27,6 @@ from oxide.passes.canonicalize.sums import affine, combined, small_constant
 
 _SWAPPED = {"EQ": "EQ", "NE": "NE", "LT": "GT", "GT": "LT", "LE": "GE", "GE": "LE"}
 _INVERSE = {"EQ": "NE", "NE": "EQ", "LT": "GE", "GE": "LT", "GT": "LE", "LE": "GT"}
-_COMPARISONS = {
-    "EQ": np.equal,
-    "NE": np.not_equal,
-    "LT": np.less,
-    "LE": np.less_equal,
-    "GT": np.greater,
-    "GE": np.greater_equal,
-}
 # How two numbers may relate: less, equal, greater, or unordered where one is NaN.
 _RELATIONS = {
     "EQ": frozenset("="),
@@ -105,7 +98,7 @@ def _converted_bool(op: ir.Operation) -> ir.Value | None:
     predicate = inner.operands[0]
     if hlo.dtype(predicate) != np.bool_:
         return None
-    compare = _COMPARISONS[keyword(op, "comparison_direction")]
+    compare = COMPARISONS[keyword(op, "comparison_direction")]
     off, on = (bool(compare(np.array(bit).astype(element.dtype), element)) for bit in (False, True))
     if off == on:
         return hlo.full_like(op.results[0], on)

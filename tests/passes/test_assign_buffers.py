@@ -12,6 +12,7 @@ from called_programs import called_twice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxlib.mlir import ir
+from plan_mutations import main_of, operations
 from random_programs import random_program
 from reference_interpreter import evaluate
 
@@ -38,21 +39,6 @@ def same(left: list[np.ndarray], right: list[np.ndarray]) -> None:
     for old, new in zip(left, right, strict=True):
         assert old.dtype == new.dtype
         np.testing.assert_array_equal(old, new)
-
-
-def main_of(module: ir.Module) -> ir.Operation:
-    return ir.SymbolTable(module.operation)["main"].operation
-
-
-def operations(module: ir.Module) -> list[ir.Operation]:
-    found: list[ir.Operation] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        found.append(op)
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit, ir.WalkOrder.PRE_ORDER)
-    return found
 
 
 def named(module: ir.Module, name: str) -> list[ir.Operation]:
