@@ -1,6 +1,6 @@
 // RUN: oxide-opt %s --simplify=convolutions=auto --remarks 2>&1 | filecheck %s
 
-// CHECK: remark: convolution-by-taps: stablehlo.convolution stays, its sizes are open or its elements quantised
+// CHECK: remark: simplify: the module stays as it is, stablehlo.convolution is of quantised numbers
 // CHECK-COUNT-2: stablehlo.convolution(%arg0
 !x = !quant.uniform<i8:f32, 2.000000e+00>
 !y = !quant.uniform<i32:f32, 4.000000e+00>

@@ -10,6 +10,7 @@ from oxide.dialects import composites
 from oxide.dialects.attributes import symbol
 from oxide.dialects.rewrite import Pattern, PatternSet
 from oxide.passes.base import Pass, PassLog, option, register
+from oxide.passes.quantised_types import leaves_quantised
 from oxide.passes.raise_ import (
     activations,
     attention,
@@ -50,7 +51,7 @@ class Raise(Pass):
     that treat what overflows in the same way; only the order of rounding may differ.  Constants, axes and masks are
     read, never assumed.  Products of reshaped tensors and of dequantised integers become one `dot_general` on what
     these are made of, products of patches (im2col) the convolution that reads the same elements.  Operations whose
-    results are used elsewhere stay, and so do those of open sizes.  A separable convolution, and a linear layer
+    results are used elsewhere stay, and so do those of open sizes and modules of quantised types.  A separable convolution, and a linear layer
     with its bias and activation, get no name: no back end has one operation for them, and other passes act on their
     parts (`fuse` makes an output fusion of such a layer).  Run `inline`, `canonicalize` and `cse` before, which
     write equal programs in one way, and `canonicalize` and `dce` after.
@@ -62,6 +63,8 @@ class Raise(Pass):
     )
 
     def run(self, module: ir.Module, log: PassLog) -> None:
+        if leaves_quantised(module, self.name, log):
+            return
         functions = _functions(module)
         with composites.library(module):
             for phase in self._phases():

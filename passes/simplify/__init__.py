@@ -13,6 +13,7 @@ from oxide.dialects.rewrite import Pattern, PatternSet, RuleStatistics
 from oxide.passes import functions
 from oxide.passes.base import Pass, PassLog, option, register
 from oxide.passes.dce import DeadCode
+from oxide.passes.quantised_types import leaves_quantised
 from oxide.passes.simplify import converts, group_norms, placed_converts, pointwise, strength
 from oxide.passes.simplify.biases import MERGE_BIASES, merge_biases
 from oxide.passes.simplify.chains import PRODUCT_CHAIN, order_chains
@@ -34,7 +35,7 @@ class Simplify(Pass):
     Without options every rule keeps each element as StableHLO defines it, bit for bit (NaN payloads aside); what
     StableHLO leaves open, in which order a product or reduction is summed, a back end may choose anew.  Run
     `canonicalize` and `fold-batch-norm` before, and `hoist-params` after, which transposes, scales and puts weights
-    together once instead of in every call.
+    together once instead of in every call.  A module of quantised types is left, with a remark.
     """
 
     name = "simplify"
@@ -50,6 +51,8 @@ class Simplify(Pass):
     drop_rounding: bool = option(False, "let floats keep more bits than a conversion to fewer and back leaves")
 
     def run(self, module: ir.Module, log: PassLog) -> None:
+        if leaves_quantised(module, self.name, log):
+            return
         engine = PatternSet(self._patterns(), module.context, log.remark_at)
         log.rules.update(engine.statistics)
         before = -1

@@ -12,7 +12,6 @@ from jaxlib.mlir.dialects import stablehlo
 
 from oxide.dialects import hlo
 from oxide.dialects.attributes import integer, integers
-from oxide.passes.weight_values import why_no_array
 
 
 @dataclass(frozen=True)
@@ -87,11 +86,6 @@ class Convolution:
         """Where in the kernel an element of the window is, by spatial dimension."""
         window = zip(tap, self.window, self.reversed, strict=True)
         return [size - 1 - place if is_reversed else place for place, size, is_reversed in window]
-
-
-def is_plain(op: ir.Operation) -> bool:
-    """Whether sizes are static and elements numbers: neither open nor quantised."""
-    return all(why_no_array(value) is None for value in (*op.operands, *op.results))
 
 
 def read_convolution(op: ir.Operation) -> Convolution:

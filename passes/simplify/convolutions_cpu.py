@@ -22,9 +22,9 @@ from jaxlib.mlir import ir
 from oxide.dialects import hlo
 from oxide.dialects.rewrite import RuleStatistics
 from oxide.passes.base import PassLog
-from oxide.passes.canonicalize.matching import attributes_of
+from oxide.passes.canonicalize.matching import attributes_of, is_static
 from oxide.passes.simplify.convolution_forms import by_groups, by_planes, by_taps
-from oxide.passes.simplify.convolutions import Convolution, is_plain, read_convolution
+from oxide.passes.simplify.convolutions import Convolution, read_convolution
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def take_apart(module: ir.Module, log: PassLog) -> None:
     module.operation.walk(visit)
     functions: dict[tuple[str, ...], str] = {}
     for op in found:
-        if not is_plain(op):
-            log.remark(op, f"{_BY_TAPS.name}: {op.name} stays, its sizes are open or its elements quantised")
+        if not is_static(op):
+            log.remark(op, f"{_BY_TAPS.name}: {op.name} stays, its sizes are open")
             continue
         convolution = read_convolution(op)
         if convolution.terms > 0 and hlo.size(op.results[0]) > 0:

@@ -10,8 +10,8 @@ from jaxlib.mlir import ir
 
 from oxide.dialects import hlo
 from oxide.dialects.rewrite import Pattern
-from oxide.passes.canonicalize.matching import Declined, pattern, producer
-from oxide.passes.simplify.convolutions import Convolution, is_plain, read_convolution
+from oxide.passes.canonicalize.matching import Declined, is_static, pattern, producer
+from oxide.passes.simplify.convolutions import Convolution, read_convolution
 
 
 def patterns(on_cpu: bool) -> list[Pattern]:
@@ -28,7 +28,7 @@ def patterns(on_cpu: bool) -> list[Pattern]:
 
 def _pointwise_convolution(op: ir.Operation, on_cpu: bool) -> ir.Value | Declined | None:
     """A product, of dimensions in the convolution's order; on CPUs of transposed ones too."""
-    if not is_plain(op):
+    if not is_static(op):
         return None
     convolution = read_convolution(op)
     if any(min(sizes) != 1 for sizes in zip(convolution.window, convolution.sizes, strict=True)):

@@ -9,6 +9,7 @@ from oxide.dialects.context import parse_module
 from oxide.dialects.diagnostics import OxideError
 from oxide.passes.assign_buffers import AssignBuffers
 from oxide.passes.base import PassLog
+from oxide.passes.catalog import REGISTRY
 from oxide.passes.manager import run_pipeline
 
 # What has no buffers is refused by name.
@@ -31,6 +32,17 @@ def test_passes_take_or_refuse_the_module(name):
         if changed is not None and name == "unknown operations":
             assert "foo.bar" in str(changed)
     assert str(module) == before
+
+
+@pytest.mark.parametrize("name", ["simplify", "raise"])
+def test_quantised_numbers_are_left_with_a_remark(name):
+    module, log = parse_module(MODULES["quantised products"]), PassLog()
+    before = str(module)
+    REGISTRY[name]().run(module, log)
+    assert str(module) == before
+    (remark,) = log.remarks
+    assert "stablehlo.uniform_quantize is of quantised numbers" in remark.message
+    assert ":" in remark.location
 
 
 @pytest.mark.parametrize("name", WITHOUT_BUFFERS)
