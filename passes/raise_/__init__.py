@@ -51,10 +51,10 @@ class Raise(Pass):
     that treat what overflows in the same way; only the order of rounding may differ.  Constants, axes and masks are
     read, never assumed.  Products of reshaped tensors and of dequantised integers become one `dot_general` on what
     these are made of, products of patches (im2col) the convolution that reads the same elements.  Operations whose
-    results are used elsewhere stay, and so do those of open sizes and modules of quantised types.  A separable convolution, and a linear layer
-    with its bias and activation, get no name: no back end has one operation for them, and other passes act on their
-    parts (`fuse` makes an output fusion of such a layer).  Run `inline`, `canonicalize` and `cse` before, which
-    write equal programs in one way, and `canonicalize` and `dce` after.
+    results are used elsewhere stay, and so do those of open sizes and modules of quantised types.  A separable
+    convolution, and a linear layer with its bias and activation, get no name: no back end has one operation for
+    them, and other passes act on their parts (`fuse` makes an output fusion of such a layer).  Run `inline`,
+    `canonicalize` and `cse` before, which write equal programs in one way, and `canonicalize` and `dce` after.
     """
 
     name = "raise"
