@@ -4,6 +4,7 @@
     python tests/conformance/pass_soundness.py --first 4711 --count 1         that program again
     python tests/conformance/pass_soundness.py --open                         JAX programs of open sizes
     python tests/conformance/pass_soundness.py --models [NAME...]             the twelve models
+    python tests/conformance/pass_soundness.py --models --no-options          each pass once, without options
 
 A random program is run before and after each pass, and after some pairs of passes: by StableHLO's interpreter,
 where all bits must be equal, or, for operations that the interpreter lacks, by XLA.  Models and programs of open
@@ -16,10 +17,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +40,8 @@ from oxide.dialects.diagnostics import OxideError
 from oxide.passes.manager import run_pipeline
 
 BUILD = Path(__file__).parents[2] / "build"
+# What passes with reports are given, whatever else.
+_QUIET = f"{{output={os.devnull}}}"
 # One program in this many is run by XLA, which takes a hundred times longer.
 XLA_EVERY = 12
 PAIRS = 8
@@ -100,15 +104,15 @@ def random_programs(options: argparse.Namespace) -> Tally:
     return tally
 
 
-def models(names: list[str]) -> Iterator[Find]:
+def models(names: list[str], pipelines: Sequence[str]) -> Iterator[Find]:
     from models.twelve import TWELVE
 
     for name in names or TWELVE:
         model = oxide.load(TWELVE[name].path())
-        yield from _through_all_passes(name, [(model, TWELVE[name].inputs())])
+        yield from _through_all_passes(name, [(model, TWELVE[name].inputs())], pipelines)
 
 
-def open_programs() -> Iterator[Find]:
+def open_programs(pipelines: Sequence[str]) -> Iterator[Find]:
     from dynamic_programs import PROGRAMS
 
     for name, one in PROGRAMS.items():
@@ -117,14 +121,16 @@ def open_programs() -> Iterator[Find]:
             {spec.name: value for spec, value in zip(model.inputs, one.arguments(sizes), strict=True)}
             for sizes in one.sizes
         ]
-        yield from _through_all_passes(name, [(model, given) for given in inputs])
+        yield from _through_all_passes(name, [(model, given) for given in inputs], pipelines)
 
 
-def _through_all_passes(name: str, cases: list[tuple[oxide.Model, dict[str, np.ndarray]]]) -> Iterator[Find]:
+def _through_all_passes(
+    name: str, cases: list[tuple[oxide.Model, dict[str, np.ndarray]]], pipelines: Sequence[str]
+) -> Iterator[Find]:
     module = cases[0][0].module
     checks = [results_check(model, inputs) for model, inputs in cases]
     seen, refused, start = {str(module)}, 0, time.monotonic()
-    for pipeline in VARIANTS:
+    for pipeline in pipelines:
         try:
             with contextlib.redirect_stderr(io.StringIO()):
                 changed = run_pipeline(module, pipeline)
@@ -139,7 +145,7 @@ def _through_all_passes(name: str, cases: list[tuple[oxide.Model, dict[str, np.n
         for complaint in filter(None, (check(changed) for check in checks)):
             yield Find(pipeline, f"{name}: {complaint}", str(module), str(changed))
     print(
-        f"{name}: {len(VARIANTS)} passes with options, {len(seen) - 1} different modules, {refused} refused, "
+        f"{name}: {len(pipelines)} passes with options, {len(seen) - 1} different modules, {refused} refused, "
         f"{time.monotonic() - start:.0f} s",
         flush=True,
     )
@@ -147,10 +153,13 @@ def _through_all_passes(name: str, cases: list[tuple[oxide.Model, dict[str, np.n
 
 def main() -> int:
     options = _parser().parse_args()
+    pipelines = (
+        [text for text in VARIANTS if "{" not in text.replace(_QUIET, "")] if options.no_options else VARIANTS
+    )
     if options.models is not None:
-        found = list(models(options.models))
+        found = list(models(options.models, pipelines))
     elif options.open:
-        found = list(open_programs())
+        found = list(open_programs(pipelines))
     else:
         tally = random_programs(options)
         found = tally.finds
@@ -181,6 +190,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=0, help="stop after so many programs")
     parser.add_argument("--open", action="store_true", help="programs of open sizes instead")
     parser.add_argument("--models", nargs="*", metavar="NAME", help="the twelve models instead, or these")
+    parser.add_argument(
+        "--no-options", action="store_true", help="models and open programs through bare passes only"
+    )
     parser.add_argument("--finds", type=Path, default=BUILD / "soundness", help="where finds are kept")
     return parser
 
