@@ -235,7 +235,7 @@ def test_quantized_convolution() -> None:
     padded = F.pad((x - z) * s, (1, 0))
     expected = F.conv1d(padded, (w - y[:, None, None]) * t[:, None, None], stride=2, groups=2)
     result = run(module_of("quantized_convolution", arrays, WINDOW), arrays)
-    np.testing.assert_allclose(result, expected.numpy(), rtol=2e-5, atol=1e-3)
+    np.testing.assert_allclose(result, expected.numpy(), rtol=2e-6)
 
 
 @pytest.mark.parametrize(
